@@ -1,0 +1,1 @@
+"""Run DVC pipelines from Jupyter: isolated runs with lineage, metrics and plots."""

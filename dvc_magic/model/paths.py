@@ -1,0 +1,113 @@
+"""The only speller of file names in the run store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """The files of one run: ``<store>/runs/<id>/``."""
+
+    folder: Path
+
+    @property
+    def record(self) -> Path:
+        """The engine's record, written by the run's worker alone."""
+        return self.folder / "run.json"
+
+    @property
+    def notes(self) -> Path:
+        """The user's label, tags, note and mark."""
+        return self.folder / "notes.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held with ``flock`` by the worker while the run lives."""
+        return self.folder / "lock"
+
+    @property
+    def stop(self) -> Path:
+        """Created by whoever asks the run to stop."""
+        return self.folder / "stop"
+
+    @property
+    def log(self) -> Path:
+        """What the commands print, both streams, as it comes."""
+        return self.folder / "output.log"
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that nothing of the run leaves; the DVC root lies in it at the record's ``root``."""
+        return self.folder / "workspace"
+
+    def dvc_root(self, root: str) -> Path:
+        """The run's DVC root, given the record's ``root``."""
+        return self.workspace if root == "." else self.workspace / root
+
+
+@dataclass(frozen=True, slots=True)
+class StorePaths:
+    """The run store's folders: ``<project>/.dvc_magic`` unless the user put it elsewhere."""
+
+    home: Path
+
+    @property
+    def runs(self) -> Path:
+        """One folder for each run."""
+        return self.home / "runs"
+
+    @property
+    def trash(self) -> Path:
+        """Removed runs, until they are purged."""
+        return self.home / "trash"
+
+    @property
+    def snapshots(self) -> Path:
+        """Snapshots of project sources (`.objects` and one JSON file per snapshot) and environment lists."""
+        return self.home / "snapshots"
+
+    @property
+    def objects(self) -> Path:
+        """Contents of source files, by md5: ``ab/cdef...``."""
+        return self.snapshots / "objects"
+
+    @property
+    def environments(self) -> Path:
+        """Lists of installed distributions, by digest."""
+        return self.snapshots / "environments"
+
+    @property
+    def cache(self) -> Path:
+        """The runs' own DVC cache: ``files/md5/ab/cdef...``."""
+        return self.home / "cache"
+
+    @property
+    def sweeps(self) -> Path:
+        """One folder for each sweep."""
+        return self.home / "sweeps"
+
+    @property
+    def index(self) -> Path:
+        """SQLite cache of all records; delete it and it comes back."""
+        return self.home / "index.sqlite"
+
+    @property
+    def hashes(self) -> Path:
+        """SQLite cache of file hashes by stat; delete it and it comes back."""
+        return self.home / "hashes.sqlite"
+
+    @property
+    def dvc_site(self) -> Path:
+        """DVC's own site cache and temporary files for this store (`DVC_SITE_CACHE_DIR`)."""
+        return self.home / "dvc"
+
+    @property
+    def counter(self) -> Path:
+        """The last run number that was given out."""
+        return self.home / "counter"
+
+    def run(self, run_id: str) -> RunPaths:
+        """The files of the run with this id."""
+        return RunPaths(self.runs / run_id)

@@ -1,0 +1,230 @@
+"""What the store keeps of a run: the engine's record and the user's notes (schema version 1).
+
+A record is written by one process alone, the worker that executes the run, and changes only by
+`dataclasses.replace` and a new write of the whole file. Paths are POSIX text, from the workspace's DVC root unless
+said otherwise; nothing in a record that matters is an absolute path, so that a store can be moved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from dvc_magic.model.stage import OutKind
+from dvc_magic.model.values import FlatValues, Value
+
+SCHEMA = 1
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. `LOST` is never written: readers derive it from a record that says pending or running
+    while nothing holds the run's lock."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    PRUNED = "pruned"
+    LOST = "lost"
+
+    @property
+    def final(self) -> bool:
+        """Whether a run stays in this status for ever."""
+        return self not in (RunStatus.PENDING, RunStatus.RUNNING)
+
+    def can_become(self, other: RunStatus) -> bool:
+        """Whether a record may go from this status to `other`; states never go backwards."""
+        if self is RunStatus.PENDING:
+            return other is not RunStatus.PENDING
+        return self is RunStatus.RUNNING and other.final
+
+
+class SourceKind(StrEnum):
+    """Where a dependency came from."""
+
+    FILE = "file"
+    DVCFILE = "dvcfile"
+    DVCSTAGE = "dvcstage"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """A param value that the call asked for, as given; holds for every run of the call."""
+
+    file: str
+    key: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallInfo:
+    """The magic or API call that a run belongs to.
+
+    Attributes:
+        id: 12 hex digits, shared by the runs of the call.
+        asked: True for a run that the call asked for, False for one upstream of it.
+        index: position in the grid, from 0; None for an upstream run.
+        size: how many runs the call asked for.
+    """
+
+    id: str
+    asked: bool = True
+    index: int | None = 0
+    size: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepRecord:
+    """How one dependency was resolved.
+
+    Attributes:
+        source: the kind of source.
+        origin: what it came from, as text: a project path, ``dvc.yaml:prepare`` of a run, a remote's name.
+        run: the id of the upstream run that made it, if one did.
+        hash: md5 as in ``dvc.lock`` (``.dir`` at the end for a directory); empty where DVC keeps none.
+        size: bytes. files: number of files.
+        placed: ``copy``, ``hardlink``, ``reflink`` or ``in place`` (absolute paths).
+        seen: md5 of what was placed, before the command ran; a run matches later inputs by it.
+        declared: False for a source that the stage reads as a dep through an operation only.
+        differs: True when the project's file differed from the hash in its ``.dvc`` file.
+        changed: True when the command altered it.
+    """
+
+    source: SourceKind
+    origin: str = ""
+    run: str | None = None
+    hash: str = ""
+    size: int = 0
+    files: int = 1
+    placed: str = "copy"
+    seen: str = ""
+    declared: bool = True
+    differs: bool = False
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutRecord:
+    """One output that the run made: md5 as in ``dvc.lock``, bytes, number of files."""
+
+    kind: OutKind = OutKind.OUT
+    cache: bool = True
+    hash: str = ""
+    size: int = 0
+    files: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """When things happened, in UTC, and for how long, by a monotonic clock.
+
+    Attributes:
+        duration: seconds the commands ran. total: seconds from creation to the end of the run.
+    """
+
+    created: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+    duration: float | None = None
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What the run executed in.
+
+    Attributes:
+        python: version, such as ``3.12.4``.
+        packages: digest of the installed distributions, a file below ``snapshots/environments`` of the store.
+        platform: ``linux`` or ``darwin``.
+    """
+
+    python: str = ""
+    packages: str = ""
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """The engine's record of a run (``run.json``).
+
+    Attributes:
+        id: 12 hex digits, the first a letter. number: counts up per store.
+        line: the magic's line as typed, or None for an API call. notebook: path of the notebook, or None.
+        stage: the address. cmd, wdir, dvcfile: as in `dvc_magic.model.stage.Stage`.
+        operation: True when the stage was made from an operation.
+        overrides: the values asked for. params: file -> flat values of what the stage tracks or uses, as written.
+        locked: the params entry of the run's ``dvc.lock``: declared file -> key -> value.
+        from_run: id of the run whose values this one started from.
+        reuse_of: reserved for a run that answers for an equal one.
+        deps, outs: by path.
+        read: undeclared project files that the command was seen to read: path -> md5.
+        read_by: how they were found: ``atime``, ``imports`` or empty when nothing could tell.
+        import_roots: folders of the project on the Python path, from the project's root.
+        copied: ignored project files that were placed because the user named them.
+        snapshot: id of the snapshot. commit: git commit of the project, dirty: whether files differed from it.
+        root: from the run's ``workspace`` folder to its DVC root, ``.`` when they are the same.
+        upstream: stage address -> run id, the runs whose outs were used.
+        metrics: declared file -> its content, written by this run.
+        status, reason: `reason` says why (``user``, ``timeout``, ``kernel``, ``upstream``, ``signal 9``...).
+        exit_code: of the command that ended the run, or None.
+        error: one line for people, when the run did not complete.
+        warnings: lines for people.
+        attempts: how often execution was begun.
+    """
+
+    id: str
+    number: int
+    call: CallInfo
+    stage: str
+    cmd: str | list[str]
+    times: Times
+    schema: int = SCHEMA
+    line: str | None = None
+    notebook: str | None = None
+    dvcfile: str = "dvc.yaml"
+    wdir: str = "."
+    operation: bool = False
+    overrides: tuple[Override, ...] = ()
+    params: dict[str, FlatValues] = field(default_factory=dict)
+    locked: dict[str, FlatValues] = field(default_factory=dict)
+    from_run: str | None = None
+    reuse_of: str | None = None
+    deps: dict[str, DepRecord] = field(default_factory=dict)
+    outs: dict[str, OutRecord] = field(default_factory=dict)
+    read: dict[str, str] = field(default_factory=dict)
+    read_by: str = ""
+    import_roots: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
+    snapshot: str = ""
+    commit: str | None = None
+    dirty: bool = False
+    environment: Environment = field(default_factory=Environment)
+    root: str = "."
+    upstream: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    status: RunStatus = RunStatus.PENDING
+    reason: str = ""
+    exit_code: int | None = None
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+    attempts: int = 0
+
+    @property
+    def name(self) -> str:
+        """What people call it: ``train 42``."""
+        return f"{self.stage} {self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notes:
+    """What the user says of a run (``notes.json``), apart from the engine's record."""
+
+    label: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    mark: bool = False

@@ -1,0 +1,82 @@
+"""What a user asks for: one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import product
+
+from dvc_magic.model.record import Override
+
+
+class UpstreamPolicy(StrEnum):
+    """Which output of an upstream stage a run takes.
+
+    ``auto``: the newest run of it that matches the project now, else the project's own output if it is current, else
+    that stage runs first. ``latest``: the newest completed run, stale or not (Guild AI's rule). ``project``: what
+    lies in the project. ``never``: as ``auto``, but an upstream stage is never run.
+    """
+
+    AUTO = "auto"
+    LATEST = "latest"
+    PROJECT = "project"
+    NEVER = "never"
+
+
+class ChangeKind(StrEnum):
+    """What ``-S`` does to a key: set it, add it (``+key=v``), set or add it (``++key=v``), remove it (``~key``)."""
+
+    SET = "set"
+    ADD = "add"
+    FORCE = "force"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A param of the call with the values it takes: one value, or several for a grid."""
+
+    file: str
+    key: str
+    values: tuple[object, ...]
+    kind: ChangeKind = ChangeKind.SET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One call of ``%dvc_run`` or ``project.run``, read and checked.
+
+    Attributes:
+        stages: addresses asked for.
+        changes: values for the call, in the order given; several values make a grid, the last one varies fastest.
+        use: stage address -> run (number, id or label as text), which beats `upstream`.
+        copy_paths: ignored project files to place, from the project's root.
+        timeout: seconds for each run, None for no limit.
+        jobs: runs at the same time.
+        line, notebook: provenance for the record.
+    """
+
+    stages: tuple[str, ...]
+    changes: tuple[Change, ...] = ()
+    use: dict[str, str] = field(default_factory=dict)
+    upstream: UpstreamPolicy = UpstreamPolicy.AUTO
+    copy_paths: tuple[str, ...] = ()
+    timeout: float | None = None
+    jobs: int = 1
+    label: str = ""
+    tags: tuple[str, ...] = ()
+    line: str | None = None
+    notebook: str | None = None
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether some param takes several values."""
+        return any(len(change.values) != 1 for change in self.changes)
+
+    def points(self) -> list[tuple[Override, ...]]:
+        """The grid: one tuple of overrides for each combination of values."""
+        named = [[(change, value) for value in change.values] for change in self.changes]
+        return [
+            tuple(Override(file=change.file, key=change.key, value=value) for change, value in combination)  # type: ignore[arg-type]
+            for combination in product(*named)
+        ]

@@ -1,0 +1,46 @@
+"""A snapshot: the project's source files at the moment of a call, by content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """One source file.
+
+    Attributes:
+        md5: of its content, which the store's ``objects`` folder holds; for a symlink, of the link's text.
+        size: bytes.
+        mtime_ns: modification time in nanoseconds, kept in every workspace.
+        executable: the owner's execute bit.
+        link: the target of a symlink, as text, or None for a regular file.
+    """
+
+    md5: str
+    size: int
+    mtime_ns: int
+    executable: bool = False
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The sources of one call.
+
+    Attributes:
+        id: digest over paths, contents and modes; equal sources have equal ids.
+        files: POSIX path from the project's root -> file.
+        copied: those of them that git ignores and the user named (``-C``, ``copy-paths:``).
+        linked: named files that look secret: path -> True; placed as links to the project, never stored.
+        skipped: undeclared data left out for its size: path -> bytes.
+        commit: the git commit, None without git. dirty: whether tracked files differ from it.
+    """
+
+    id: str
+    files: dict[str, SourceFile] = field(default_factory=dict)
+    copied: tuple[str, ...] = ()
+    linked: tuple[str, ...] = ()
+    skipped: dict[str, int] = field(default_factory=dict)
+    commit: str | None = None
+    dirty: bool = False

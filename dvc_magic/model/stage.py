@@ -1,0 +1,235 @@
+"""What a project's pipeline is, after DVC has resolved it: frozen, JSON-able, free of DVC.
+
+All paths are POSIX text from the project's root (``data/raw.csv``, ``../shared.txt``); an absolute path or a URL
+stays as it is. The spelling in ``dvc.yaml``, from the stage's wdir, is kept beside it as ``declared``, because that is
+the key in ``dvc.lock``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from dvc_magic.model.values import FlatValues, Value, type_name
+
+
+class OutKind(StrEnum):
+    """Which list of the stage names the output."""
+
+    OUT = "out"
+    METRIC = "metric"
+    PLOT = "plot"
+
+
+class DepKind(StrEnum):
+    """Where a dependency's path leads."""
+
+    LOCAL = "local"  # inside the project, or beside it by ``../``
+    ABSOLUTE = "absolute"  # an absolute path: read in place, never copied
+    URL = "url"  # anything DVC reads by a scheme
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dep:
+    """One entry of a stage's ``deps`` (params are not deps here: see `ParamsFile`)."""
+
+    path: str
+    declared: str
+    kind: DepKind = DepKind.LOCAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Out:
+    """One entry of a stage's ``outs``, ``metrics`` or ``plots``."""
+
+    path: str
+    declared: str
+    kind: OutKind = OutKind.OUT
+    cache: bool = True
+    persist: bool = False
+    push: bool = True
+    remote: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParamsFile:
+    """A param file that a stage tracks: some of its keys, or the whole file when `keys` is empty."""
+
+    path: str
+    declared: str
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Param:
+    """One leaf of a param file that a stage tracks, or uses in a template: what a flag sets.
+
+    Attributes:
+        file: the param file, from the project's root.
+        key: the dotted key in it, such as ``train.lr``; for Python files ``Train.lr`` for class attributes.
+        value: the value now.
+        tracked: True when the stage lists it under ``params``; False when only a template uses it.
+    """
+
+    file: str
+    key: str
+    value: Value
+    tracked: bool = True
+
+    @property
+    def name(self) -> str:
+        """``FILE:KEY``, which names the param in the whole project."""
+        return f"{self.file}:{self.key}"
+
+    @property
+    def type(self) -> str:
+        """The type of the value: ``int``, ``float``, ``text``, ``bool``, ``list``, ``map`` or ``null``."""
+        return type_name(self.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One resolved stage of a ``dvc.yaml``.
+
+    Attributes:
+        address: what DVC calls it from the project's root: ``train``, ``train@us``, ``sub/dvc.yaml:train``.
+        name: its name inside its ``dvc.yaml``: ``train@us``.
+        dvcfile: that ``dvc.yaml``, from the root.
+        wdir: the directory its command runs in, from the root; ``.`` is the root.
+        cmd: the command as ``dvc.lock`` has it, text or a list of texts.
+        commands: the same as DVC executes it, one process each (a text of several lines is one per line).
+        params: the param files that it tracks.
+        flags: the leaves that can be set, tracked ones first.
+        locked: the params entry that ``dvc.lock`` would get now: declared file -> key -> value.
+        vars_files: files that its templates are filled from and that are not params, from the root.
+        frozen, always_changed: as in ``dvc.yaml``.
+        definition_name, definition: the entry to write into a ``dvc.yaml`` that holds this stage alone, still
+            templated; for an item of ``foreach`` or ``matrix`` a one-entry ``foreach``, which keeps its name.
+        lock: the project's ``dvc.lock`` entry for it, or None.
+        desc: its description, or an empty text.
+    """
+
+    address: str
+    name: str
+    dvcfile: str
+    wdir: str
+    cmd: str | list[str]
+    commands: tuple[str, ...]
+    deps: tuple[Dep, ...] = ()
+    outs: tuple[Out, ...] = ()
+    params: tuple[ParamsFile, ...] = ()
+    flags: tuple[Param, ...] = ()
+    locked: dict[str, FlatValues] = field(default_factory=dict)
+    vars_files: tuple[str, ...] = ()
+    frozen: bool = False
+    always_changed: bool = False
+    desc: str = ""
+    definition_name: str = ""
+    definition: dict[str, Any] = field(default_factory=dict)
+    lock: dict[str, Any] | None = None
+
+    @property
+    def param_files(self) -> tuple[str, ...]:
+        """Every param file of the stage, tracked or used in a template, each once."""
+        named = [*(entry.path for entry in self.params), *(flag.file for flag in self.flags)]
+        return tuple(dict.fromkeys(named))
+
+    def out(self, path: str) -> Out | None:
+        """The out with this path, if the stage has it."""
+        return next((out for out in self.outs if out.path == path), None)
+
+
+def overlaps(one: str, other: str) -> bool:
+    """Whether two paths are equal, or one lies in the directory that the other is (DVC's rule for its graph)."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineFile:
+    """One ``dvc.yaml``: what a run's own copy of it keeps beside the stage, still templated.
+
+    Attributes:
+        path: from the project's root.
+        top: the top-level entries other than ``stages``: ``vars``, ``params``, ``metrics``, ``plots``, ``artifacts``.
+        metrics: the resolved top-level metric files, from the root.
+    """
+
+    path: str
+    top: dict[str, Any] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedData:
+    """An out of a ``.dvc`` file: data that DVC tracks and no stage makes.
+
+    Attributes:
+        path: the data, from the root.
+        dvcfile: its ``.dvc`` file, from the root.
+        hash: its md5 (``.dir`` at the end for a directory), or None when it was never hashed.
+        size: in bytes, or None.
+    """
+
+    path: str
+    dvcfile: str
+    hash: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """All stages of a project, as DVC resolves them for one set of param values.
+
+    Attributes:
+        stages: in the order of the files.
+        files: the ``dvc.yaml`` files that hold them.
+        tracked: the data that ``.dvc`` files track.
+        problems: one message for each ``dvc.yaml`` that DVC could not read while others could be.
+    """
+
+    stages: tuple[Stage, ...] = ()
+    files: tuple[PipelineFile, ...] = ()
+    tracked: tuple[TrackedData, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def get(self, address: str) -> Stage | None:
+        """The stage of this address, or None."""
+        return next((stage for stage in self.stages if stage.address == address), None)
+
+    def file(self, path: str) -> PipelineFile:
+        """The ``dvc.yaml`` of this path."""
+        return next(entry for entry in self.files if entry.path == path)
+
+    def producers(self, path: str) -> tuple[Stage, ...]:
+        """The stages that make `path`, a directory around it, or something below it."""
+        return tuple(stage for stage in self.stages if any(overlaps(path, out.path) for out in stage.outs))
+
+    def upstream(self, stage: Stage) -> tuple[Stage, ...]:
+        """The stages whose outs `stage` depends on, directly, each once."""
+        found = {
+            producer.address: producer
+            for dep in stage.deps
+            for producer in self.producers(dep.path)
+            if producer.address != stage.address
+        }
+        return tuple(found.values())
+
+    def lineage(self, target: Stage) -> tuple[Stage, ...]:
+        """`target` and everything upstream of it, each once, upstream first."""
+        ordered: dict[str, Stage] = {}
+
+        def visit(stage: Stage) -> None:
+            if stage.address in ordered:
+                return
+            for producer in self.upstream(stage):
+                visit(producer)
+            ordered[stage.address] = stage
+
+        visit(target)
+        return tuple(ordered.values())
+
+    def final_stages(self) -> tuple[Stage, ...]:
+        """The stages that nothing else depends on."""
+        used = {producer.address for stage in self.stages for producer in self.upstream(stage)}
+        return tuple(stage for stage in self.stages if stage.address not in used)
