@@ -1,0 +1,194 @@
+"""Fixing the project's state at the moment of a call, in a worker: snapshot, values, resolved stages, inputs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from dvc_magic.engine.order import Capture, CaptureRequest, Point
+from dvc_magic.errors import MissingInputError, ProjectError
+from dvc_magic.model.inputs import InputFacts
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.record import Override
+from dvc_magic.model.request import ChangeKind
+from dvc_magic.model.snapshot import Snapshot
+from dvc_magic.model.stage import DepKind, Pipeline, Stage
+from dvc_magic.pipeline import ProjectReader
+from dvc_magic.workspace import (
+    HashCache,
+    changed_since_lock,
+    import_roots,
+    imported_modules,
+    python_environment,
+    take_snapshot,
+)
+from dvc_magic.workspace.param_files import ValueChange, set_values
+
+_ATTEMPTS = 3
+
+
+def capture(reader: ProjectReader, request: CaptureRequest, *, hashes: HashCache) -> Capture:
+    """The project as it is now, for the targets and values of a call.
+
+    Raises:
+        PipelineError: DVC cannot resolve the pipeline with these values.
+        MissingInputError: a stage needs a param that its file does not have.
+
+    Side effects: new source contents and the snapshot are kept in the store. The project is only read.
+    """
+    root, paths = Path(request.project), StorePaths(Path(request.home))
+    base, snapshot, notices = _steady_snapshot(reader, request, paths, hashes)
+    every_param_file = tuple(dict.fromkeys(file for stage in base.stages for file in stage.param_files))
+    points = tuple(
+        _point(reader, request, target, index, snapshot, every_param_file)
+        for index, (target, _) in enumerate((target, values) for target in request.targets for values in request.points)
+    )
+    roots = import_roots(request.python, root, {"PYTHONPATH": request.pythonpath})
+    stages = {stage.address: stage for point in points for stage in point.pipeline.stages}
+    locked = [stage for stage in stages.values() if stage.lock]
+    return Capture(
+        snapshot=snapshot.id,
+        points=points,
+        commit=snapshot.commit,
+        dirty=snapshot.dirty,
+        inputs=_inputs(reader, points, hashes),
+        environment=python_environment(paths, request.python),
+        import_roots=roots,
+        copied=snapshot.copied,
+        changed_since_lock={
+            file: changed_since_lock(root, str(PurePosixPath(file).with_suffix(".lock")), snapshot)
+            for file in dict.fromkeys(stage.dvcfile for stage in locked)
+        },
+        imports={stage.address: _imports(root, stage, snapshot, roots) for stage in locked},
+        notices=notices,
+    )
+
+
+def _steady_snapshot(
+    reader: ProjectReader, request: CaptureRequest, paths: StorePaths, hashes: HashCache
+) -> tuple[Pipeline, Snapshot, tuple[str, ...]]:
+    """The pipeline and a snapshot of one and the same moment: what defines the pipeline did not change between."""
+    root = Path(request.project)
+    for _ in range(_ATTEMPTS):
+        base = reader.describe()
+        snapshot, notices = take_snapshot(
+            root,
+            paths,
+            outs=[*(out.path for stage in base.stages for out in stage.outs), *(data.path for data in base.tracked)],
+            named=_named(base),
+            copy_paths=request.copy_paths,
+            hashes=hashes,
+        )
+        defining = [*(entry.path for entry in base.files), *(file for stage in base.stages for file in stage.param_files)]
+        if all(
+            hashes.md5(root / path).md5 == snapshot.files[path].md5
+            for path in dict.fromkeys(defining)
+            if path in snapshot.files and (root / path).is_file()
+        ) and reader.describe() == base:
+            return base, snapshot, notices
+    message = "dvc.yaml or a param file keeps changing while it is read; run again when the project is at rest"
+    raise ProjectError(message)
+
+
+def _named(pipeline: Pipeline) -> set[str]:
+    """Every path that some stage names: never left out of a snapshot for its size or suffix."""
+    return {
+        *(dep.path for stage in pipeline.stages for dep in stage.deps),
+        *(file for stage in pipeline.stages for file in (*stage.param_files, *stage.vars_files)),
+    }
+
+
+def _point(  # noqa: PLR0913 - the parts of one point
+    reader: ProjectReader,
+    request: CaptureRequest,
+    target: str,
+    index: int,
+    snapshot: Snapshot,
+    param_files: tuple[str, ...],
+) -> Point:
+    overrides = request.points[index % len(request.points)]
+    texts = _written(Path(request.project), StorePaths(Path(request.home)), snapshot, request, overrides)
+    overlay = {file: text.encode() for file, text in texts.items()}
+    pipeline = reader.describe(overlay)
+    stage = pipeline.get(target)
+    if stage is None:
+        message = f"with these values the pipeline has no stage {target!r} any more"
+        raise ProjectError(message)
+    lineage = pipeline.lineage(stage)
+    for member in lineage:
+        reader.check_stage(member.address, overlay)
+    files = {member.dvcfile for member in lineage}
+    return Point(
+        target=target,
+        index=index,
+        overrides=overrides,
+        replace=texts,
+        pipeline=replace(pipeline, stages=lineage, files=tuple(f for f in pipeline.files if f.path in files), tracked=()),
+        param_files=param_files,
+    )
+
+
+def _written(
+    root: Path, paths: StorePaths, snapshot: Snapshot, request: CaptureRequest, overrides: tuple[Override, ...]
+) -> dict[str, str]:
+    """The texts of the param files with these overrides."""
+    kinds = {(change.file, change.key): change.kind for change in request.changes}
+    texts = {}
+    for file in dict.fromkeys(override.file for override in overrides):
+        changes = [
+            ValueChange(key=entry.key, value=entry.value, kind=kinds.get((file, entry.key), ChangeKind.SET))
+            for entry in overrides
+            if entry.file == file
+        ]
+        texts[file] = set_values(_source_text(root, paths, snapshot, file), PurePosixPath(file).suffix.lower(), changes)
+    return texts
+
+
+def _source_text(root: Path, paths: StorePaths, snapshot: Snapshot, file: str) -> str:
+    known = snapshot.files.get(file)
+    path = root / file
+    if known is not None and known.link is None:
+        path = paths.objects / known.md5[:2] / known.md5[2:]
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        message = f"no param file {file!r} in the project; write it, or name another with FILE:KEY"
+        raise MissingInputError(message) from None
+
+
+def _inputs(reader: ProjectReader, points: Iterable[Point], hashes: HashCache) -> dict[str, InputFacts]:
+    """What the project has at every path that a stage of the call could take from it."""
+    wanted: dict[str, None] = {}
+    for point in points:
+        for stage in point.pipeline.stages:
+            wanted.update(dict.fromkeys(dep.path for dep in stage.deps if dep.kind is not DepKind.URL))
+            if stage.address != point.target:
+                wanted.update(dict.fromkeys(out.path for out in stage.outs))
+            wanted.update(dict.fromkeys(out.path for out in stage.outs if out.persist))
+
+    def hash_file(file: Path) -> tuple[str, int]:
+        found = hashes.md5(file)
+        return found.md5, found.size
+
+    return reader.inputs(list(wanted), hash_file)
+
+
+def _imports(root: Path, stage: Stage, snapshot: Snapshot, roots: tuple[str, ...]) -> tuple[str, ...]:
+    """Undeclared local modules that the stage's scripts import, by a static scan."""
+    deps = {dep.path for dep in stage.deps}
+    words = {word for command in stage.commands for word in _words(command)}
+    named = {str(PurePosixPath(stage.wdir) / word) for word in words if word.endswith(".py")}
+    scripts = [path for path in {*deps, *named} if path.endswith(".py") and path in snapshot.files]
+    found = imported_modules(root, scripts, roots)
+    return tuple(path for path in {*found, *scripts} if path not in deps and path in snapshot.files)
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # a command that only a shell understands
+        return command.split()
+
+

@@ -1,0 +1,395 @@
+"""Driving one call from its capture to the last record: in the process that made the call.
+
+The driver holds no truth: workers write the records, and a driver that dies leaves runs that end by themselves. It walks
+the points of the call in grid order, settles upstream stages as their outputs become known, and hands runs to idle
+workers. An upstream run that several points need is executed once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.codec import from_data, to_data
+from dvc_magic.engine.observer import Observer, PointPlan
+from dvc_magic.engine.order import Capture, WorkOrder
+from dvc_magic.engine.plan import Action, Decision
+from dvc_magic.engine.point import PointState
+from dvc_magic.errors import DvcMagicError, ProjectError, RunError, WorkerLostError
+from dvc_magic.executors import Worker, WorkerPool, sweep_run
+from dvc_magic.model.inputs import InputFacts
+from dvc_magic.model.record import CallInfo, Notes, RunRecord, RunStatus, Times
+from dvc_magic.model.request import RunRequest
+from dvc_magic.model.snapshot import Snapshot
+from dvc_magic.model.stage import DepKind, Stage
+from dvc_magic.store import RunStore
+from dvc_magic.workspace import load_snapshot
+
+_TICK = 0.05  # seconds between looks at the logs of running stages
+_KILL_STEP = 3  # interrupts until the worker itself is ended
+
+
+@dataclass(slots=True)
+class _Job:
+    """A run to execute, for one target or for every point that waits for an upstream stage."""
+
+    stage: Stage
+    states: list[PointState]
+    asked: bool
+    order: WorkOrder | None = None
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What is queued, running and done."""
+
+    queue: list[_Job] = field(default_factory=list)
+    running: dict[Worker, _Job] = field(default_factory=dict)
+    upstream: dict[str, _Job] = field(default_factory=dict)
+    done: dict[int, RunRecord] = field(default_factory=dict)
+
+
+class Driver:
+    """One call under way. Use `plan`, then `execute`, once each."""
+
+    def __init__(  # noqa: PLR0913 - the collaborators of a call
+        self,
+        request: RunRequest,
+        capture: Capture,
+        *,
+        project: Path,
+        store: RunStore,
+        pool: WorkerPool,
+        environ: Mapping[str, str],
+        observer: Observer,
+    ) -> None:
+        self._request = request
+        self._capture = capture
+        self._project = project
+        self._store = store
+        self._pool = pool
+        self._environ = dict(environ)
+        self._observer = observer
+        self._call = store.new_id()
+        self._progress = _Progress()
+        self._ingested: dict[str, str] = {}
+        self._candidates: dict[str, list[RunRecord]] = {}
+        self._interrupts = 0
+        self._snapshot: Snapshot = load_snapshot(store.paths, capture.snapshot)
+        self._used = {stage: self._named_run(stage, name) for stage, name in request.use.items()}
+        self._states = [self._state(index) for index in range(len(capture.points))]
+
+    def _state(self, index: int) -> PointState:
+        point = self._capture.points[index]
+        sources = {path: file.md5 for path, file in self._snapshot.files.items() if file.link is None}
+        sources |= {file: _md5(text) for file, text in point.replace.items()}
+        return PointState(
+            point,
+            capture=self._capture,
+            snapshot=self._snapshot,
+            sources=sources,
+            cache=self._store.paths.cache,
+            ingest=self._ingest,
+        )
+
+    def _named_run(self, stage: str, name: str) -> RunRecord:
+        record = self._store.find(name).record
+        if record.stage != stage:
+            message = f"--use {stage}={name}: run {name} is a run of {record.stage!r}, not of {stage!r}"
+            raise RunError(message)
+        if record.status is not RunStatus.COMPLETED:
+            message = f"--use {stage}={name}: that run is {record.status}; only a completed run has outputs to use"
+            raise RunError(message)
+        return record
+
+    def _ingest(self, path: str) -> str:
+        """Keep what the project has at a path; it must still be what was captured."""
+        if path not in self._ingested:
+            answer = self._pool.ask(
+                "ingest", project=str(self._project), home=str(self._store.home), paths=[path]
+            )
+            facts = from_data(answer, list[InputFacts])[0]
+            if facts.hash != self._capture.inputs[path].hash:
+                message = f"{path!r} changed in the project while the call was being prepared; run again"
+                raise ProjectError(message)
+            self._ingested[path] = facts.hash
+        return self._ingested[path]
+
+    def _completed(self, stage: Stage) -> list[RunRecord]:
+        if stage.address not in self._candidates:
+            found = self._store.of_stage(stage.address, status=RunStatus.COMPLETED)
+            self._candidates[stage.address] = [stored.record for stored in found]
+        return self._candidates[stage.address]
+
+    def plan(self) -> tuple[PointPlan, ...]:
+        """What is going to happen, as far as it is known before anything has run.
+
+        Raises:
+            MissingInputError: a dependency that nothing can supply.
+            RunError: a run that ``--use`` names cannot be used.
+        """
+        plans = tuple(self._plan_point(state) for state in self._states)
+        self._keep_inputs()
+        return plans
+
+    def _plan_point(self, state: PointState) -> PointPlan:
+        decisions: list[Decision] = []
+        *upstream, target = state.stages
+        needed = self._needed(state)
+        for stage in upstream:
+            if stage.address not in needed:
+                continue
+            decision = self._decide(state, stage)
+            decisions.append(decision)
+            self._settle(state, stage, decision)
+            if decision.action in (Action.RUN, Action.WHEN_CHANGED):
+                state.require_inputs(stage)
+        state.require_inputs(target)
+        decisions.append(Decision(stage=target.address, action=Action.RUN, reason="asked for"))
+        return PointPlan(target=target.address, decisions=tuple(decisions))
+
+    def _needed(self, state: PointState) -> set[str]:
+        """The stages that the target's inputs lead to; what lies above a run named by ``--use`` is not looked at."""
+        needed: set[str] = set()
+        open_ends = [state.stages[-1]]
+        while open_ends:
+            stage = open_ends.pop()
+            for producer in state.point.pipeline.upstream(stage):
+                if producer.address not in needed:
+                    needed.add(producer.address)
+                    if producer.address not in self._used:
+                        open_ends.append(producer)
+        return needed
+
+    def _decide(self, state: PointState, stage: Stage) -> Decision:
+        return state.decide(
+            stage,
+            candidates=self._completed(stage),
+            policy=self._request.upstream,
+            used=self._used.get(stage.address),
+        )
+
+    @staticmethod
+    def _settle(state: PointState, stage: Stage, decision: Decision) -> None:
+        if decision.action is Action.REUSE and decision.run is not None:
+            state.settle_from_run(stage, decision.run)
+        elif decision.action is Action.PROJECT:
+            state.settle_from_project(stage)
+
+    def _keep_inputs(self) -> None:
+        """Keep every project input of the stages that may run: edits after the call must not reach its runs."""
+        for state in self._states:
+            needed = self._needed(state)
+            for stage in state.stages:
+                is_target = stage is state.stages[-1]
+                if stage.address in state.settled or not (is_target or stage.address in needed):
+                    continue
+                for dep in stage.deps:
+                    if dep.kind is DepKind.LOCAL and not state.point.pipeline.producers(dep.path):
+                        self._keep(dep.path)
+
+    def _keep(self, path: str) -> None:
+        known = self._snapshot.files.get(path)
+        if known is None or known.link is not None:
+            self._ingest(path)
+
+    def execute(self) -> list[RunRecord]:
+        """Run everything; returns the final records of the targets, in grid order.
+
+        Raises:
+            KeyboardInterrupt: again, after the running stages were stopped. The first one sends SIGINT to the running
+                stages and starts nothing more, a second SIGTERM, a third SIGKILL.
+        """
+        while True:
+            try:
+                if self._loop():
+                    break
+            except KeyboardInterrupt:
+                self._interrupt()
+        if self._interrupts:
+            raise KeyboardInterrupt
+        return [self._progress.done[state.point.index] for state in self._states]
+
+    def _loop(self) -> bool:
+        """Do what can be done until something has to be waited for; True when nothing is left."""
+        progress = self._progress
+        while True:
+            if not self._interrupts:
+                self._advance()
+                self._start()
+            if not progress.running:
+                return bool(self._interrupts) or not progress.queue
+            for worker, message in self._pool.wait(list(progress.running), timeout=_TICK):
+                if message.is_answer:
+                    self._ended(worker, message.result)
+            self._observer.waiting()
+
+    def _interrupt(self) -> None:
+        self._interrupts += 1
+        self._progress.queue.clear()
+        for worker in self._progress.running:
+            worker.send({"do": "stop"})
+            if self._interrupts > _KILL_STEP:
+                worker.kill()
+
+    def _advance(self) -> None:
+        """Settle what can be settled and queue what has to run, in grid order."""
+        for state in self._states:
+            if state.point.index not in self._progress.done:
+                self._advance_point(state)
+
+    def _advance_point(self, state: PointState) -> None:
+        needed = self._needed(state)
+        *upstream, target = state.stages
+        for stage in upstream:
+            open_end = stage.address in needed and stage.address not in (state.settled.keys() | state.waiting)
+            if not open_end or not state.ready(stage):
+                continue
+            decision = self._decide(state, stage)
+            self._settle(state, stage, decision)
+            if stage.address not in state.settled:
+                self._queue_upstream(state, stage)
+        if target.address not in state.waiting and state.ready(target):
+            state.waiting.add(target.address)
+            self._progress.queue.append(_Job(stage=target, states=[state], asked=True))
+
+    def _queue_upstream(self, state: PointState, stage: Stage) -> None:
+        facts = state.facts(stage)
+        key = json.dumps([stage.address, stage.cmd, to_data(stage.locked), sorted(facts.inputs.items())])
+        state.waiting.add(stage.address)
+        job = self._progress.upstream.get(key)
+        if job is None:
+            job = _Job(stage=stage, states=[], asked=False)
+            self._progress.upstream[key] = job
+            self._progress.queue.append(job)
+        job.states.append(state)
+
+    def _start(self) -> None:
+        progress = self._progress
+        while progress.queue and len(progress.running) < self._request.jobs:
+            job = progress.queue.pop(0)
+            job.order = self._order(job)
+            worker = self._pool.idle()
+            worker.request("execute", order=to_data(job.order), environ=self._environ)
+            progress.running[worker] = job
+            self._observer.started(job.order.record)
+
+    def _order(self, job: _Job) -> WorkOrder:
+        state, stage = job.states[0], job.stage
+        deps, placements, upstream = state.inputs(stage)
+        point = state.point
+        return WorkOrder(
+            record=replace(
+                self._record(job),
+                deps=deps,
+                upstream=upstream,
+                warnings=self._capture.notices if job.asked else (),
+                root=_root_folder(self._project, stage),
+            ),
+            notes=Notes(label=self._request.label, tags=self._request.tags) if job.asked else Notes(),
+            stage=stage,
+            file=point.pipeline.file(stage.dvcfile),
+            project=str(self._project),
+            home=str(self._store.home),
+            replace=point.replace,
+            placements=placements,
+            param_files=tuple(file for file in point.param_files if file not in stage.param_files),
+            timeout=self._request.timeout,
+        )
+
+    def _record(self, job: _Job) -> RunRecord:
+        point, stage = job.states[0].point, job.stage
+        params: dict[str, dict[str, Any]] = {}
+        for flag in stage.flags:
+            params.setdefault(flag.file, {})[flag.key] = flag.value
+        return RunRecord(
+            id=self._store.new_id(),
+            number=next(iter(self._store.next_numbers(1))),
+            call=CallInfo(
+                id=self._call,
+                asked=job.asked,
+                index=point.index if job.asked else None,
+                size=len(self._states),
+            ),
+            stage=stage.address,
+            cmd=stage.cmd,
+            times=Times(created=datetime.now(UTC)),
+            line=self._request.line,
+            notebook=self._request.notebook,
+            dvcfile=stage.dvcfile,
+            wdir=stage.wdir,
+            overrides=point.overrides,
+            params=params,
+            locked=stage.locked,
+            import_roots=self._capture.import_roots,
+            copied=self._capture.copied,
+            snapshot=self._capture.snapshot,
+            commit=self._capture.commit,
+            dirty=self._capture.dirty,
+            environment=self._capture.environment,
+        )
+
+    def _ended(self, worker: Worker, result: Callable[[], Any]) -> None:
+        job = self._progress.running.pop(worker)
+        assert job.order is not None
+        record = self._outcome(worker, job.order.record, result)
+        self._observer.finished(record)
+        if job.asked:
+            self._progress.done[job.states[0].point.index] = record
+        elif record.status is RunStatus.COMPLETED:
+            for state in job.states:
+                state.waiting.discard(job.stage.address)
+                state.settle_from_run(job.stage, record)
+        else:
+            for state in job.states:
+                self._fail_target(state, record)
+
+    def _outcome(self, worker: Worker, ordered: RunRecord, result: Callable[[], Any]) -> RunRecord:
+        try:
+            return from_data(result(), RunRecord)
+        except WorkerLostError:
+            self._pool.discard(worker)
+            sweep_run(ordered.id)
+            with contextlib.suppress(DvcMagicError):
+                return self._store.get(ordered.id).record
+            raise
+
+    def _fail_target(self, state: PointState, cause: RunRecord) -> None:
+        """Record that a target was never executed, because a stage above it ended badly."""
+        if state.point.index in self._progress.done or self._interrupts:
+            return
+        job = _Job(stage=state.stages[-1], states=[state], asked=True)
+        record = replace(
+            self._record(job),
+            status=RunStatus.FAILED,
+            reason="upstream",
+            error=f"not executed: {cause.name} {cause.status}" + (f" ({cause.error})" if cause.error else ""),
+            upstream={cause.stage: cause.id},
+        )
+        lock = self._store.claim(record.id)
+        try:
+            if self._request.label or self._request.tags:
+                self._store.write_notes(record.id, Notes(label=self._request.label, tags=self._request.tags))
+            self._store.write(record)
+        finally:
+            lock.release()
+        self._observer.finished(record)
+        self._progress.done[state.point.index] = record
+
+
+def _root_folder(project: Path, stage: Stage) -> str:
+    """Where a run's DVC root lies in its workspace: as deep as the stage's deps reach above the project."""
+    paths = [*(dep.path for dep in stage.deps if dep.kind is DepKind.LOCAL), *(out.path for out in stage.outs)]
+    depth = max((path.split("/").count("..") for path in paths), default=0)
+    return "/".join(project.parts[-depth:]) if depth else "."
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+

@@ -1,0 +1,279 @@
+"""The whole life of one run, in a worker.
+
+Files made: the run's folder in the store, with its record, notes, log and workspace; objects in the runs' cache. The
+record is written when the run begins and when it ends, and once more by nobody.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.engine.listing import Listing, listing_hash, write_listing
+from dvc_magic.engine.order import WorkOrder
+from dvc_magic.engine.prepare import Prepared, prepare
+from dvc_magic.engine.supervise import Control, Ending, supervise
+from dvc_magic.errors import DvcMagicError
+from dvc_magic.executors import RUN_TOKEN
+from dvc_magic.model.paths import RunPaths, StorePaths
+from dvc_magic.model.record import DepRecord, OutRecord, RunRecord, RunStatus, Times
+from dvc_magic.model.stage import OutKind, Stage
+from dvc_magic.pipeline import ProjectReader, RunRepo, command_environment, shell_argv
+from dvc_magic.runs import read_metric_file
+from dvc_magic.store import RunStore
+from dvc_magic.workspace import HashCache, atime_works, make_read_only, read_files, store_file
+
+
+@dataclass(slots=True)
+class _Clock:
+    """UTC for people, monotonic for durations."""
+
+    created: datetime
+    began: float
+
+    @classmethod
+    def start(cls) -> _Clock:
+        return cls(created=datetime.now(UTC), began=time.monotonic())
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self.began
+
+
+def execute(  # noqa: PLR0913 - the collaborators of a run
+    order: WorkOrder,
+    *,
+    store: RunStore,
+    reader: ProjectReader,
+    hashes: HashCache,
+    environ: Mapping[str, str],
+    control: Control,
+) -> RunRecord:
+    """Execute one run from claim to final record.
+
+    Returns:
+        The final record: a stage that fails is a result here, not an exception.
+
+    Raises:
+        DvcMagicError: the run could not be claimed or recorded.
+    """
+    clock = _Clock.start()
+    lock = store.claim(order.record.id)
+    try:
+        if order.notes.label or order.notes.tags:
+            store.write_notes(order.record.id, order.notes)
+        begun = replace(
+            order.record, status=RunStatus.RUNNING, attempts=order.record.attempts + 1, times=Times(created=clock.created)
+        )
+        store.write(begun, durable=False)
+        ended = _Run(order, begun, store=store, reader=reader, hashes=hashes, clock=clock).live(environ, control)
+        store.write(ended)
+        return ended
+    finally:
+        lock.release()
+
+
+class _Run:
+    """One run under way: what its steps hand to each other."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        order: WorkOrder,
+        record: RunRecord,
+        *,
+        store: RunStore,
+        reader: ProjectReader,
+        hashes: HashCache,
+        clock: _Clock,
+    ) -> None:
+        self._order = order
+        self._record = record
+        self._paths: RunPaths = store.paths.run(record.id)
+        self._store_paths: StorePaths = store.paths
+        self._reader = reader
+        self._hashes = hashes
+        self._clock = clock
+        self._repo: RunRepo | None = None
+        self._warnings: list[str] = list(record.warnings)
+
+    def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
+        """Prepare, execute, finish; returns the final record."""
+        try:
+            prepared = prepare(self._order, store=self._store_paths, reader=self._reader)
+            self._record = replace(
+                self._record, deps=prepared.deps, times=replace(self._record.times, started=datetime.now(UTC))
+            )
+            ending = self._execute(prepared, environ, control)
+            return self._end(prepared, ending)
+        except DvcMagicError as error:
+            return self._final(RunStatus.FAILED, reason="engine", error=str(error))
+        except OSError as error:
+            return self._final(RunStatus.FAILED, reason="engine", error=_disk_message(error))
+
+    def _execute(self, prepared: Prepared, environ: Mapping[str, str], control: Control) -> Ending:
+        stage = self._order.stage
+        full = self._environment(prepared, environ)
+        return supervise(
+            [shell_argv(command, full) for command in stage.commands],
+            cwd=prepared.root / stage.wdir,
+            environ=full,
+            log=self._paths.log,
+            stop_file=self._paths.stop,
+            control=control,
+            timeout=self._order.timeout,
+            meanwhile=lambda: self._open(prepared.root),
+        )
+
+    def _open(self, root: Path) -> None:
+        """Open the run's DVC repository while the command already runs: its 15 ms then cost nothing."""
+        self._repo = RunRepo(root, self._store_paths.dvc_site)
+        self._repo.load(self._order.stage.dvcfile, self._order.stage.name)
+
+    def _environment(self, prepared: Prepared, environ: Mapping[str, str]) -> dict[str, str]:
+        full = command_environment(self._order.stage, prepared.root, environ)
+        project = os.path.realpath(self._order.project)
+        kept = [
+            entry
+            for entry in full.get("PYTHONPATH", "").split(os.pathsep)
+            if entry and not (os.path.realpath(entry) + os.sep).startswith(project + os.sep)
+        ]
+        mapped = [str(prepared.root / folder) for folder in self._record.import_roots]
+        if mapped or kept:
+            full["PYTHONPATH"] = os.pathsep.join([*mapped, *kept])
+        else:
+            full.pop("PYTHONPATH", None)
+        full |= {
+            "DVC_SITE_CACHE_DIR": str(self._store_paths.dvc_site),
+            "GIT_OPTIONAL_LOCKS": "0",
+            "PYTHONUNBUFFERED": "1",
+            RUN_TOKEN: self._record.id,
+        }
+        return full
+
+    def _end(self, prepared: Prepared, ending: Ending) -> RunRecord:
+        """The final record after the commands have ended, however they did."""
+        stage = self._order.stage
+        self._note_reads(prepared)
+        if ending.leftovers:
+            self._warnings.append(
+                f"{ending.leftovers} process(es) that the command left running were ended with the run"
+            )
+        self._record = replace(
+            self._record,
+            exit_code=ending.exit_code,
+            metrics=self._metrics(prepared.root),
+            times=replace(self._record.times, duration=round(ending.duration, 6)),
+        )
+        if ending.stopped:
+            return self._final(RunStatus.STOPPED, reason=ending.stopped, error=_stop_message(ending, self._order))
+        if ending.exit_code:
+            reason, error = _failure(stage, ending.exit_code)
+            return self._final(RunStatus.FAILED, reason=reason, error=error)
+        return self._commit(prepared)
+
+    def _commit(self, prepared: Prepared) -> RunRecord:
+        assert self._repo is not None
+        finished = self._repo.finish()
+        deps = {
+            path: _finished_dep(dep, finished.deps.get(path), self._order.stage) for path, dep in self._record.deps.items()
+        }
+        for path, dep in deps.items():
+            if dep.changed:
+                self._warnings.append(f"the command changed its own dependency {path}")
+        outs = {path: self._kept_out(prepared.root, path, out) for path, out in finished.outs.items()}
+        make_read_only(prepared.root)
+        self._warnings.extend(finished.warnings)
+        self._record = replace(self._record, deps=deps, outs=outs)
+        return self._final(RunStatus.COMPLETED)
+
+    def _kept_out(self, root: Path, path: str, out: OutRecord) -> OutRecord:
+        """Keep an out that DVC does not cache in the runs' cache as well, so that downstream runs can be given it."""
+        if out.cache or not out.hash:
+            return out
+        source = root / path
+        if source.is_dir():
+            listing = _keep_tree(source, self._store_paths.cache, self._hashes)
+            if listing_hash(listing) == out.hash:
+                write_listing(self._store_paths.cache, listing)
+        else:
+            store_file(self._store_paths.cache, source, out.hash)
+        return out
+
+    def _note_reads(self, prepared: Prepared) -> None:
+        if not atime_works(self._paths.folder):
+            return
+        read = read_files(prepared.root, prepared.undeclared)
+        self._record = replace(self._record, read={path: prepared.sources[path] for path in read}, read_by="atime")
+
+    def _metrics(self, root: Path) -> dict[str, Any]:
+        """The content of every metric file that this run wrote."""
+        found: dict[str, Any] = {}
+        stage = self._order.stage
+        named = [*(out.path for out in stage.outs if out.kind is OutKind.METRIC), *self._order.file.metrics]
+        for path in dict.fromkeys(named):
+            file = root / path
+            if not file.is_file() or path in self._record.deps:
+                continue
+            content, warning = read_metric_file(file)
+            if warning:
+                self._warnings.append(warning)
+            else:
+                found[path] = content
+        return found
+
+    def _final(self, status: RunStatus, *, reason: str = "", error: str = "") -> RunRecord:
+        return replace(
+            self._record,
+            status=status,
+            reason=reason,
+            error=error,
+            warnings=tuple(self._warnings),
+            times=replace(
+                self._record.times, finished=datetime.now(UTC), total=round(self._clock.elapsed, 6)
+            ),
+        )
+
+
+def _keep_tree(folder: Path, cache: Path, hashes: HashCache) -> Listing:
+    listing: Listing = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            md5 = hashes.md5(file).md5
+            store_file(cache, file, md5)
+            listing[file.relative_to(folder).as_posix()] = md5
+    return listing
+
+
+def _finished_dep(dep: DepRecord, finished: tuple[str, int, int] | None, stage: Stage) -> DepRecord:
+    if finished is None:
+        return dep
+    digest, size, files = finished
+    # A folder of code gets Python's own caches while it runs; that is no change of the dependency.
+    changed = bool(dep.seen) and digest != dep.seen and not digest.endswith(".dir")
+    return replace(dep, hash=digest, size=size, files=files, changed=changed)
+
+
+def _stop_message(ending: Ending, order: WorkOrder) -> str:
+    causes = {
+        "user": "stopped on request",
+        "timeout": f"stopped after its time limit of {order.timeout:g} s" if order.timeout else "stopped",
+        "kernel": "stopped, because the notebook's kernel ended",
+    }
+    return causes[ending.stopped]
+
+
+def _failure(stage: Stage, exit_code: int) -> tuple[str, str]:
+    if exit_code < 0:
+        hint = ", perhaps for want of memory" if exit_code == -9 else ""  # noqa: PLR2004 - SIGKILL
+        return f"signal {-exit_code}", f"the command was ended by signal {-exit_code}{hint}"
+    return "", f"the command ended with exit code {exit_code}"
+
+
+def _disk_message(error: OSError) -> str:
+    where = f" at {error.filename}" if error.filename else ""
+    return f"the run could not be prepared or recorded: {error.strerror or error}{where}"

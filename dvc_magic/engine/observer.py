@@ -1,0 +1,50 @@
+"""Who watches a call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dvc_magic.engine.plan import Decision
+from dvc_magic.model.record import RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointPlan:
+    """What a call is going to do for one target with one set of values, upstream first, the target last."""
+
+    target: str
+    decisions: tuple[Decision, ...]
+
+
+class Observer(Protocol):
+    """Is told what a call does while it does it, in the caller's thread."""
+
+    def planned(self, plan: Sequence[PointPlan]) -> None:
+        """The plan stands; nothing has run yet."""
+
+    def started(self, record: RunRecord) -> None:
+        """A run was handed to a worker."""
+
+    def waiting(self) -> None:
+        """Nothing new for a moment: time to look at logs."""
+
+    def finished(self, record: RunRecord) -> None:
+        """A run has ended, whatever its status."""
+
+
+class Silent:
+    """An observer that looks away."""
+
+    def planned(self, plan: Sequence[PointPlan]) -> None:
+        """Nothing."""
+
+    def started(self, record: RunRecord) -> None:
+        """Nothing."""
+
+    def waiting(self) -> None:
+        """Nothing."""
+
+    def finished(self, record: RunRecord) -> None:
+        """Nothing."""

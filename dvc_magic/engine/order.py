@@ -1,0 +1,120 @@
+"""What crosses between the process that plans and the workers: all JSON, no secret of the environment in it.
+
+The environment of a run travels beside its `WorkOrder`, never in it: a work order may be kept or shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dvc_magic.model.inputs import InputFacts
+from dvc_magic.model.record import Environment, Notes, Override, RunRecord
+from dvc_magic.model.request import Change
+from dvc_magic.model.stage import Pipeline, PipelineFile, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureRequest:
+    """Asks a worker to fix the project's state at the moment of a call.
+
+    Attributes:
+        project: the project's root. home: the run store's folder.
+        targets: stage addresses asked for.
+        points: one tuple of overrides for each point of the grid.
+        changes: how each overridden key is changed (set, add, remove), in the order of the overrides.
+        copy_paths: ignored files to take along.
+        python: the Python that stages will find first. environ: `PYTHONPATH` of the call, or nothing.
+    """
+
+    project: str
+    home: str
+    targets: tuple[str, ...]
+    points: tuple[tuple[Override, ...], ...]
+    changes: tuple[Change, ...] = ()
+    copy_paths: tuple[str, ...] = ()
+    python: str = ""
+    pythonpath: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One target with one set of values.
+
+    Attributes:
+        target: stage address. index: position in the grid.
+        replace: param file -> its whole text with this point's values; files without a change are not in it.
+        pipeline: the lineage of the target, resolved with these values (every stage that makes something is in it).
+        param_files: all param files of the project, for the top-level list in a run's ``dvc.yaml``.
+    """
+
+    target: str
+    index: int
+    overrides: tuple[Override, ...]
+    replace: dict[str, str]
+    pipeline: Pipeline
+    param_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """The project at the moment of a call.
+
+    Attributes:
+        snapshot: id of the snapshot. commit, dirty: of git.
+        inputs: path -> what the project holds there, for every dep that no stage makes and every out that a stage
+            upstream makes.
+        changed_since_lock: ``dvc.yaml`` path -> source files that changed since its ``dvc.lock`` was committed.
+        imports: stage address -> undeclared local modules that its scripts import (a static scan).
+        notices: lines for people.
+    """
+
+    snapshot: str
+    points: tuple[Point, ...]
+    commit: str | None = None
+    dirty: bool = False
+    inputs: dict[str, InputFacts] = field(default_factory=dict)
+    environment: Environment = field(default_factory=Environment)
+    import_roots: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
+    changed_since_lock: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    imports: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """One dependency to put into a workspace from the runs' cache.
+
+    Attributes:
+        path: where, from the DVC root. hash: md5 of the content, ``.dir`` at the end for a directory.
+    """
+
+    path: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOrder:
+    """One run to execute.
+
+    Attributes:
+        record: the run's record as it stands before execution, status pending.
+        notes: the label and tags that the call gave.
+        stage, file: what to execute, and its ``dvc.yaml``.
+        project, home: folders of the project and the store, for the worker on this machine.
+        replace: param file -> text.
+        placements: deps that are not sources.
+        param_files: other stages' param files, listed at the top of the run's ``dvc.yaml``.
+        timeout: seconds that the commands may take.
+    """
+
+    record: RunRecord
+    stage: Stage
+    file: PipelineFile
+    project: str
+    home: str
+    notes: Notes = field(default_factory=Notes)
+    replace: dict[str, str] = field(default_factory=dict)
+    placements: tuple[Placement, ...] = ()
+    param_files: tuple[str, ...] = ()
+    timeout: float | None = None

@@ -1,0 +1,175 @@
+"""Which upstream outputs a run takes: pure decisions over frozen facts.
+
+A stage's inputs are known when every stage above it is settled (`Settled`): reused from a run, taken from the project,
+or just executed. `decide` looks at one stage:
+
+    prepare ──► featurize ──► train          asked for: train
+    RUN         WHEN_CHANGED  RUN            helper.py of prepare was edited
+
+``prepare`` runs; whether ``featurize`` must is known once prepare's new output is (it is reused when its inputs come out
+byte-equal, as in ``dvc repro``); the target always runs. The same function therefore serves twice: at the call, to show
+the plan, and again whenever a stage above has ended. As a match is always by content, a diamond cannot mix lineages: a
+run that consumed other bytes than the ones chosen now does not match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dvc_magic.model.record import RunRecord
+from dvc_magic.model.request import UpstreamPolicy
+from dvc_magic.model.stage import DepKind, Stage
+from dvc_magic.model.values import FlatValues, same
+
+
+class Action(StrEnum):
+    """What happens to a stage in a call."""
+
+    REUSE = "reuse"
+    PROJECT = "project"
+    RUN = "run"
+    WHEN_CHANGED = "when changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What happens to one stage, and why.
+
+    Attributes:
+        run: the record of the run that is reused.
+        reason: one phrase for people: ``code changed: helper.py``.
+        stale: True when policy ``latest`` reuses a run that does not match the project now.
+    """
+
+    stage: str
+    action: Action
+    reason: str
+    run: RunRecord | None = None
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is true of one stage in one call.
+
+    Attributes:
+        stage: resolved with the call's values.
+        inputs: dep path -> md5 of its content now; None while a stage above it is not settled.
+        sources: source path -> md5 now, with the call's param files.
+        project_outs: out path -> md5 in the project, for outs that it has.
+        lock_stale: why the project's own outputs are not current although ``dvc.lock`` matches, or an empty text.
+    """
+
+    stage: Stage
+    inputs: Mapping[str, str | None]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    project_outs: Mapping[str, str] = field(default_factory=dict)
+    lock_stale: str = ""
+
+
+def decide(
+    facts: Facts, *, candidates: Sequence[RunRecord], policy: UpstreamPolicy, used: RunRecord | None = None
+) -> Decision:
+    """What happens to an upstream stage.
+
+    Args:
+        facts: the stage as it is now.
+        candidates: its completed runs, the marked one first, then newest first.
+        policy: of the call.
+        used: the run that ``--use`` names for this stage, which beats all.
+    """
+    stage = facts.stage.address
+    if used is not None:
+        return Decision(stage=stage, action=Action.REUSE, reason="named by --use", run=used)
+    if policy is UpstreamPolicy.PROJECT:
+        return Decision(stage=stage, action=Action.PROJECT, reason="as it lies in the project")
+    if policy is UpstreamPolicy.LATEST and candidates:
+        return _latest(facts, candidates[0])
+    return _automatic(facts, candidates)
+
+
+def _latest(facts: Facts, newest: RunRecord) -> Decision:
+    difference = mismatch(facts, newest)
+    reason = f"newest run, stale: {difference}" if difference else "newest run"
+    return Decision(
+        stage=facts.stage.address, action=Action.REUSE, reason=reason, run=newest, stale=bool(difference)
+    )
+
+
+def _automatic(facts: Facts, candidates: Sequence[RunRecord]) -> Decision:
+    stage = facts.stage.address
+    pending = any(md5 is None for md5 in facts.inputs.values())
+    differences = [(run, mismatch(facts, run)) for run in candidates]
+    matching = next((run for run, difference in differences if not difference), None)
+    project_difference = _project_mismatch(facts)
+    if matching is None and project_difference:
+        reason = differences[0][1] if differences else f"no run of it yet; {project_difference}"
+        return Decision(stage=stage, action=Action.RUN, reason=reason)
+    if pending:
+        return Decision(stage=stage, action=Action.WHEN_CHANGED, reason="if its inputs change")
+    if matching is not None:
+        return Decision(stage=stage, action=Action.REUSE, reason="code, data, params equal", run=matching)
+    return Decision(stage=stage, action=Action.PROJECT, reason="dvc.lock is current")
+
+
+def mismatch(facts: Facts, run: RunRecord) -> str:
+    """Why a completed run does not match the stage as it is now, or an empty text; inputs not yet known match."""
+    stage = facts.stage
+    if run.cmd != stage.cmd or run.wdir != stage.wdir:
+        return "its command changed"
+    if difference := _params_difference(run.locked, stage.locked):
+        return difference
+    for path, md5 in facts.inputs.items():
+        dep = run.deps.get(path)
+        if dep is None:
+            return f"it has a new dependency: {path}"
+        if md5 is not None and dep.seen != md5:
+            return f"{'code' if path in facts.sources else 'data'} changed: {path}"
+    if {path for path, dep in run.deps.items() if dep.seen} - set(facts.inputs):
+        return "it lost a dependency"
+    if {out.path for out in stage.outs} != set(run.outs):
+        return "its outs changed"
+    changed = [path for path, md5 in run.read.items() if facts.sources.get(path) != md5]
+    return f"code changed: {changed[0]} (undeclared)" if changed else ""
+
+
+def _params_difference(before: Mapping[str, FlatValues], now: Mapping[str, FlatValues]) -> str:
+    for file in sorted({*before, *now}):
+        old, new = before.get(file, {}), now.get(file, {})
+        for key in sorted({*old, *new}):
+            if key not in old or key not in new:
+                return f"params changed: {key}"
+            if not same(old[key], new[key]):
+                return f"params changed: {key} {_short(old[key])} -> {_short(new[key])}"
+    return ""
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 24 else f"{text[:21]}..."  # noqa: PLR2004
+
+
+def _project_mismatch(facts: Facts) -> str:
+    """Why the project's own outputs cannot be used, or an empty text; inputs not yet known match."""
+    stage, lock = facts.stage, facts.stage.lock
+    if not lock:
+        return "dvc.lock has no entry for it"
+    if lock.get("cmd") != stage.cmd or _params_difference(lock.get("params") or {}, stage.locked):
+        return "dvc.lock is not current"
+    locked_deps = {entry["path"]: entry.get("md5") for entry in lock.get("deps") or []}
+    for dep in stage.deps:
+        if dep.kind is not DepKind.LOCAL or locked_deps.get(dep.declared) is None:
+            return "dvc.lock is not current"
+        md5 = facts.inputs.get(dep.path)
+        if md5 is not None and locked_deps[dep.declared] != md5:
+            return "dvc.lock is not current"
+    locked_outs = {entry["path"]: entry.get("md5") for entry in lock.get("outs") or []}
+    for out in stage.outs:
+        md5 = facts.project_outs.get(out.path)
+        if md5 is None or locked_outs.get(out.declared) != md5:
+            return "its output is not in the project as dvc.lock has it"
+    if not stage.outs or stage.always_changed:
+        return "dvc.lock cannot tell whether it is current"
+    return facts.lock_stale

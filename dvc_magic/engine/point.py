@@ -1,0 +1,240 @@
+"""One point of a call: which stages of its lineage are settled, and what the others would take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc_magic.engine.listing import Listing, below, listing_hash, moved, object_path, read_listing, without, write_listing
+from dvc_magic.engine.order import Capture, Placement, Point
+from dvc_magic.engine.plan import Action, Decision, Facts, decide
+from dvc_magic.errors import MissingInputError
+from dvc_magic.model.inputs import InputFacts
+from dvc_magic.model.record import DepRecord, RunRecord, SourceKind
+from dvc_magic.model.request import UpstreamPolicy
+from dvc_magic.model.snapshot import Snapshot
+from dvc_magic.model.stage import Dep, DepKind, Out, Stage, overlaps
+
+Ingest = Callable[[str], str]
+"""Puts what the project has at a path into the runs' cache and returns its hash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A stage whose outputs are known: from a run, or from the project when `run` is None."""
+
+    outs: Mapping[str, str]
+    run: RunRecord | None
+
+
+class PointState:
+    """One point under way."""
+
+    def __init__(
+        self,
+        point: Point,
+        *,
+        capture: Capture,
+        snapshot: Snapshot,
+        sources: Mapping[str, str],
+        cache: Path,
+        ingest: Ingest,
+    ) -> None:
+        self.point = point
+        self.settled: dict[str, Settled] = {}
+        self.waiting: set[str] = set()
+        self._capture = capture
+        self._snapshot = snapshot
+        self._sources = sources
+        self._cache = cache
+        self._ingest = ingest
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The lineage, upstream first; the target is the last."""
+        return self.point.pipeline.stages
+
+    def producers(self, stage: Stage) -> tuple[str, ...]:
+        """Addresses of the stages directly above."""
+        return tuple(producer.address for producer in self.point.pipeline.upstream(stage))
+
+    def ready(self, stage: Stage) -> bool:
+        """Whether everything above a stage is settled."""
+        return all(address in self.settled for address in self.producers(stage))
+
+    def facts(self, stage: Stage) -> Facts:
+        """What `decide` needs of a stage now."""
+        outs = {out.path: self._capture.inputs.get(out.path) for out in stage.outs}
+        inputs = {dep.path: self.input_hash(stage, dep) for dep in stage.deps if dep.kind is not DepKind.URL}
+        inputs |= {out.path: seed.hash for out in stage.outs if (seed := self._seed(out)) is not None}
+        return Facts(
+            stage=stage,
+            inputs=inputs,
+            sources=self._sources,
+            project_outs={path: found.hash for path, found in outs.items() if found is not None and found.present},
+            lock_stale=self._lock_stale(stage),
+        )
+
+    def _seed(self, out: Out) -> InputFacts | None:
+        """What a ``persist`` output starts from: the project's, if there is one."""
+        found = self._capture.inputs.get(out.path)
+        return found if out.persist and found is not None and found.present else None
+
+    def _lock_stale(self, stage: Stage) -> str:
+        changed = set(self._capture.changed_since_lock.get(stage.dvcfile, ()))
+        hit = sorted(changed.intersection(self._capture.imports.get(stage.address, ())))
+        return f"code changed since dvc.lock was committed: {hit[0]}" if hit else ""
+
+    def decide(
+        self, stage: Stage, *, candidates: Sequence[RunRecord], policy: UpstreamPolicy, used: RunRecord | None
+    ) -> Decision:
+        """What happens to an upstream stage, as things stand.
+
+        Raises:
+            MissingInputError: policy ``never`` forbids the run that would be needed, or the project lacks the output.
+        """
+        whole = [run for run in candidates if self._outs_kept(run)]
+        decision = decide(self.facts(stage), candidates=whole, policy=policy, used=used)
+        if decision.action is Action.RUN and policy is UpstreamPolicy.NEVER:
+            message = (
+                f"stage {stage.address!r} would have to run first ({decision.reason}), which --upstream never forbids; "
+                f"run it with %dvc_run {stage.address}, or leave the option out"
+            )
+            raise MissingInputError(message)
+        if decision.action is Action.PROJECT:
+            self._require_project_outs(stage)
+        return decision
+
+    def _outs_kept(self, run: RunRecord) -> bool:
+        return all(object_path(self._cache, out.hash).exists() for out in run.outs.values() if out.hash)
+
+    def _require_project_outs(self, stage: Stage) -> None:
+        for out in stage.outs:
+            found = self._capture.inputs.get(out.path)
+            if found is None or not found.present:
+                message = (
+                    f"--upstream project needs the output {out.path!r} of stage {stage.address!r}, which is neither in "
+                    f"the project nor in its DVC cache; make it with dvc repro {stage.address}, or use --upstream auto"
+                )
+                raise MissingInputError(message)
+
+    def settle_from_run(self, stage: Stage, run: RunRecord) -> None:
+        """A run's outputs are the ones to use."""
+        self.settled[stage.address] = Settled(outs={path: out.hash for path, out in run.outs.items()}, run=run)
+
+    def settle_from_project(self, stage: Stage) -> None:
+        """The project's own outputs are the ones to use; they are kept in the runs' cache first."""
+        self.settled[stage.address] = Settled(outs={out.path: self._ingest(out.path) for out in stage.outs}, run=None)
+
+    def input_hash(self, stage: Stage, dep: Dep) -> str | None:
+        """The md5 of what a dependency would be now; None while a stage that makes it is not settled.
+
+        Raises:
+            MissingInputError: nothing makes it and the project does not have it.
+        """
+        makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]
+        if any(made.address not in self.settled for made in makers):
+            return None
+        if not makers:
+            return self._capture.inputs[dep.path].hash
+        exact = [self.settled[made.address].outs.get(dep.path) for made in makers]
+        if len(makers) == 1 and exact[0]:
+            return exact[0]
+        return listing_hash(self._composed(dep, makers))
+
+    def _composed(self, dep: Dep, makers: Sequence[Stage]) -> Listing:
+        """The content of a dependency that is part of an output, or a folder around several."""
+        outs = {path: md5 for made in makers for path, md5 in self.settled[made.address].outs.items()}
+        listing: Listing = {}
+        found = self._capture.inputs.get(dep.path)
+        around = [path for path in outs if path.startswith(f"{dep.path}/")]
+        if around and found is not None and found.present:
+            project = read_listing(self._cache, self._ingest(dep.path))
+            listing = without(project, tuple(path.removeprefix(f"{dep.path}/") for path in around))
+        for path, md5 in outs.items():
+            if not overlaps(dep.path, path):
+                continue
+            content = read_listing(self._cache, md5)
+            if path == dep.path or dep.path.startswith(f"{path}/"):
+                listing |= below(content, dep.path.removeprefix(path).lstrip("/"))
+            else:
+                listing |= moved(content, path.removeprefix(f"{dep.path}/"))
+        return listing
+
+    def require_inputs(self, stage: Stage) -> None:
+        """Raise what is missing for a stage that is going to run.
+
+        Raises:
+            MissingInputError: nothing makes a dependency and the project does not have it.
+        """
+        for dep in stage.deps:
+            made = any(maker.address != stage.address for maker in self.point.pipeline.producers(dep.path))
+            if made or dep.kind is DepKind.URL:
+                continue
+            if not self._capture.inputs[dep.path].present:
+                message = (
+                    f"stage {stage.address!r} needs {dep.declared!r}, which is not in the project, is not in its DVC "
+                    "cache, and no stage makes it; put it there, or correct the stage's deps"
+                )
+                raise MissingInputError(message)
+
+    def inputs(self, stage: Stage) -> tuple[dict[str, DepRecord], tuple[Placement, ...], dict[str, str]]:
+        """How a stage that is about to run gets its deps: records, what to place, and the upstream runs used."""
+        records: dict[str, DepRecord] = {}
+        placements: list[Placement] = []
+        upstream: dict[str, str] = {}
+        for dep in stage.deps:
+            if dep.kind is DepKind.URL:
+                records[dep.path] = DepRecord(source=SourceKind.FILE, origin=dep.declared, placed="in place")
+                continue
+            digest = self.input_hash(stage, dep) or ""
+            records[dep.path] = self._dep_record(stage, dep, digest)
+            if dep.kind is DepKind.LOCAL and not self._is_source(dep.path, digest):
+                placements.append(Placement(path=dep.path, hash=self._kept(stage, dep, digest)))
+        for address in self.producers(stage):
+            run = self.settled[address].run
+            if run is not None:
+                upstream[address] = run.id
+        for out in stage.outs:
+            seed = self._seed(out)
+            if seed is not None:
+                records[out.path] = DepRecord(
+                    source=SourceKind.FILE, origin=out.path, hash=seed.hash, seen=seed.hash, declared=False
+                )
+                placements.append(Placement(path=out.path, hash=self._ingest(out.path)))
+        return records, tuple(placements), upstream
+
+    def _dep_record(self, stage: Stage, dep: Dep, digest: str) -> DepRecord:
+        makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]
+        found = self._capture.inputs.get(dep.path)
+        if makers:
+            run = self.settled[makers[0].address].run
+            return DepRecord(
+                source=SourceKind.DVCSTAGE,
+                origin=makers[0].address if run is not None else f"{makers[0].address} in the project",
+                run=run.id if run is not None else None,
+                seen=digest,
+            )
+        assert found is not None
+        return DepRecord(
+            source=SourceKind.DVCFILE if found.dvcfile else SourceKind.FILE,
+            origin=found.dvcfile or dep.path,
+            seen=digest,
+            differs=found.differs,
+            placed="in place" if dep.kind is DepKind.ABSOLUTE else "copy",
+        )
+
+    def _is_source(self, path: str, digest: str) -> bool:
+        """Whether the snapshot already brings the whole content of a dependency into the workspace."""
+        file = self._snapshot.files.get(path)
+        return file is not None and file.link is None and self._sources.get(path) == digest
+
+    def _kept(self, stage: Stage, dep: Dep, digest: str) -> str:
+        """Make sure that the runs' cache holds a dependency, and return the hash to place it by."""
+        makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]
+        if not makers:
+            return self._ingest(dep.path)
+        if len(makers) == 1 and dep.path in self.settled[makers[0].address].outs:
+            return digest
+        return write_listing(self._cache, self._composed(dep, makers))

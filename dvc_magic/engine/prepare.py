@@ -1,0 +1,120 @@
+"""Making a run's workspace, in a worker: a directory that is itself a DVC repository of one stage."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dvc_magic.engine.order import WorkOrder
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.record import DepRecord
+from dvc_magic.model.snapshot import Snapshot
+from dvc_magic.model.stage import Out, Stage
+from dvc_magic.pipeline import ProjectReader, project_cache_types, run_config, stage_files
+from dvc_magic.workspace import (
+    link_policy,
+    load_snapshot,
+    materialise,
+    place_object,
+    read_git_facts,
+    write_skeleton_git,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A workspace that is ready for its command.
+
+    Attributes:
+        root: its DVC root, absolute.
+        deps: the run's deps with how each was placed.
+        sources: source path -> md5 of the content placed, with the run's own param files.
+        undeclared: the sources that are neither deps nor tracked params nor DVC's own files.
+    """
+
+    root: Path
+    deps: dict[str, DepRecord]
+    sources: dict[str, str]
+    undeclared: tuple[str, ...]
+
+
+def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader) -> Prepared:
+    """Make the workspace of a run.
+
+    Raises:
+        ProjectError: an input is gone from the runs' cache.
+        OSError: the disk is full, or the like.
+
+    Side effects: everything below the run's ``workspace`` folder; ``output.log``, empty.
+    """
+    paths = store.run(order.record.id)
+    root = paths.dvc_root(order.record.root)
+    root.mkdir(parents=True, mode=0o700)
+    paths.log.touch(mode=0o600)
+    snapshot = load_snapshot(store, order.record.snapshot)
+    written = {file: text.encode() for file, text in order.replace.items()}
+    materialise(snapshot, store.objects, root, leave_out=_is_not_placed, replace=written)
+    _link_secrets(snapshot, Path(order.project), root)
+    _write_dvc_files(order, root, store, reader)
+    write_skeleton_git(read_git_facts(Path(order.project)), root)
+    deps = _place(order, root, store, reader)
+    _make_folders(order.stage, root)
+    sources = {path: file.md5 for path, file in snapshot.files.items() if file.link is None and not _is_not_placed(path)}
+    sources |= {file: hashlib.md5(text, usedforsecurity=False).hexdigest() for file, text in written.items()}
+    return Prepared(root=root, deps=deps, sources=sources, undeclared=_undeclared(order, sources))
+
+
+def _is_not_placed(path: str) -> bool:
+    """DVC's own files: a run has one ``dvc.yaml``, written for it, and no lock or ``.dvc`` file of the project."""
+    name = path.rsplit("/", 1)[-1]
+    return name in ("dvc.yaml", "dvc.lock") or name.endswith(".dvc")
+
+
+def _undeclared(order: WorkOrder, sources: dict[str, str]) -> tuple[str, ...]:
+    """The sources whose reading would be news: params count by their keys, deps by their hashes."""
+    stage = order.stage
+    declared = {*(dep.path for dep in stage.deps), *(entry.path for entry in stage.params)}
+    folders = tuple(f"{path}/" for path in declared)
+    return tuple(
+        path
+        for path in sources
+        if path not in declared and not path.startswith(folders) and not path.startswith(".dvc/") and path != ".dvcignore"
+    )
+
+
+def _link_secrets(snapshot: Snapshot, project: Path, root: Path) -> None:
+    for path in snapshot.linked:
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(project / path)
+
+
+def _write_dvc_files(order: WorkOrder, root: Path, store: StorePaths, reader: ProjectReader) -> None:
+    dvc = root / ".dvc"
+    (dvc / "tmp").mkdir(parents=True, exist_ok=True)
+    cache = os.path.relpath(store.cache, dvc)
+    (dvc / "config.local").write_text(run_config(reader, cache), encoding="utf-8")
+    target = root / order.stage.dvcfile
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(stage_files(order.stage, order.file, order.param_files), encoding="utf-8")
+
+
+def _place(order: WorkOrder, root: Path, store: StorePaths, reader: ProjectReader) -> dict[str, DepRecord]:
+    links = link_policy(project_cache_types(reader), is_root=os.geteuid() == 0)
+    deps = dict(order.record.deps)
+    for placement in order.placements:
+        placed = place_object(store.cache, placement.hash, root / placement.path, links)
+        if placement.path in deps:
+            deps[placement.path] = replace(deps[placement.path], placed=placed)
+    return deps
+
+
+def _make_folders(stage: Stage, root: Path) -> None:
+    for path in (stage.wdir, *(_parent(out) for out in stage.outs)):
+        (root / path).mkdir(parents=True, exist_ok=True)
+
+
+def _parent(out: Out) -> str:
+    return out.path.rpartition("/")[0] or "."

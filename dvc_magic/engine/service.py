@@ -1,0 +1,86 @@
+"""What a worker can be asked: to describe a project, to capture it, to keep an input, to execute a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.codec import from_data, to_data
+from dvc_magic.engine.capture import capture
+from dvc_magic.engine.execute import execute
+from dvc_magic.engine.order import CaptureRequest, WorkOrder
+from dvc_magic.engine.supervise import Control
+from dvc_magic.model.inputs import InputFacts
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.pipeline import ProjectReader, preload
+from dvc_magic.store import RunStore
+from dvc_magic.workspace import HashCache, store_file
+
+
+class Service:
+    """The requests of a worker by name. Keeps opened projects and stores warm."""
+
+    def __init__(self) -> None:
+        preload()
+        self._readers: dict[tuple[str, str], ProjectReader] = {}
+        self._hashes: dict[str, HashCache] = {}
+        self._stores: dict[str, RunStore] = {}
+
+    def handle(self, do: str, arguments: dict[str, Any], control: Control) -> Any:
+        """Answer one request with JSON-able data.
+
+        Raises:
+            DvcMagicError: the request cannot be fulfilled.
+        """
+        if do == "execute":
+            return to_data(self._execute(arguments, control))
+        if do == "capture":
+            request = from_data(arguments["request"], CaptureRequest)
+            reader = self._reader(request.project, request.home)
+            return to_data(capture(reader, request, hashes=self._hash_cache(request.home)))
+        reader = self._reader(arguments["project"], arguments["home"])
+        if do == "describe":
+            return to_data(reader.describe())
+        if do == "ingest":
+            return to_data(self._ingest(reader, arguments["home"], arguments["paths"]))
+        raise ValueError(do)
+
+    def _execute(self, arguments: dict[str, Any], control: Control) -> Any:
+        order = from_data(arguments["order"], WorkOrder)
+        return execute(
+            order,
+            store=self._store(order.home),
+            reader=self._reader(order.project, order.home),
+            hashes=self._hash_cache(order.home),
+            environ=arguments["environ"],
+            control=control,
+        )
+
+    def _ingest(self, reader: ProjectReader, home: str, paths: list[str]) -> list[InputFacts]:
+        cache = StorePaths(Path(home)).cache
+        hashes = self._hash_cache(home)
+
+        def put(source: Path, md5: str) -> None:
+            store_file(cache, source, md5)
+
+        def hash_file(file: Path) -> tuple[str, int]:
+            found = hashes.md5(file)
+            return found.md5, found.size
+
+        return [reader.ingest(path, cache, put, hash_file) for path in paths]
+
+    def _reader(self, project: str, home: str) -> ProjectReader:
+        key = (project, home)
+        if key not in self._readers:
+            self._readers[key] = ProjectReader(Path(project), StorePaths(Path(home)))
+        return self._readers[key]
+
+    def _hash_cache(self, home: str) -> HashCache:
+        if home not in self._hashes:
+            self._hashes[home] = HashCache(StorePaths(Path(home)).hashes)
+        return self._hashes[home]
+
+    def _store(self, home: str) -> RunStore:
+        if home not in self._stores:
+            self._stores[home] = RunStore.open(Path(home))
+        return self._stores[home]
