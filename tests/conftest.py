@@ -1,0 +1,74 @@
+"""Fixtures of every test: a clean environment, and sample projects of one's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.support import commands, projects
+
+# How long an example takes says nothing on a machine that runs other things besides.
+settings.register_profile("house", deadline=None, print_blob=True)
+settings.load_profile("house")
+
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "Ada Tester",
+    "GIT_AUTHOR_EMAIL": "ada@example.com",
+    "GIT_COMMITTER_NAME": "Ada Tester",
+    "GIT_COMMITTER_EMAIL": "ada@example.com",
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+_LEAKS = ("DVC_", "GIT_", "PYTHON", "UV_", "POETRY_", "PIXI_", "CONDA_", "VIRTUAL_ENV", "XDG_", "SAMPLE_PROJECT")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the developer's settings reaches a test, and nothing of a test reaches the developer's home."""
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(_LEAKS):
+            monkeypatch.delenv(name)
+    for name, value in _IDENTITY.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(home / "dvc-site-cache"))
+
+
+@pytest.fixture(scope="session")
+def dvc_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which ``dvc init`` has been, to be copied: DVC takes half a second for it."""
+    folder = tmp_path_factory.mktemp("dvc-template")
+    projects.write(folder, {})
+    commands.git(folder, "init", "--quiet", "--initial-branch=main")
+    commands.dvc(folder, "init", "--quiet")
+    return folder
+
+
+@pytest.fixture
+def make_project(tmp_path: Path, dvc_template: Path) -> Callable[..., Path]:
+    """A factory of committed DVC projects below the test's folder.
+
+    Its arguments: `files` (path -> text or bytes), `name` of the folder, `track`: paths to give to ``dvc add``.
+    """
+
+    def make(files: Mapping[str, str | bytes], *, name: str = "project", track: Sequence[str] = ()) -> Path:
+        return projects.create(tmp_path / name, files=files, template=dvc_template, track=track)
+
+    return make
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Callable[..., Path]:
+    """A factory of fresh git clones below the test's folder; arguments: the project, `name` of the new folder."""
+
+    def make(project: Path, *, name: str = "clone") -> Path:
+        target = tmp_path / name
+        commands.git(tmp_path, "clone", "--quiet", str(project), str(target))
+        return target
+
+    return make

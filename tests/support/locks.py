@@ -1,0 +1,70 @@
+"""What ``dvc repro`` itself writes for a project, as the yardstick for runs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.commands import dvc, git
+
+Edits = Mapping[str, Mapping[str, str]]
+
+
+def repro_lock(project: Path, edits: Edits | None = None) -> dict[str, dict[str, Any]]:
+    """The stages of each ``dvc.lock`` after ``dvc repro`` in a clean clone of the project's last commit.
+
+    Args:
+        project: a git and DVC project; it is only read.
+        edits: file -> {old text: new text}, made in the clone first. Each old text must be there exactly once.
+
+    Returns:
+        path of the ``dvc.yaml`` from the root -> stage name -> its entry in the ``dvc.lock`` beside it.
+    """
+    with tempfile.TemporaryDirectory(prefix="repro-") as folder:
+        clone = clean_clone(project, target=Path(folder) / project.name)
+        apply_edits(clone, edits or {})
+        dvc(clone, "repro", "--all-pipelines")
+        return read_locks(clone)
+
+
+def clean_clone(project: Path, *, target: Path) -> Path:
+    """A clone at `target`, with DVC-tracked data in place but without the project's run cache."""
+    git(project, "clone", "--quiet", str(project), str(target))
+    objects = project / ".dvc" / "cache" / "files"
+    if objects.is_dir():
+        shutil.copytree(objects, target / ".dvc" / "cache" / "files")
+    for tracked in sorted(target.rglob("*.dvc")):
+        if tracked.is_file():
+            dvc(target, "checkout", "--quiet", str(tracked.relative_to(target)))
+    return target
+
+
+def apply_edits(folder: Path, edits: Edits) -> None:
+    """Replace texts in files, as a user does by hand.
+
+    Raises:
+        ValueError: an old text is not in its file exactly once.
+    """
+    for name, replacements in edits.items():
+        path = folder / name
+        text = path.read_text(encoding="utf-8")
+        for old, new in replacements.items():
+            if text.count(old) != 1:
+                message = f"{old!r} is {text.count(old)} times in {name}, expected once"
+                raise ValueError(message)
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
+
+
+def read_locks(folder: Path) -> dict[str, dict[str, Any]]:
+    """The stages of each ``dvc.lock`` below `folder`, by the path of its ``dvc.yaml``."""
+    return {
+        lock.with_suffix(".yaml").relative_to(folder).as_posix(): yaml.safe_load(lock.read_bytes()).get("stages", {})
+        for lock in sorted(folder.rglob("dvc.lock"))
+        if ".dvc_magic" not in lock.parts
+    }
