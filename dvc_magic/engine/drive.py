@@ -56,7 +56,7 @@ class _Progress:
 
 
 class Driver:
-    """One call under way. Use `plan`, then `execute`, once each."""
+    """One call under way. Use `plan`, `reserve` and `execute`, in this order and once each."""
 
     def __init__(  # noqa: PLR0913 - the collaborators of a call
         self,
@@ -81,6 +81,8 @@ class Driver:
         self._ingested: dict[str, str] = {}
         self._candidates: dict[str, list[RunRecord]] = {}
         self._interrupts = 0
+        self._plans: tuple[PointPlan, ...] = ()
+        self._numbers: dict[str, int] = {}
         self._snapshot: Snapshot = load_snapshot(store.paths, capture.snapshot)
         self._used = {stage: self._named_run(stage, name) for stage, name in request.use.items()}
         self._states = [self._state(index) for index in range(len(capture.points))]
@@ -134,9 +136,25 @@ class Driver:
             MissingInputError: a dependency that nothing can supply.
             RunError: a run that ``--use`` names cannot be used.
         """
-        plans = tuple(self._plan_point(state) for state in self._states)
+        self._plans = tuple(self._plan_point(state) for state in self._states)
+        return self._plans
+
+    def reserve(self) -> tuple[PointPlan, ...]:
+        """Keep the inputs of what is going to run, give numbers to the runs that are certain, and return the plan.
+
+        Numbers are given beforehand to a single run and what it needs; in a grid each run gets its own when it starts.
+
+        Raises:
+            ProjectError: an input changed since the capture.
+        """
         self._keep_inputs()
-        return plans
+        if len(self._plans) != 1:
+            return self._plans
+        decisions = self._plans[0].decisions
+        certain = [decision.stage for decision in decisions if decision.action is Action.RUN]
+        self._numbers = dict(zip(certain, self._store.next_numbers(len(certain)), strict=True))
+        numbered = tuple(replace(decision, number=self._numbers.get(decision.stage)) for decision in decisions)
+        return (replace(self._plans[0], decisions=numbered),)
 
     def _plan_point(self, state: PointState) -> PointPlan:
         decisions: list[Decision] = []
@@ -212,6 +230,9 @@ class Driver:
                     break
             except KeyboardInterrupt:
                 self._interrupt()
+            except BaseException:
+                self._abandon()
+                raise
         if self._interrupts:
             raise KeyboardInterrupt
         return [self._progress.done[state.point.index] for state in self._states]
@@ -237,6 +258,12 @@ class Driver:
             worker.send({"do": "stop"})
             if self._interrupts > _KILL_STEP:
                 worker.kill()
+
+    def _abandon(self) -> None:
+        """Stop what runs, because the call cannot go on; the workers end their runs by themselves."""
+        for worker in self._progress.running:
+            worker.send({"do": "stop", "steps": 2})
+            worker.close(patience=15.0)
 
     def _advance(self) -> None:
         """Settle what can be settled and queue what has to run, in grid order."""
@@ -310,7 +337,7 @@ class Driver:
             params.setdefault(flag.file, {})[flag.key] = flag.value
         return RunRecord(
             id=self._store.new_id(),
-            number=next(iter(self._store.next_numbers(1))),
+            number=self._numbers.pop(stage.address, None) or self._store.next_numbers(1)[0],
             call=CallInfo(
                 id=self._call,
                 asked=job.asked,

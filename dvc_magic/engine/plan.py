@@ -41,6 +41,7 @@ class Decision:
         run: the record of the run that is reused.
         reason: one phrase for people: ``code changed: helper.py``.
         stale: True when policy ``latest`` reuses a run that does not match the project now.
+        number: of the run that is going to be made, when it is known already.
     """
 
     stage: str
@@ -48,6 +49,7 @@ class Decision:
     reason: str
     run: RunRecord | None = None
     stale: bool = False
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

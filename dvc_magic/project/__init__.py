@@ -1,0 +1,22 @@
+"""The public objects: `Project`, `Run`, `Runs` and what they hand out."""
+
+from dvc_magic.project.project import Plan, Project
+from dvc_magic.project.run import ResolvedDep, ResolvedOut, Run, RunLog
+from dvc_magic.project.runs import Runs
+from dvc_magic.project.settings import STORE_FOLDER, Settings, find_root
+from dvc_magic.project.stages import Stages, StageView
+
+__all__ = [
+    "STORE_FOLDER",
+    "Plan",
+    "Project",
+    "ResolvedDep",
+    "ResolvedOut",
+    "Run",
+    "RunLog",
+    "Runs",
+    "Settings",
+    "StageView",
+    "Stages",
+    "find_root",
+]

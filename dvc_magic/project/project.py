@@ -1,0 +1,315 @@
+"""`Project`: the public door, which wires what lies below."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.codec import from_data, to_data
+from dvc_magic.engine import Capture, CaptureRequest, Driver, Observer, PointPlan, Silent
+from dvc_magic.errors import RequestError, RunFailedError, RunsFailedError
+from dvc_magic.executors import WorkerPool, sweep_run
+from dvc_magic.line import find_param, fit
+from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
+from dvc_magic.model.stage import Pipeline
+from dvc_magic.project.environment import stage_environment
+from dvc_magic.project.failures import failure_message
+from dvc_magic.project.run import Run
+from dvc_magic.project.runs import Runs
+from dvc_magic.project.settings import Settings, find_root, read_settings
+from dvc_magic.project.stages import Stages
+from dvc_magic.store import RunStore
+from dvc_magic.views import plan_text
+
+_WORKER = "dvc_magic.engine.worker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a call would do: the answer to a dry run."""
+
+    points: tuple[PointPlan, ...]
+
+    def __repr__(self) -> str:
+        """The plan in one line."""
+        return plan_text(self.points)
+
+
+class Project:
+    """A DVC project whose stages can be run as isolated runs.
+
+    The project's own files are only read; runs are kept in its run store (``.dvc_magic`` unless set otherwise). Use
+    `open`; `close` ends the worker processes, which also end with this process. Not safe to share between threads.
+
+    Attributes:
+        root: the folder with ``.dvc``.
+    """
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        self.root = root
+        self.settings = settings
+        self._store: RunStore | None = None
+        self._pool: WorkerPool | None = None
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] = ".", *, home: str = "") -> Project:
+        """The project that `path` lies in.
+
+        Args:
+            path: a folder; the project is the nearest one at or above it that has ``.dvc``.
+            home: folder for run stores, instead of ``.dvc_magic`` in the project.
+
+        Raises:
+            NotAProjectError: `path` lies in no DVC project.
+            ProjectError: ``dvc_magic.yaml`` cannot be read.
+        """
+        root = find_root(Path(path))
+        return cls(root, read_settings(root, home=home))
+
+    @property
+    def store(self) -> RunStore:
+        """The run store, made at the first need."""
+        if self._store is None:
+            self._store = RunStore.open(self.settings.home)
+            self._sweep_lost(self._store)
+        return self._store
+
+    @staticmethod
+    def _sweep_lost(store: RunStore) -> None:
+        """End what runs left behind whose worker was killed."""
+        for stored in store.all()[:100]:
+            if stored.record.status is RunStatus.LOST:
+                sweep_run(stored.record.id)
+
+    @property
+    def _workers(self) -> WorkerPool:
+        if self._pool is None:
+            self._pool = WorkerPool(module=_WORKER, log=self.store.home / "workers.log")
+        return self._pool
+
+    def warm(self) -> None:
+        """Start a worker in the background, so that the first question finds it ready."""
+        self._workers.warm(1)
+
+    def close(self) -> None:
+        """End the worker processes; runs that still go are stopped."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def __enter__(self) -> Project:
+        """The project itself; leaving the block closes it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def pipeline(self) -> Pipeline:
+        """All stages as DVC resolves them now, as frozen data.
+
+        Raises:
+            PipelineError: DVC cannot read ``dvc.yaml``.
+        """
+        answer = self._workers.ask("describe", project=str(self.root), home=str(self.store.home))
+        return from_data(answer, Pipeline)
+
+    @property
+    def stages(self) -> Stages:
+        """The stages by address, as DVC resolves them now."""
+        return Stages(self.pipeline())
+
+    @property
+    def runs(self) -> Runs:
+        """The runs that were asked for, newest first; ``project.runs[41]`` and ``project.runs["3fa"]`` reach all."""
+        asked = [stored for stored in self.store.all() if stored.record.call.asked]
+        return Runs(asked, self.store, by_number=True)
+
+    @property
+    def last(self) -> Run:
+        """The newest run that was asked for.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        return Run(self.store.find("last"), self.store)
+
+    def run(  # noqa: PLR0913 - each option of %dvc_run is a keyword
+        self,
+        stage: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        use: Mapping[str, int | str | Run] | None = None,
+        upstream: str = "auto",
+        copy_paths: Sequence[str] = (),
+        timeout: float | None = None,
+        label: str = "",
+        tags: Sequence[str] = (),
+        raise_errors: bool = True,
+    ) -> Run:
+        """Run a stage as an isolated run, upstream stages first where their outputs are missing or stale.
+
+        Args:
+            stage: address, such as ``train`` or ``sub/dvc.yaml:train@us``.
+            params: key (or an unambiguous end, or ``FILE:KEY``) -> value.
+            use: stage address -> the run whose outputs to take.
+            upstream: ``auto``, ``latest``, ``project`` or ``never``.
+            copy_paths: files that git ignores and the stage needs.
+            timeout: seconds that the stage's commands may take.
+            label, tags: notes on the run.
+            raise_errors: False to get a failed run back instead of an exception.
+
+        Returns:
+            The finished run.
+
+        Raises:
+            RunFailedError: the stage, or one upstream of it, ended badly.
+            RequestError: the call makes no sense. ProjectError: the project cannot be used as it is.
+            KeyboardInterrupt: the call was interrupted; the run is kept as ``stopped``.
+        """
+        single = {key: [value] for key, value in (params or {}).items()}
+        request = self._request(stage, single, use, upstream, copy_paths, timeout, label, tags, jobs=1)
+        return self.start(request, raise_errors=raise_errors)[0]
+
+    def grid(  # noqa: PLR0913
+        self,
+        stage: str,
+        params: Mapping[str, Sequence[Any]],
+        *,
+        jobs: int = 1,
+        use: Mapping[str, int | str | Run] | None = None,
+        upstream: str = "auto",
+        copy_paths: Sequence[str] = (),
+        timeout: float | None = None,
+        label: str = "",
+        tags: Sequence[str] = (),
+        raise_errors: bool = True,
+    ) -> Runs:
+        """Run a stage once for each combination of values; the last param varies fastest.
+
+        Args:
+            params: key -> the values it takes.
+            jobs: runs at the same time.
+
+        Returns:
+            The runs in grid order. The other arguments are those of `run`.
+
+        Raises:
+            RunsFailedError: some runs ended badly; all were tried.
+        """
+        many = {key: list(values) for key, values in params.items()}
+        request = self._request(stage, many, use, upstream, copy_paths, timeout, label, tags, jobs=jobs)
+        return self.start(request, raise_errors=raise_errors)
+
+    def _request(  # noqa: PLR0913
+        self,
+        stage: str,
+        params: Mapping[str, Sequence[Any]],
+        use: Mapping[str, int | str | Run] | None,
+        upstream: str,
+        copy_paths: Sequence[str],
+        timeout: float | None,
+        label: str,
+        tags: Sequence[str],
+        *,
+        jobs: int,
+    ) -> RunRequest:
+        if upstream not in [policy.value for policy in UpstreamPolicy]:
+            message = f"upstream={upstream!r} is unknown; it is one of {', '.join(UpstreamPolicy)}"
+            raise RequestError(message)
+        stages = self.stages
+        target = stages[stage].stage
+        above = [flag for other in stages.pipeline.lineage(target) if other is not target for flag in other.flags]
+        changes = []
+        for key, values in params.items():
+            if not values:
+                message = f"{key!r} has no values; give at least one"
+                raise RequestError(message)
+            param = find_param(key, target.flags, above, options=())
+            fitted = tuple(fit(value, param) for value in values)
+            changes.append(Change(file=param.file, key=param.key, values=fitted))
+        return RunRequest(
+            stages=(stage,),
+            changes=tuple(changes),
+            use={name: run.id if isinstance(run, Run) else str(run) for name, run in (use or {}).items()},
+            upstream=UpstreamPolicy(upstream),
+            copy_paths=tuple(copy_paths),
+            timeout=timeout,
+            jobs=jobs,
+            label=label,
+            tags=tuple(tags),
+        )
+
+    def start(self, request: RunRequest, *, observer: Observer | None = None, raise_errors: bool = True) -> Runs:
+        """Carry out a call to its end, telling `observer` what happens; returns the runs asked for, in grid order.
+
+        Raises:
+            RunFailedError: the only run of the call ended badly. RunsFailedError: some of several did.
+            KeyboardInterrupt: it was interrupted; its running stages were stopped.
+        """
+        watcher = observer or Silent()
+        driver = self._driver(request, watcher)
+        driver.plan()
+        watcher.planned(driver.reserve())
+        records = driver.execute()
+        runs = Runs([self.store.get(record.id) for record in records], self.store)
+        if raise_errors:
+            self._raise_failures(runs)
+        return runs
+
+    def dry_run(self, request: RunRequest) -> Plan:
+        """What `start` would do; nothing is run and no number is given out."""
+        return Plan(points=self._driver(request, Silent()).plan())
+
+    def _driver(self, request: RunRequest, observer: Observer) -> Driver:
+        complete = replace(request, copy_paths=tuple(dict.fromkeys([*self.settings.copy_paths, *request.copy_paths])))
+        environ = stage_environment(os.environ)
+        question = CaptureRequest(
+            project=str(self.root),
+            home=str(self.store.home),
+            targets=complete.stages,
+            points=tuple(complete.points()),
+            changes=complete.changes,
+            copy_paths=complete.copy_paths,
+            python=sys.executable,
+            pythonpath=environ.get("PYTHONPATH", ""),
+        )
+        capture = from_data(self._workers.ask("capture", request=to_data(question)), Capture)
+        return Driver(
+            complete,
+            capture,
+            project=self.root,
+            store=self.store,
+            pool=self._workers,
+            environ=environ,
+            observer=observer,
+        )
+
+    def _raise_failures(self, runs: Runs) -> None:
+        failed = [run for run in runs if run.status is not RunStatus.COMPLETED]
+        if not failed:
+            return
+        message = self._message(failed[0])
+        if len(runs) == 1:
+            raise RunFailedError(message, run=failed[0])
+        numbers = ", ".join(str(run.number) for run in failed)
+        summary = f"{len(failed)} of {len(runs)} runs did not complete: {numbers}; the first of them:\n{message}"
+        raise RunsFailedError(summary, runs=runs)
+
+    def _message(self, run: Run) -> str:
+        """The message of a failed run; when it was never executed, that of the run above which is the cause."""
+        cause = run
+        if run.reason == "upstream":
+            cause = next(iter(run.upstream.values()), run)
+        above: list[RunRecord] = [other.record for other in cause.upstream.values()]
+        message = failure_message(cause.record, above, self.store.paths.run(cause.id), self.root)
+        return message if cause is run else f"{run.stage} {run.number} was not executed: {message}"
+
+    def __repr__(self) -> str:
+        """Where it is, and where its runs are."""
+        return f"<Project {str(self.root)!r}, runs in {str(self.settings.home)!r}>"

@@ -1,0 +1,316 @@
+"""`Run`: a handle on one run, which reads what the run left and acts on it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from dvc_magic.errors import RequestError
+from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus, SourceKind
+from dvc_magic.model.stage import OutKind
+from dvc_magic.project.failures import log_tail
+from dvc_magic.runs import Leaves, metrics_of, params_of
+from dvc_magic.store import RunStore, StoredRun
+from dvc_magic.views import Card, run_card, run_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedDep(os.PathLike[str]):
+    """One dependency of a run, as it was resolved; usable wherever a path is.
+
+    Attributes:
+        path: absolute path of the content in the run's workspace.
+        source: ``file``, ``dvcfile``, ``dvcstage`` or ``config``.
+        origin: project path, ``.dvc`` file, or stage that it came from.
+        run: id of the upstream run that made it, or None.
+        hash: md5 as in ``dvc.lock``. size: bytes. files: number of files.
+        placed: ``copy``, ``hardlink``, ``reflink`` or ``in place``.
+        differs: whether the project's file differed from its ``.dvc`` file.
+    """
+
+    path: Path
+    source: SourceKind
+    origin: str
+    run: str | None
+    hash: str
+    size: int
+    files: int
+    placed: str
+    differs: bool
+
+    def __fspath__(self) -> str:
+        """The path as text."""
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedOut(os.PathLike[str]):
+    """One output of a run; usable wherever a path is.
+
+    Attributes:
+        path: absolute path in the run's workspace. kind: ``out``, ``metric`` or ``plot``.
+        hash: md5 as in ``dvc.lock``. size: bytes. files: number of files.
+    """
+
+    path: Path
+    kind: OutKind
+    hash: str
+    size: int
+    files: int
+
+    def __fspath__(self) -> str:
+        """The path as text."""
+        return str(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class RunLog:
+    """What the commands of a run printed, both streams, as it came.
+
+    Attributes:
+        path: the file.
+    """
+
+    path: Path
+
+    def text(self) -> str:
+        """The whole log; bytes that are no UTF-8 are replaced."""
+        return self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
+
+    def tail(self, lines: int = 20) -> str:
+        """The last lines."""
+        return "\n".join(log_tail(self.path, lines))
+
+    def __repr__(self) -> str:
+        """The last lines, which is what one looks for."""
+        return self.tail() or "<empty log>"
+
+
+class Run:
+    """One execution of one stage.
+
+    A handle: it holds no copy of the truth for longer than it must. While the run goes, each look at it reads its record
+    anew; a finished run is read once. Two handles on the same run are equal.
+    """
+
+    def __init__(self, stored: StoredRun, store: RunStore) -> None:
+        self._stored = stored
+        self._store = store
+
+    def _read(self) -> StoredRun:
+        if not self._stored.record.status.final:
+            self._stored = self._store.get(self._stored.record.id)
+        return self._stored
+
+    @property
+    def record(self) -> RunRecord:
+        """The engine's record, all of it."""
+        return self._read().record
+
+    @property
+    def notes(self) -> Notes:
+        """The user's label, tags, note and mark, as they are now."""
+        return self._store.notes(self.id)
+
+    @property
+    def id(self) -> str:
+        """12 hex digits, the first a letter."""
+        return self._stored.record.id
+
+    @property
+    def number(self) -> int:
+        """Counts up in the project's store."""
+        return self._stored.record.number
+
+    @property
+    def stage(self) -> str:
+        """The stage's address."""
+        return self._stored.record.stage
+
+    @property
+    def status(self) -> RunStatus:
+        """Where the run stands now."""
+        return self.record.status
+
+    @property
+    def reason(self) -> str:
+        """Why it stands there: ``user``, ``timeout``, ``kernel``, ``upstream``, ``signal 9``... or an empty text."""
+        return self.record.reason
+
+    @property
+    def error(self) -> str:
+        """One line that says what went wrong, or an empty text."""
+        return self.record.error
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of the command that ended the run; negative for a signal; None when none was started."""
+        return self.record.exit_code
+
+    @property
+    def started(self) -> datetime | None:
+        """When its command began, in UTC."""
+        return self.record.times.started
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that its commands took."""
+        return self.record.times.duration
+
+    @property
+    def label(self) -> str:
+        """The user's label."""
+        return self.notes.label
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The user's tags."""
+        return self.notes.tags
+
+    @property
+    def note(self) -> str:
+        """The user's note."""
+        return self.notes.note
+
+    @property
+    def snapshot(self) -> str:
+        """Id of the snapshot of the project's sources."""
+        return self.record.snapshot
+
+    @property
+    def git_commit(self) -> str | None:
+        """The project's commit at the call, or None without git."""
+        return self.record.commit
+
+    @property
+    def path(self) -> Path:
+        """The run's folder in the store."""
+        return self._stored.paths.folder
+
+    @property
+    def workspace(self) -> Path:
+        """The run's DVC root: a directory that mirrors the project."""
+        return self._stored.paths.dvc_root(self._stored.record.root)
+
+    @property
+    def log(self) -> RunLog:
+        """What the commands printed."""
+        return RunLog(self._stored.paths.log)
+
+    @property
+    def params(self) -> Leaves:
+        """Flat params as they were written for the run; an unambiguous end of a key will do."""
+        return params_of(self.record)
+
+    @property
+    def metrics(self) -> Leaves:
+        """Flat metrics that this run wrote, exact; readable while it goes and after a failure."""
+        return metrics_of(self.record, self.workspace)
+
+    @property
+    def deps(self) -> Mapping[str, ResolvedDep]:
+        """Path from the workspace's root -> dependency."""
+        return {path: self._dep(path, dep) for path, dep in self.record.deps.items()}
+
+    def _dep(self, path: str, dep: DepRecord) -> ResolvedDep:
+        return ResolvedDep(
+            path=self.workspace / path,
+            source=dep.source,
+            origin=dep.origin,
+            run=dep.run,
+            hash=dep.hash or dep.seen,
+            size=dep.size,
+            files=dep.files,
+            placed=dep.placed,
+            differs=dep.differs,
+        )
+
+    @property
+    def outs(self) -> Mapping[str, ResolvedOut]:
+        """Path from the workspace's root -> output, metric files included."""
+        return {path: self._out(path, out) for path, out in self.record.outs.items()}
+
+    def _out(self, path: str, out: OutRecord) -> ResolvedOut:
+        return ResolvedOut(path=self.workspace / path, kind=out.kind, hash=out.hash, size=out.size, files=out.files)
+
+    @cached_property
+    def upstream(self) -> Mapping[str, Run]:
+        """Stage address -> the run whose outputs this one used, directly."""
+        return {
+            stage: Run(self._store.get(run_id), self._store) for stage, run_id in self._stored.record.upstream.items()
+        }
+
+    def tag(self, *changes: str, label: str | None = None, note: str | None = None, mark: bool | None = None) -> Run:
+        """Change the user's notes: ``run.tag("+good", "-bad", label="first try")``; a bare tag is added.
+
+        Side effects: writes ``notes.json`` of the run.
+        """
+        notes = self.notes
+        tags = list(notes.tags)
+        for change in changes:
+            name = change.lstrip("+") if not change.startswith("-") else change[1:]
+            if not name.strip():
+                message = f"{change!r} is no tag; write '+good' to add one and '-good' to take it away"
+                raise RequestError(message)
+            tags = [tag for tag in tags if tag != name] + ([] if change.startswith("-") else [name])
+        self._store.write_notes(
+            self.id,
+            Notes(
+                label=notes.label if label is None else label,
+                tags=tuple(tags),
+                note=notes.note if note is None else note,
+                mark=notes.mark if mark is None else mark,
+            ),
+        )
+        return self
+
+    def copy(self, path: str, to: str | os.PathLike[str]) -> Path:
+        """Copy a file or folder of the workspace to where it can be changed; returns the new path.
+
+        Raises:
+            RequestError: the run has no such file, or the target exists.
+        """
+        source, target = self.workspace / path, Path(to)
+        if ".." in Path(path).parts or not source.exists():
+            message = f"run {self.number} has no file {path!r}; it has {', '.join(self._names()) or 'no outs'}"
+            raise RequestError(message)
+        if target.is_dir() and not source.is_dir():
+            target /= source.name
+        if target.exists():
+            message = f"{str(target)!r} exists already; give another name"
+            raise RequestError(message)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copyfile(source, target)
+        for copied in [target, *target.rglob("*")] if target.is_dir() else [target]:
+            copied.chmod(copied.stat().st_mode | 0o200)
+        return target
+
+    def _names(self) -> Iterable[str]:
+        return [*self.record.outs, *self.record.deps]
+
+    def card(self) -> Card:
+        """Everything known of the run, ready to show."""
+        upstream = {stage: run.number for stage, run in self.upstream.items()}
+        return run_card(self.record, self.notes, metrics=self.metrics, upstream=upstream, folder=str(self.path))
+
+    def __repr__(self) -> str:
+        """One line: stage, number, status, metrics."""
+        return f"<Run {run_line(self.record, self.metrics)}>"
+
+    def _repr_html_(self) -> str:
+        return self.card().html()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both are handles on the same run of the same store."""
+        return isinstance(other, Run) and (other.id, other.path) == (self.id, self.path)
+
+    def __hash__(self) -> int:
+        """By the id."""
+        return hash(self.id)

@@ -1,0 +1,140 @@
+"""`Runs`: an immutable sequence of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, overload
+
+from dvc_magic.errors import RequestError, RunNotFoundError
+from dvc_magic.model.record import RunStatus
+from dvc_magic.project.run import Run
+from dvc_magic.runs import frame, lineage, parse_query, run_row
+from dvc_magic.store import RunStore, StoredRun
+from dvc_magic.views import Table, runs_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 20
+
+
+class Runs(Sequence[Run]):
+    """Runs in an order, newest first unless something else was asked for.
+
+    ``runs[0]`` is by position; ``runs["3fa"]`` by id prefix or label. On ``project.runs`` a number that is looked up
+    with ``project.runs[41]`` is a run's number, because there the runs are the whole store.
+    """
+
+    def __init__(self, runs: Iterable[StoredRun], store: RunStore, *, by_number: bool = False) -> None:
+        self._stored = tuple(runs)
+        self._store = store
+        self._by_number = by_number
+
+    def __len__(self) -> int:
+        """How many runs."""
+        return len(self._stored)
+
+    def __iter__(self) -> Iterator[Run]:
+        """The runs in order."""
+        return (Run(stored, self._store) for stored in self._stored)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Run: ...
+    @overload
+    def __getitem__(self, key: slice) -> Runs: ...
+    def __getitem__(self, key: int | str | slice) -> Run | Runs:
+        """One run by position (by number on ``project.runs``), id prefix or label; several by slice.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+        """
+        if isinstance(key, slice):
+            return Runs(self._stored[key], self._store)
+        if isinstance(key, str) or self._by_number:
+            found = self._store.find(key)
+            if not self._by_number and found.record.id not in {stored.record.id for stored in self._stored}:
+                message = f"run {key!r} is not among these {len(self)} runs"
+                raise RunNotFoundError(message)
+            return Run(found, self._store)
+        return Run(self._stored[key], self._store)
+
+    def _with(self, runs: Iterable[StoredRun]) -> Runs:
+        return Runs(runs, self._store)
+
+    def _lineage(self, stored: StoredRun) -> list[StoredRun]:
+        return lineage(stored, self._store.get)
+
+    def where(self, query: str) -> Runs:
+        """The runs that a query holds for: ``"metrics.loss < 0.1 and stage == 'train'"``; a missing value is false.
+
+        Raises:
+            QueryError: the query cannot be read.
+        """
+        wanted = parse_query(query)
+        return self._with(stored for stored in self._stored if wanted.matches(run_row(stored, self._lineage(stored))))
+
+    def order_by(self, name: str, *, descending: bool = False) -> Runs:
+        """The runs sorted by a param, metric or field, such as ``metrics.loss``; runs without it come last."""
+        keyed = [(run_row(stored, self._lineage(stored)).get(name), stored) for stored in self._stored]
+        known = [(value, stored) for value, stored in keyed if value is not None]
+        try:
+            known.sort(key=lambda pair: pair[0], reverse=descending)
+        except TypeError:
+            known.sort(key=lambda pair: str(pair[0]), reverse=descending)
+        return self._with([*(stored for _, stored in known), *(stored for value, stored in keyed if value is None)])
+
+    def best(self, *, minimize: str | None = None, maximize: str | None = None) -> Run:
+        """The completed run with the smallest or largest value of a metric.
+
+        Raises:
+            RequestError: not exactly one of `minimize` and `maximize`, or no completed run has the metric.
+        """
+        name = minimize or maximize
+        if name is None or (minimize and maximize):
+            message = "give one of minimize= and maximize=, with the name of a metric"
+            raise RequestError(message)
+        completed = self._with(run for run in self._stored if run.record.status is RunStatus.COMPLETED)
+        for run in completed.order_by(name, descending=maximize is not None):
+            if run_row(self._store.get(run.id), []).get(name) is not None:
+                return run
+            break
+        message = f"none of the {len(completed)} completed runs has {name!r}"
+        raise RequestError(message)
+
+    def latest(self, stage: str | None = None) -> Run:
+        """The newest completed run, of a stage if one is given.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        fitting = [
+            stored
+            for stored in self._stored
+            if stored.record.status is RunStatus.COMPLETED and stage in (None, stored.record.stage)
+        ]
+        if not fitting:
+            message = f"no completed run{f' of stage {stage!r}' if stage else ''} among these {len(self)} runs"
+            raise RunNotFoundError(message)
+        return Run(max(fitting, key=lambda stored: stored.record.number), self._store)
+
+    def unfolded(self) -> Runs:
+        """These runs and those upstream of them, each once, newest first."""
+        every = {stored.record.id: stored for run in self._stored for stored in (run, *self._lineage(run))}
+        return self._with(sorted(every.values(), key=lambda stored: -stored.record.number))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each run, indexed by id, with ``params.KEY`` and ``metrics.KEY`` of the run and its lineage."""
+        return frame([(stored, self._lineage(stored)) for stored in self._stored])
+
+    def table(self, limit: int | None = None) -> Table:
+        """The runs as a table, ready to show; the first `limit` of them."""
+        shown = list(self)[:limit]
+        rows = [(run.record, run.notes, run.params, run.metrics) for run in shown]
+        return runs_table(rows, total=len(self))
+
+    def __repr__(self) -> str:
+        """The table as text."""
+        return self.table(_SHOWN).text()
+
+    def _repr_html_(self) -> str:
+        return self.table(_SHOWN).html()

@@ -1,0 +1,90 @@
+"""Where a project is, where its runs are kept, and what ``dvc_magic.yaml`` at its root says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dvc_magic.errors import NotAProjectError, ProjectError
+
+SETTINGS_FILE = "dvc_magic.yaml"
+STORE_FOLDER = ".dvc_magic"
+HOME_VARIABLE = "DVC_MAGIC_HOME"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the user set for a project.
+
+    Attributes:
+        home: the run store's folder. copy_paths: ignored files that every run gets.
+    """
+
+    home: Path
+    copy_paths: tuple[str, ...] = ()
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` that has a ``.dvc`` folder (DVC's own rule).
+
+    Raises:
+        NotAProjectError: there is none, or this is Windows.
+    """
+    if sys.platform == "win32":
+        message = "dvc_magic runs on Linux and macOS; on Windows, use it inside WSL"
+        raise NotAProjectError(message)
+    folder = start.expanduser().resolve()
+    if not folder.is_dir():
+        message = f"{str(start)!r} is not a folder; give the folder of a DVC project"
+        raise NotAProjectError(message)
+    for candidate in (folder, *folder.parents):
+        if (candidate / ".dvc").is_dir():
+            return candidate
+    message = (
+        f"no DVC project at {str(folder)!r} or above it (there is no .dvc folder); go to one with %dvc_project PATH, or "
+        "make this folder one with: dvc init"
+    )
+    raise NotAProjectError(message)
+
+
+def read_settings(root: Path, environ: Mapping[str, str] = os.environ, *, home: str = "") -> Settings:
+    """The settings of the project at `root`.
+
+    The run store is ``.dvc_magic`` in the project, unless `home`, ``DVC_MAGIC_HOME`` or ``home:`` in ``dvc_magic.yaml``
+    name a folder; below such a folder, which projects may share, each project has a store of its own.
+
+    Raises:
+        ProjectError: ``dvc_magic.yaml`` cannot be read.
+    """
+    content = _read_file(root / SETTINGS_FILE)
+    shared = home or environ.get(HOME_VARIABLE) or content.get("home")
+    copy_paths = content.get("copy-paths") or []
+    if isinstance(copy_paths, str) or not all(isinstance(path, str) for path in copy_paths):
+        message = f"'copy-paths' in {SETTINGS_FILE} has to be a list of paths, such as [.env, data/local.csv]"
+        raise ProjectError(message)
+    if not shared:
+        return Settings(home=root / STORE_FOLDER, copy_paths=tuple(copy_paths))
+    mark = hashlib.blake2b(str(root).encode(), digest_size=4).hexdigest()
+    folder = (root / Path(str(shared)).expanduser()).resolve()
+    return Settings(home=folder / f"{root.name}-{mark}", copy_paths=tuple(copy_paths))
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        message = f"{SETTINGS_FILE} is not valid YAML: {str(error).splitlines()[0]}"
+        raise ProjectError(message) from error
+    if content is not None and not isinstance(content, dict):
+        message = f"{SETTINGS_FILE} has to be a map, such as 'copy-paths: [.env]'; it is a {type(content).__name__}"
+        raise ProjectError(message)
+    return content or {}

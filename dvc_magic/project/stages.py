@@ -1,0 +1,128 @@
+"""`Stages`: the stages of a project, by address; `StageView`: one of them, with its params."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from dvc_magic.errors import ParamError, StageNotFoundError, close_matches
+from dvc_magic.model.stage import Param, Pipeline, Stage
+from dvc_magic.model.values import ends_with_key
+from dvc_magic.views import Card, Table, stage_card, stages_table
+
+
+class StageParams(Mapping[str, Param]):
+    """The params of a stage by key; an unambiguous end of a key, or ``FILE:KEY``, will do."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def __getitem__(self, key: str) -> Param:
+        """The param of this key.
+
+        Raises:
+            ParamError: there is none, or there are several. (A `KeyError` would hide the hint.)
+        """
+        file, _, end = key.rpartition(":")
+        found = [
+            flag for flag in self._stage.flags if ends_with_key(flag.key, end) and (not file or flag.file == file)
+        ]
+        exact = [flag for flag in found if flag.key == end] or found
+        if len(exact) == 1:
+            return exact[0]
+        known = [flag.key for flag in self._stage.flags]
+        if exact:
+            message = f"{key!r} is ambiguous: {', '.join(flag.name for flag in exact)}; write one of these"
+        else:
+            message = f"stage {self._stage.address!r} has no param {key!r}.{close_matches(key, known)} It has: " + (
+                ", ".join(known) or "none"
+            )
+        raise ParamError(message)
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys, tracked params first."""
+        return iter(dict.fromkeys(flag.key for flag in self._stage.flags))
+
+    def __len__(self) -> int:
+        """How many keys."""
+        return len({flag.key for flag in self._stage.flags})
+
+    def __repr__(self) -> str:
+        """Keys and values."""
+        return repr({flag.key: flag.value for flag in self._stage.flags})
+
+
+class StageView:
+    """One stage as DVC resolves it now.
+
+    Attributes:
+        stage: the frozen data.
+    """
+
+    def __init__(self, stage: Stage, pipeline: Pipeline) -> None:
+        self.stage = stage
+        self._pipeline = pipeline
+
+    @property
+    def address(self) -> str:
+        """What DVC calls it from the project's root."""
+        return self.stage.address
+
+    @property
+    def params(self) -> StageParams:
+        """Its params with value, type and file."""
+        return StageParams(self.stage)
+
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """Addresses of the stages whose outs it depends on, directly."""
+        return tuple(stage.address for stage in self._pipeline.upstream(self.stage))
+
+    def card(self) -> Card:
+        """Everything known of the stage, ready to show."""
+        return stage_card(self.stage, self._pipeline)
+
+    def __repr__(self) -> str:
+        """The card as text."""
+        return self.card().text()
+
+    def _repr_html_(self) -> str:
+        return self.card().html()
+
+
+class Stages(Mapping[str, StageView]):
+    """The stages of a project by address, in the order of its ``dvc.yaml`` files."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+
+    def __getitem__(self, address: str) -> StageView:
+        """The stage of this address.
+
+        Raises:
+            StageNotFoundError: there is none.
+        """
+        stage = self.pipeline.get(address)
+        if stage is None:
+            known = list(self)
+            message = f"no stage {address!r}.{close_matches(address, known)} Stages: {', '.join(known) or 'none'}"
+            raise StageNotFoundError(message)
+        return StageView(stage, self.pipeline)
+
+    def __iter__(self) -> Iterator[str]:
+        """The addresses."""
+        return (stage.address for stage in self.pipeline.stages)
+
+    def __len__(self) -> int:
+        """How many stages."""
+        return len(self.pipeline.stages)
+
+    def table(self) -> Table:
+        """The stages as a table, ready to show."""
+        return stages_table(self.pipeline)
+
+    def __repr__(self) -> str:
+        """The table as text."""
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()

@@ -1,0 +1,53 @@
+"""Values, sizes and times as people read them."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+_MINUTE, _HOUR, _KILO = 60.0, 3600.0, 1000.0
+
+
+def format_value(value: Any, *, width: int | None = None) -> str:
+    """A param or metric value, exact; cut with an ellipsis beyond `width` characters."""
+    if value is None:
+        text = "null"
+    elif isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, str):
+        text = value if value.isprintable() else json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, list | dict):
+        text = json.dumps(value, ensure_ascii=False)
+    else:
+        text = repr(value)
+    return text if width is None or len(text) <= width else f"{text[: width - 1]}…"
+
+
+def format_seconds(seconds: float | None) -> str:
+    """A duration: ``0.21 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    if seconds is None:
+        return ""
+    if seconds < 10:  # noqa: PLR2004
+        return f"{seconds:.2f} s"
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE)} s"
+    return f"{int(seconds // _HOUR)} h {int(seconds % _HOUR // _MINUTE)} min"
+
+
+def format_bytes(size: int | None) -> str:
+    """A size in decimal units: ``812 B``, ``3.4 MB``."""
+    if size is None:
+        return ""
+    amount, units = float(size), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= _KILO and len(units) > 1:
+        amount /= _KILO
+        units.pop(0)
+    return f"{amount:.0f} B" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+def format_time(moment: datetime | None) -> str:
+    """A moment in local time, to the second."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment is not None else ""

@@ -1,0 +1,93 @@
+"""One run as a line and as a card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dvc_magic.model.record import DepRecord, Notes, RunRecord, RunStatus, SourceKind
+from dvc_magic.views.card import Card, Section
+from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
+from dvc_magic.views.table import Table
+
+_CELL = 60
+
+
+def run_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
+    """``train 42 completed in 0.21 s: acc=0.93, loss=0.21``."""
+    text = f"{record.name} {record.status}"
+    if record.times.duration is not None and record.status.final:
+        text += f" in {format_seconds(record.times.duration)}"
+    if record.status is not RunStatus.COMPLETED and record.error:
+        text += f" ({record.error})"
+    shown = ", ".join(f"{key}={format_value(value, width=24)}" for key, value in metrics.items())
+    return f"{text}: {shown}" if shown else text
+
+
+def run_card(
+    record: RunRecord, notes: Notes, *, metrics: Mapping[str, Any], upstream: Mapping[str, int], folder: str
+) -> Card:
+    """Everything that is known of a run.
+
+    Args:
+        record, notes: of the run.
+        metrics: flat. upstream: stage address -> number of the run that was used.
+        folder: where its files are.
+    """
+    about = [("status", f"{record.status}" + (f" ({record.reason})" if record.reason else ""))]
+    if record.error:
+        about.append(("error", record.error))
+    about += [
+        ("id", record.id),
+        ("started", format_time(record.times.started)),
+        ("duration", format_seconds(record.times.duration)),
+        ("cmd", record.cmd if isinstance(record.cmd, str) else "\n".join(record.cmd)),
+    ]
+    about += [("upstream", ", ".join(f"{stage} {number}" for stage, number in upstream.items()))] if upstream else []
+    about += [("commit", f"{record.commit[:10]}{' with edits' if record.dirty else ''}")] if record.commit else []
+    about += [("label", notes.label)] if notes.label else []
+    about += [("tags", ", ".join(notes.tags))] if notes.tags else []
+    about += [("note", notes.note)] if notes.note else []
+    about.append(("files", folder))
+    params = [(key, format_value(value, width=_CELL)) for file in record.params.values() for key, value in file.items()]
+    sections = [
+        Section(pairs=tuple((name, value) for name, value in about if value)),
+        Section(title="params", pairs=tuple(params)),
+        Section(title="metrics", pairs=tuple((key, format_value(value, width=_CELL)) for key, value in metrics.items())),
+        Section(title="deps", table=_deps_table(record)),
+        Section(title="outs", table=_outs_table(record)),
+        Section(title="warnings", block="\n".join(record.warnings)),
+    ]
+    return Card(title=f"run {record.name}", sections=tuple(filter(_has_content, sections)))
+
+
+def _has_content(section: Section) -> bool:
+    return bool(section.pairs or section.block or (section.table is not None and section.table.rows))
+
+
+def _deps_table(record: RunRecord) -> Table:
+    return Table(
+        headers=("path", "from", "md5", "size"),
+        rows=tuple(
+            (path, dep_origin(dep), (dep.hash or dep.seen)[:10], format_bytes(dep.size) if dep.hash else "")
+            for path, dep in record.deps.items()
+        ),
+        numeric=frozenset({3}),
+    )
+
+
+def dep_origin(dep: DepRecord) -> str:
+    """Where a dependency came from, in words."""
+    if dep.source is SourceKind.DVCSTAGE:
+        return f"stage {dep.origin}"
+    if dep.source is SourceKind.DVCFILE:
+        return f"{dep.origin}{' (differs)' if dep.differs else ''}"
+    return "project file"
+
+
+def _outs_table(record: RunRecord) -> Table:
+    return Table(
+        headers=("path", "kind", "md5", "size"),
+        rows=tuple((path, str(out.kind), out.hash[:10], format_bytes(out.size)) for path, out in record.outs.items()),
+        numeric=frozenset({3}),
+    )
