@@ -15,15 +15,22 @@ _DVC = (sys.executable, "-m", "dvc")
 
 
 def create() -> Path:
-    """Make the project in a new temporary folder, or in the folder that ``SAMPLE_PROJECT`` names, and return it.
+    """The sample project, in a new temporary folder, or at the path that the variable ``SAMPLE_PROJECT`` names.
+
+    What is at that path already is taken as it is.
 
     Side effects: the folder gets the pipeline's files, ``.git`` with one commit, ``.dvc`` with the data in its cache.
-
-    Raises:
-        FileExistsError: ``SAMPLE_PROJECT`` names something that is there already.
     """
     named = os.environ.get("SAMPLE_PROJECT")
-    folder = Path(named) if named else Path(tempfile.mkdtemp(prefix="flowers-")) / "flowers"
+    target = Path(named).absolute() if named else Path(tempfile.mkdtemp(prefix="sample-")) / "flowers"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            _build(Path(scratch) / "flowers").rename(target)
+    return target
+
+
+def _build(folder: Path) -> Path:
     shutil.copytree(_SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for command in (
         (*_GIT, "init", "--quiet", "--initial-branch=main"),
