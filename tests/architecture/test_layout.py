@@ -1,0 +1,107 @@
+"""What the contracts in pyproject.toml cannot say. That an ``__all__`` is sorted and true is ruff's to check."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "dvc_magic"
+WITHOUT_DOOR = ("model",)  # nouns are imported from their modules
+HEAVY = ("IPython", "dvc", "hydra", "ipywidgets", "matplotlib", "pandas")
+PAGES = sorted(
+    page
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]
+    if not page.relative_to(ROOT).parts[0].startswith(".") and page.relative_to(ROOT).parts[0] != "demo"
+)
+
+
+def test_a_package_imports_another_only_from_its_door() -> None:
+    graph = grimp.build_graph("dvc_magic", cache_dir=None)
+
+    around = [
+        f"{importer} imports {imported}"
+        for importer in sorted(graph.modules)
+        for imported in sorted(graph.find_modules_directly_imported_by(importer))
+        if _goes_around_a_door(importer, imported)
+    ]
+
+    assert around == []
+
+
+def _goes_around_a_door(importer: str, imported: str) -> bool:
+    _, *below = imported.split(".")
+    return len(below) > 1 and importer.split(".")[1:2] != below[:1] and below[0] not in WITHOUT_DOOR
+
+
+@pytest.mark.parametrize("init", sorted(PACKAGE.glob("*/__init__.py")), ids=lambda path: path.parent.name)
+def test_a_package_names_its_door(init: Path) -> None:
+    names = _door(init)
+
+    assert bool(names) is (init.parent.name not in WITHOUT_DOOR)
+
+
+def test_the_root_names_its_door() -> None:
+    assert _door(PACKAGE / "__init__.py")
+
+
+def _door(init: Path) -> list[str]:
+    for statement in ast.parse(init.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "__all__":
+            return list(ast.literal_eval(statement.value))
+    return []
+
+
+def test_every_folder_of_modules_is_a_package() -> None:
+    folders = {module.parent for module in PACKAGE.rglob("*.py")}
+
+    assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    assert _heavy_after("import dvc_magic") == []
+
+
+def test_using_every_public_name_imports_neither_dvc_nor_what_shows() -> None:
+    heavy = _heavy_after("import dvc_magic\nfor name in dvc_magic.__all__: getattr(dvc_magic, name)")
+
+    assert set(heavy) <= {"hydra"}
+
+
+def _heavy_after(code: str) -> list[str]:
+    script = f"import json, sys\n{code}\nprint(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    return list(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    broken = [target for target in _links(page) if not _resolves(page, target)]
+
+    assert broken == []
+
+
+def _links(page: Path) -> Iterator[str]:
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if not re.match(r"[a-z]+:", target):
+            yield target
+
+
+def _resolves(page: Path, target: str) -> bool:
+    path, _, anchor = target.partition("#")
+    file = page.parent / path if path else page
+    return file.exists() and (not anchor or anchor in _anchors(file))
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
