@@ -1,0 +1,92 @@
+"""What a foreground call shows while it goes: the plan, the logs as they come, and how each run ended."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dvc_magic.engine import PointPlan
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.record import RunRecord
+from dvc_magic.runs import metrics_of
+from dvc_magic.views import format_bytes, plan_text, run_line
+
+_CHUNK = 64 * 1024  # bytes shown of one log in one update; the rest of a flood stays on disk
+
+
+class LogTail:
+    """The new part of a growing log at each look."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def read(self, *, last: bool = False) -> str:
+        """What was written since the last look; the middle of a flood is left out, with a line that says so."""
+        try:
+            with self._path.open("rb") as file:
+                size = file.seek(0, 2)
+                skipped = max(0, size - self._position - _CHUNK)
+                file.seek(self._position + skipped)
+                data = file.read(_CHUNK)
+                self._position = file.tell()
+        except FileNotFoundError:
+            return ""
+        text = self._decoder.decode(data, final=last)
+        if skipped:
+            text = f"\n... {format_bytes(skipped)} not shown here, all of it is in {self._path} ...\n{text}"
+        return text
+
+
+class ForegroundDisplay:
+    """Prints a call while it goes (an observer of the engine). With several runs at once, lines carry the run's name."""
+
+    def __init__(self, paths: StorePaths, *, prefix: bool, show: Callable[[str], None]) -> None:
+        self._paths = paths
+        self._prefix = prefix
+        self._show = show
+        self._tails: dict[str, LogTail] = {}
+        self._names: dict[str, str] = {}
+        self._open_line: dict[str, str] = {}
+
+    def planned(self, plan: Sequence[PointPlan]) -> None:
+        """Print the plan, the first line of a call's output."""
+        self._show(f"{plan_text(tuple(plan))}\n")
+
+    def started(self, record: RunRecord) -> None:
+        """Begin to follow a run's log."""
+        self._tails[record.id] = LogTail(self._paths.run(record.id).log)
+        self._names[record.id] = record.name
+        self._open_line[record.id] = ""
+
+    def waiting(self) -> None:
+        """Print what the running stages have written."""
+        for run_id in self._tails:
+            self._print(run_id, last=False)
+
+    def finished(self, record: RunRecord) -> None:
+        """Print the log's end and the outcome."""
+        if record.id in self._tails:
+            self._print(record.id, last=True)
+            del self._tails[record.id]
+        root = self._paths.run(record.id).dvc_root(record.root)
+        self._show(f"{run_line(record, metrics_of(record, root))}\n")
+        for warning in record.warnings:
+            self._show(f"  {warning}\n")
+
+    def _print(self, run_id: str, *, last: bool) -> None:
+        text = self._tails[run_id].read(last=last)
+        if not self._prefix:
+            self._open_line[run_id] = text.rsplit("\n", 1)[-1] if "\n" in text else self._open_line[run_id] + text
+            if last and self._open_line[run_id]:
+                text += "\n"
+            if text:
+                self._show(text)
+            return
+        lines = (self._open_line[run_id] + text).split("\n")
+        self._open_line[run_id] = "" if last else lines.pop()
+        for line in lines:
+            if line:
+                self._show(f"[{self._names[run_id]}] {line}\n")

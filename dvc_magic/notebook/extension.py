@@ -1,0 +1,46 @@
+"""Loading and unloading the extension."""
+
+from __future__ import annotations
+
+import atexit
+from typing import TYPE_CHECKING
+
+from dvc_magic.notebook.magics import DvcMagics
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def _loaded(shell: InteractiveShell) -> DvcMagics | None:
+    found = shell.magics_manager.registry.get(DvcMagics.__name__)
+    return found if isinstance(found, DvcMagics) else None
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics; a second time does nothing, as IPython itself says so.
+
+    Side effects: when the working directory lies in a DVC project, a worker process is started, so that the first
+    magic finds it ready.
+    """
+    if _loaded(shell) is not None:
+        return
+    magics = DvcMagics(shell)
+    shell.register_magics(magics)
+    atexit.register(magics.close)
+    magics.warm()
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take away exactly what `load` brought: the magics, the configuration and the workers."""
+    magics = _loaded(shell)
+    if magics is None:
+        return
+    magics.close()
+    atexit.unregister(magics.close)
+    for kind, names in magics.magics.items():
+        for name in names:
+            if getattr(shell.magics_manager.magics[kind].get(name), "__self__", None) is magics:
+                del shell.magics_manager.magics[kind][name]
+    del shell.magics_manager.registry[DvcMagics.__name__]
+    if magics in shell.configurables:
+        shell.configurables.remove(magics)

@@ -1,0 +1,62 @@
+"""What magics hand back when it is neither a run nor a project: cards and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from dvc_magic.model.stage import Pipeline
+from dvc_magic.project import Run
+from dvc_magic.views import Card, Section, stage_card
+
+_LOG_SHOWN = 200_000  # characters of a log shown in a cell; its file has all
+
+
+class CardView:
+    """A card as a cell's result."""
+
+    def __init__(self, card: Card) -> None:
+        self._card = card
+
+    def __repr__(self) -> str:
+        """The card as text."""
+        return self._card.text()
+
+    def _repr_html_(self) -> str:
+        return self._card.html()
+
+
+class LogView:
+    """A run's log as a cell's result; the text is read when it is shown."""
+
+    def __init__(self, run: Run, *, lines: int | None) -> None:
+        self.run = run
+        self._lines = lines
+
+    def _text(self) -> str:
+        text = self.run.log.text() if self._lines is None else self.run.log.tail(self._lines)
+        if len(text) > _LOG_SHOWN:
+            return f"... the last {_LOG_SHOWN} characters; all of it is in {self.run.log.path} ...\n{text[-_LOG_SHOWN:]}"
+        return text.rstrip("\n") or f"{self.run.stage} {self.run.number} has printed nothing"
+
+    def __repr__(self) -> str:
+        """The log."""
+        return self._text()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self._text())}</pre>"
+
+
+def stage_help(addresses: Sequence[str], pipeline: Pipeline) -> Card:
+    """The cards of the stages of a ``--help``, one below the other, with the flags of stages upstream of them."""
+    sections: list[Section] = []
+    for address in addresses:
+        stage = pipeline.get(address)
+        if stage is None:
+            continue
+        own = stage_card(stage, pipeline)
+        sections += [Section(title=own.title), *own.sections]
+        for above in pipeline.lineage(stage)[:-1]:
+            flags = stage_card(above, pipeline).sections[-1]
+            sections.append(Section(title=f"flags of {above.address}, upstream", table=flags.table))
+    return Card(title=f"%dvc_run {' '.join(addresses)}: options are in %dvc_run?", sections=tuple(sections))
