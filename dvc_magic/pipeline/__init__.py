@@ -1,0 +1,32 @@
+"""DVC, and the only package that imports it: a project's pipeline as frozen nouns, and a run's own repository.
+
+It runs in worker processes, never in the kernel: DVC installs log handlers, sets the umask and takes a quarter of a
+second to import.
+"""
+
+from dvc_magic.pipeline.config import project_cache_types, run_config
+from dvc_magic.pipeline.definition import stage_files
+from dvc_magic.pipeline.finish import (
+    DepHash,
+    Finished,
+    RunRepo,
+    command_environment,
+    shell_argv,
+    status_clean,
+)
+from dvc_magic.pipeline.preload import preload
+from dvc_magic.pipeline.reader import ProjectReader
+
+__all__ = [
+    "DepHash",
+    "Finished",
+    "ProjectReader",
+    "RunRepo",
+    "command_environment",
+    "preload",
+    "project_cache_types",
+    "run_config",
+    "shell_argv",
+    "stage_files",
+    "status_clean",
+]

@@ -1,0 +1,67 @@
+"""Where DVC's exceptions become ours, their messages made short."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dvc.exceptions import DvcException
+from dvc.utils.serialize import parse_yaml_for_update
+from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError, determine_linecol
+
+from dvc_magic.errors import PipelineError
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# What DVC lets through unwrapped for values and shapes that it does not expect.
+_BROKEN = (DvcException, TypeError, ValueError, AttributeError, AssertionError, LookupError)
+
+
+def _syntax(error: Any, path: str) -> str:
+    cause = error.exc.__cause__
+    mark = getattr(cause, "problem_mark", None) or getattr(cause, "context_mark", None)
+    place = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
+    what = getattr(cause, "problem", None) or "the YAML structure is broken"
+    return f"{path}:{place} {what}{error.hint}"
+
+
+def _validation(error: Any, path: str) -> str:
+    data = parse_yaml_for_update(error.text, path)
+    lines = []
+    for problem in error.exc.errors:
+        line = determine_linecol(data, problem.path)[0] if isinstance(data, dict) else None
+        place = f" line {line}:" if line else ""
+        where = f" at {'.'.join(str(part) for part in problem.path)}" if problem.path else ""
+        lines.append(f"{path}:{place} {problem.error_message}{where}")
+    return "\n".join(dict.fromkeys(lines))
+
+
+def message(error: BaseException, *, root: Path, path: str) -> str:
+    """What DVC says, in short: the file, the line where there is one, and what is wrong.
+
+    Args:
+        root: the project's root. path: the file that was being read, from the root.
+    """
+    if isinstance(error, YAMLSyntaxError):
+        return _syntax(error, path)
+    if isinstance(error, YAMLValidationError):
+        return _validation(error, path)
+    text = _COLOUR.sub("", str(error) or type(error).__name__).strip()
+    if not isinstance(error, DvcException):
+        text = f"DVC cannot read it ({type(error).__name__}: {text})"
+    text = text.replace(os.path.relpath(root / path), path).replace(f"{root}{os.sep}", "")
+    return text if path in text else f"{path}: {text}"
+
+
+@contextmanager
+def translated(*, root: Path, path: str) -> Iterator[None]:
+    """Raise what DVC raises inside the block as a `PipelineError`, with the original as its cause."""
+    try:
+        yield
+    except PipelineError:
+        raise
+    except _BROKEN as error:
+        raise PipelineError(message(error, root=root, path=path)) from error

@@ -1,0 +1,177 @@
+"""A run's own DVC repository: what is saved, committed and locked when its command has ended."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dvc.dependency.param import ParamsDependency
+from dvc.dvcfile import load_file
+from dvc.env import DVC_ROOT, DVC_STAGE
+from dvc.fs import MemoryFileSystem
+from dvc.output import OutputDoesNotExistError
+from dvc.stage.run import _make_cmd
+from dvc.stage.serialize import to_single_stage_lockfile
+from dvc.utils import fix_env
+
+from dvc_magic.errors import PipelineError
+from dvc_magic.model.record import OutRecord
+from dvc_magic.model.stage import OutKind, Stage
+from dvc_magic.model.values import FlatValues
+from dvc_magic.pipeline.border import translated
+from dvc_magic.pipeline.quiet import listening
+from dvc_magic.pipeline.repos import StillRepo
+from dvc_magic.pipeline.stages import Places
+from dvc_magic.pipeline.values import plain
+
+_INHERITED = "DVC_EXP_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepHash:
+    """A dependency as ``dvc.lock`` has it: md5 (``.dir`` at the end for a directory), bytes, number of files."""
+
+    hash: str = ""
+    size: int = 0
+    files: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What DVC made of a run.
+
+    Attributes:
+        lock: the stage's entry of the run's ``dvc.lock``.
+        deps, outs: by path from the DVC root (an absolute path or a URL as it is).
+        locked: declared param file -> key -> value.
+        warnings: what DVC warned of.
+    """
+
+    lock: dict[str, Any]
+    deps: dict[str, DepHash] = field(default_factory=dict)
+    outs: dict[str, OutRecord] = field(default_factory=dict)
+    locked: dict[str, FlatValues] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class RunRepo:
+    """The DVC repository in a run's workspace. `load` may be called while the command runs.
+
+    Args:
+        root: the run's DVC root. site_dir: DVC's site cache for runs.
+    """
+
+    def __init__(self, root: Path, site_dir: Path) -> None:
+        self._root = Path(os.path.abspath(root))
+        self._dvcfile = "dvc.yaml"
+        self._stage: Any = None
+        tmp = self._root / ".dvc" / "tmp"
+        tmp.mkdir(parents=True, exist_ok=True)
+        with translated(root=self._root, path=".dvc"):
+            self._repo = StillRepo(root=self._root, tmp=tmp, site=site_dir)
+
+    def load(self, dvcfile: str, name: str) -> None:
+        """Load the stage `name` of `dvcfile`, a path from the root.
+
+        Raises:
+            PipelineError: DVC cannot read or resolve it.
+        """
+        self._dvcfile = dvcfile
+        with translated(root=self._root, path=dvcfile), listening():
+            self._stage = load_file(self._repo, os.fspath(self._root / dvcfile)).stages[name]
+
+    def finish(self) -> Finished:
+        """Hash deps and outs, put the outs into the runs' cache, write ``dvc.lock``.
+
+        Raises:
+            PipelineError: an output is missing, a param has gone, or DVC cannot do it.
+        """
+        stage = self._stage
+        # DVC stages objects in one memory file system per process, by content: an older run's files would serve.
+        MemoryFileSystem().fs.store.clear()
+        with translated(root=self._root, path=self._dvcfile), listening() as warnings, self._repo.lock:
+            self._save(stage)
+            stage.commit()
+            stage.dump(update_pipeline=False)
+            return self._finished(stage, tuple(warnings))
+
+    def _save(self, stage: Any) -> None:
+        try:
+            stage.save(run_cache=False)
+        except OutputDoesNotExistError as error:
+            text = f"{error}: the command ended with exit code 0 but did not write it"
+            raise PipelineError(text) from error
+
+    def _finished(self, stage: Any, warnings: tuple[str, ...]) -> Finished:
+        lock: Any = plain(to_single_stage_lockfile(stage))
+        deps = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+        return Finished(
+            lock=lock,
+            deps={self._path(dep): _dep_hash(dep) for dep in deps},
+            outs={self._path(out): _out_record(out) for out in stage.outs},
+            locked=lock.get("params", {}),
+            warnings=warnings,
+        )
+
+    def _path(self, item: Any) -> str:
+        if item.protocol == "local" and item.is_in_repo is not None and not os.path.isabs(item.def_path):
+            return Places(self._root).of(item.fs_path)
+        return str(item.def_path)
+
+    def close(self) -> None:
+        """Let go of what DVC has open."""
+        self._repo.close()
+
+    @property
+    def clean(self) -> bool:
+        """Whether ``dvc status`` finds nothing changed in this repository."""
+        with translated(root=self._root, path=self._dvcfile), listening():
+            return not self._repo.status()
+
+
+def _dep_hash(dep: Any) -> DepHash:
+    meta = getattr(dep, "meta", None)
+    value = dep.hash_info.value if dep.hash_info else ""
+    return DepHash(
+        hash=value if isinstance(value, str) else "",
+        size=getattr(meta, "size", None) or 0,
+        files=getattr(meta, "nfiles", None) or 1,
+    )
+
+
+def _out_record(out: Any) -> OutRecord:
+    facts = _dep_hash(out)
+    kind = OutKind.METRIC if out.metric else OutKind.PLOT if out.plot else OutKind.OUT
+    return OutRecord(kind=kind, cache=bool(out.use_cache), hash=facts.hash, size=facts.size, files=facts.files)
+
+
+def status_clean(root: Path) -> bool:
+    """Whether ``dvc status`` finds nothing changed in the run whose DVC root is `root`."""
+    repo = RunRepo(root, root / ".dvc" / "tmp")
+    try:
+        return repo.clean
+    finally:
+        repo.close()
+
+
+def command_environment(stage: Stage, root: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment that DVC would give to the commands of `stage`, made from `environ`.
+
+    Args:
+        root: the run's DVC root, which becomes ``DVC_ROOT``.
+    """
+    cleared = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(_INHERITED) and name not in (DVC_ROOT, DVC_STAGE)
+    }
+    return {**fix_env(cleared), DVC_ROOT: os.fspath(root), DVC_STAGE: stage.address}
+
+
+def shell_argv(command: str, environ: Mapping[str, str]) -> list[str]:
+    """The argument list that DVC would start for one command: the user's shell without its start-up files."""
+    argv: list[str] = _make_cmd(environ.get("SHELL") or "/bin/sh", command)
+    return argv

@@ -1,0 +1,213 @@
+"""Reads a project's pipeline through DVC, without a byte written into the project."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError, close_matches
+from dvc_magic.model.inputs import InputFacts
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.stage import ParamsFile, Pipeline, Stage
+from dvc_magic.pipeline.border import translated
+from dvc_magic.pipeline.contents import Contents
+from dvc_magic.pipeline.quiet import listening
+from dvc_magic.pipeline.repos import StillRepo
+from dvc_magic.pipeline.rooted import RootedFileSystem, Version, version
+from dvc_magic.pipeline.scan import Loaded, Loader, Memo, Owned, walk
+from dvc_magic.pipeline.values import tracked
+
+_UNSETTLED_NS = 20_000_000  # file systems stamp times some milliseconds apart: a younger file may change unseen
+_KEPT = 32  # resolutions for different overlays
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolution:
+    pipeline: Pipeline
+    owned: tuple[Owned, ...] = ()
+
+
+@dataclass(slots=True)
+class _State:
+    """What is known of the project while no file in `seen` changes."""
+
+    seen: dict[str, Version] = field(default_factory=dict)
+    paths: tuple[str, ...] | None = None
+    resolutions: dict[frozenset[tuple[str, bytes]], _Resolution] = field(default_factory=dict)
+    scm: Any = None
+
+    @property
+    def current(self) -> bool:
+        return bool(self.seen) and all(version(path) == known for path, known in self.seen.items())
+
+    @property
+    def settled(self) -> bool:
+        newest = max((known[1] for known in self.seen.values() if known), default=0)
+        return newest < time.time_ns() - _UNSETTLED_NS
+
+
+class ProjectReader:
+    """A project, opened read-only.
+
+    DVC's temporary files and site cache go below `store`; nothing at all is written into the project: no lock, no
+    ``.gitignore``, no ``.dvc/tmp``. Results do not depend on the working directory and are kept while the files that
+    they were read from stay what they are (by stat).
+
+    Args:
+        root: the project's root, which holds ``.dvc``.
+        store: the run store, which DVC does not look into.
+
+    Raises:
+        NotAProjectError: there is no ``.dvc`` directory in `root`.
+    """
+
+    def __init__(self, root: Path, store: StorePaths) -> None:
+        self.root = Path(os.path.abspath(root))
+        self.store = store
+        self._memo = Memo()
+        self._state = _State()
+        if not (self.root / ".dvc").is_dir():
+            raise NotAProjectError(f"{self.root} has no .dvc directory: run `dvc init` there, or name another folder")
+
+    def describe(self, overlay: Mapping[str, bytes] | None = None) -> Pipeline:
+        """All stages of all ``dvc.yaml`` files, resolved by DVC.
+
+        Args:
+            overlay: POSIX path from the root -> content that stands for the file on disk.
+
+        Raises:
+            PipelineError: DVC cannot read the root's ``dvc.yaml``, or none of several.
+        """
+        return self._resolution(overlay or {}).pipeline
+
+    def check_stage(self, address: str, overlay: Mapping[str, bytes] | None = None) -> None:
+        """Make sure that every param that a stage names exists.
+
+        Raises:
+            StageNotFoundError: there is no such stage.
+            MissingInputError: a param file or a key in it is missing.
+        """
+        pipeline = self.describe(overlay)
+        stage = pipeline.get(address)
+        if stage is None:
+            known = [stage.address for stage in pipeline.stages]
+            raise StageNotFoundError(f"the project has no stage {address!r}.{close_matches(address, known)}")
+        loader = self._loader(self._repo({}, overlay or {}), overlay or {}, {})
+        for entry in stage.params:
+            _check_params(stage, entry, loader.content(entry.path))
+
+    def inputs(self, paths: Sequence[str], hash_file: Callable[[Path], tuple[str, int]]) -> dict[str, InputFacts]:
+        """What the project holds at each of `paths`, in the workspace or else in its DVC cache.
+
+        Args:
+            paths: from the root, or absolute, or URLs (which are read in place and have no hash here).
+            hash_file: md5 and size in bytes of one file.
+        """
+        contents = self._contents(hash_file)
+        with translated(root=self.root, path=".dvc"), listening():
+            return {path: contents.facts(path) for path in dict.fromkeys(paths)}
+
+    def ingest(
+        self,
+        path: str,
+        cache: Path,
+        put: Callable[[Path, str], None],
+        hash_file: Callable[[Path], tuple[str, int]],
+    ) -> InputFacts:
+        """Make sure that the runs' cache holds what the project holds at `path`.
+
+        Args:
+            cache: the runs' cache, in DVC's layout; the listing of a directory is written there.
+            put: stores one file by its md5, called for files that the cache lacks.
+            hash_file: md5 and size in bytes of one file.
+        """
+        contents = self._contents(hash_file)
+        with translated(root=self.root, path=path), listening():
+            return contents.ingest(path, cache=cache, put=put)
+
+    @property
+    def config(self) -> Any:
+        """DVC's merged configuration, read now."""
+        with translated(root=self.root, path=".dvc/config"):
+            return self._repo({}, {}).config
+
+    def _contents(self, hash_file: Callable[[Path], tuple[str, int]]) -> Contents:
+        owned = self._resolution({}).owned
+        return Contents(repo=self._repo({}, {}, watched=False), root=self.root, owned=owned, hash_file=hash_file)
+
+    def _repo(self, seen: dict[str, Version], overlay: Mapping[str, bytes], *, watched: bool = True) -> StillRepo:
+        fs = RootedFileSystem(self.root, overlay=overlay, seen=seen if watched else None)
+        site = self.store.dvc_site
+        with translated(root=self.root, path=".dvc/config"):
+            repo = StillRepo(root=self.root, tmp=site / "tmp", site=site, fs=fs, scm=self._state.scm)
+            for name in repo.config.files.values():
+                seen.setdefault(name, version(name))
+        return repo
+
+    def _loader(self, repo: StillRepo, overlay: Mapping[str, bytes], seen: dict[str, Version]) -> Loader:
+        return Loader(repo, root=self.root, overlay=overlay, memo=self._memo, seen=seen)
+
+    def _resolution(self, overlay: Mapping[str, bytes]) -> _Resolution:
+        if not self._state.current:
+            self._state = _State()
+        key = frozenset(overlay.items())
+        known = self._state.resolutions.get(key)
+        return known if known is not None else self._resolve(overlay, key)
+
+    def _resolve(self, overlay: Mapping[str, bytes], key: frozenset[tuple[str, bytes]]) -> _Resolution:
+        state = self._state
+        repo = self._repo(state.seen, overlay)
+        loader = self._loader(repo, overlay, state.seen)
+        with listening():
+            files = self._files(state, repo, loader)
+        resolution = _joined(files)
+        if not state.settled:
+            self._state = _State()
+            return resolution
+        if len(state.resolutions) >= _KEPT:
+            state.resolutions.pop(next(iter(state.resolutions)))
+        state.resolutions[key] = resolution
+        return resolution
+
+    def _files(self, state: _State, repo: StillRepo, loader: Loader) -> list[Loaded]:
+        if state.paths is not None:
+            return [loader.load(path) for path in state.paths]
+        with translated(root=self.root, path=".dvc"):
+            root, store = os.fspath(self.root), os.path.abspath(self.store.home)
+            files = list(walk(loader, repo, root=root, store=store, seen=state.seen))
+            state.scm = repo.scm
+        state.paths = tuple(loaded.path for loaded in files)
+        return files
+
+
+def _joined(files: Sequence[Loaded]) -> _Resolution:
+    bad = [loaded for loaded in files if loaded.problem]
+    good = [loaded for loaded in files if not loaded.problem]
+    if bad and (files[0] in bad or not any(loaded.file for loaded in good)):
+        raise PipelineError(str(bad[0].problem)) from bad[0].problem
+    pipeline = Pipeline(
+        stages=tuple(stage for loaded in good for stage in loaded.stages),
+        files=tuple(loaded.file for loaded in good if loaded.file),
+        tracked=tuple(data for loaded in good for data in loaded.tracked),
+        problems=tuple(str(loaded.problem) for loaded in bad),
+    )
+    return _Resolution(pipeline=pipeline, owned=tuple(owned for loaded in good for owned in loaded.owned))
+
+
+def _check_params(stage: Stage, entry: ParamsFile, content: Any) -> None:
+    if content is None:
+        raise MissingInputError(
+            f"stage {stage.address!r} needs the param file {entry.path}, which does not exist: "
+            f"add it, or take it out of the stage's params in {stage.dvcfile}"
+        )
+    missing = [key for key in entry.keys if key not in tracked(content, entry.keys)]
+    if missing:
+        names = " and ".join(repr(key) for key in missing)
+        raise MissingInputError(
+            f"stage {stage.address!r} needs the param {names} of {entry.path}, which the file does not have: "
+            f"add it there, or take it out of the stage's params in {stage.dvcfile}"
+        )

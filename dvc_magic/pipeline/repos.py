@@ -1,0 +1,62 @@
+"""DVC repositories opened with our own rules: no hash state, no site cache of DVC's, nothing written on opening."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from dvc.config import Config
+from dvc.repo import Repo
+from dvc.utils.objects import cached_property
+
+from dvc_magic.pipeline.quiet import silence
+from dvc_magic.pipeline.rooted import RootedFileSystem
+
+
+class StillRepo(Repo):  # type: ignore[misc]
+    """A DVC repository whose opening writes nothing at all.
+
+    DVC's own opening makes ``.dvc/tmp/btime``, a site cache, a sqlite state and entries in ``.gitignore``, and sets
+    the umask for a moment. All of that hangs on one branch of its constructor, which a repository without a
+    ``.dvc`` directory does not take: so it is told of that directory after it was made.
+
+    Args:
+        root: the DVC root. tmp, site: where DVC may put temporary files and its site cache, if it must.
+        fs: the file system to read with, which knows the root.
+        scm: DVC's handle on git, when one is open already.
+    """
+
+    def __init__(self, *, root: Path, tmp: Path, site: Path, fs: RootedFileSystem | None = None, scm: Any = None) -> None:
+        silence()
+        self._root = os.path.abspath(root)
+        self._tmp = os.fspath(tmp)
+        self._site = os.fspath(site)
+        super().__init__(root_dir=self._root, fs=fs or RootedFileSystem(root), scm=scm)
+        self.dvc_dir = self.local_dvc_dir
+
+    def _get_repo_dirs(self, *args: Any, **kwargs: Any) -> tuple[str, str | None]:
+        return self._root, None
+
+    @cached_property  # type: ignore[untyped-decorator]
+    def config(self) -> Any:
+        return Config(self.local_dvc_dir, local_dvc_dir=self.local_dvc_dir, fs=self.fs)
+
+    @property
+    def local_dvc_dir(self) -> str:
+        return os.path.join(self._root, self.DVC_DIR)
+
+    @property
+    def tmp_dir(self) -> str:
+        return self._tmp
+
+    @property
+    def site_cache_dir(self) -> str:
+        return self._site
+
+    @property
+    def _btime(self) -> None:
+        return None
+
+    def _ignore(self) -> None:
+        """DVC would write ``.dvc/.gitignore`` here."""

@@ -1,0 +1,96 @@
+"""A local file system for DVC whose working directory is a folder of our choice, with some files replaced.
+
+DVC resolves a ``dvc.yaml`` with paths relative to its file system's working directory. With the project's root in
+that place the result is the same wherever the process stands.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+from dvc_objects.fs.local import FsspecLocalFileSystem, LocalFileSystem
+
+
+Version: TypeAlias = "tuple[int, int, int, int] | None"
+
+
+def version(path: str) -> Version:
+    """What changes when the file or folder does: mtime, ctime (ns), size, inode; None when there is nothing."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+class _RootedLocal(FsspecLocalFileSystem):  # type: ignore[misc]
+    cachable = False  # fsspec would hand out one object for equal arguments
+
+    def __init__(self, *, root: str, overlay: Mapping[str, bytes], seen: dict[str, Version] | None) -> None:
+        super().__init__()
+        self._root = root
+        self._seen = seen
+        self._overlay = {self._place(path): content for path, content in overlay.items()}
+
+    def _place(self, path: str) -> str:
+        return os.path.normpath(os.path.join(self._root, path))
+
+    def _replaced(self, path: str) -> bytes | None:
+        return self._overlay.get(self._place(path)) if self._overlay else None
+
+    def _on_disk(self, path: str) -> str:
+        place = path if os.path.isabs(path) else self._place(path)
+        if self._seen is not None and place not in self._seen:
+            self._seen[place] = version(place)
+        return place
+
+    def open(self, path: str, mode: str = "r", encoding: str | None = None, **kwargs: Any) -> IO[Any]:
+        content = self._replaced(path)
+        if content is None:
+            return super().open(self._on_disk(path), mode=mode, encoding=encoding, **kwargs)  # type: ignore[no-any-return]
+        if set(mode) & set("wax+"):
+            raise PermissionError(f"{path} is replaced for reading only")
+        stream = io.BytesIO(content)
+        return stream if "b" in mode else io.TextIOWrapper(stream, encoding=encoding or "utf-8")
+
+    def lexists(self, path: str, **kwargs: Any) -> bool:
+        return self._replaced(path) is not None or os.path.lexists(self._on_disk(path))
+
+    def exists(self, path: str, **kwargs: Any) -> bool:
+        return self.lexists(path)
+
+    def isfile(self, path: str) -> bool:
+        return self._replaced(path) is not None or os.path.isfile(self._on_disk(path))
+
+    def isdir(self, path: str) -> bool:
+        return self._replaced(path) is None and os.path.isdir(self._on_disk(path))
+
+    def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        content = self._replaced(path)
+        if content is None:
+            return super().info(self._on_disk(path), **kwargs)  # type: ignore[no-any-return]
+        return {"name": self._place(path), "size": len(content), "type": "file", "islink": False}
+
+
+class RootedFileSystem(LocalFileSystem):  # type: ignore[misc]
+    """DVC's local file system as seen from `root`.
+
+    Args:
+        root: the folder that relative paths start from.
+        overlay: POSIX path from `root` -> content that is read instead of the file on disk.
+        seen: filled with every path on disk that is looked at, in the version that it had before.
+    """
+
+    def __init__(
+        self, root: Path, *, overlay: Mapping[str, bytes] | None = None, seen: dict[str, Version] | None = None
+    ) -> None:
+        self._cwd = os.path.abspath(root)
+        super().__init__(fs=_RootedLocal(root=self._cwd, overlay=overlay or {}, seen=seen))
+
+    def getcwd(self) -> str:
+        """The root, whatever the working directory of the process."""
+        return self._cwd

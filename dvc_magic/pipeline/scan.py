@@ -1,0 +1,199 @@
+"""Which ``dvc.yaml`` and ``.dvc`` files a project has, and what each of them holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dvc.dvcfile import DVC_FILE_SUFFIX, ProjectFile, SingleStageFile, is_valid_filename
+from dvc.stage.loader import StageLoader
+
+from dvc_magic.errors import PipelineError
+from dvc_magic.model.stage import PipelineFile, Stage, TrackedData
+from dvc_magic.pipeline.border import translated
+from dvc_magic.pipeline.repos import StillRepo
+from dvc_magic.pipeline.rooted import Version, version
+from dvc_magic.pipeline.stages import Places, TrackingContext, noun
+from dvc_magic.pipeline.values import read
+
+_LEGACY = "md5-dos2unix"  # DVC 2's name for the md5 of a text with its line ends changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """Content that DVC knows by hash: an out of a ``.dvc`` file or of a ``dvc.lock``.
+
+    Attributes:
+        path: from the root. hash: as recorded. legacy: whether DVC 2 hashed it.
+        dvcfile: the ``.dvc`` file, None for a stage's out.
+    """
+
+    path: str
+    hash: str
+    legacy: bool = False
+    dvcfile: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What one file holds. `outs` are the absolute paths of its local outs, where DVC looks for no more files."""
+
+    path: str
+    stages: tuple[Stage, ...] = ()
+    file: PipelineFile | None = None
+    tracked: tuple[TrackedData, ...] = ()
+    owned: tuple[Owned, ...] = ()
+    outs: tuple[str, ...] = ()
+    problem: PipelineError | None = None
+
+
+@dataclass(slots=True)
+class Memo:
+    """Parsed files, kept while the file stays what it was."""
+
+    entries: dict[str, tuple[object, Any]] = field(default_factory=dict)
+
+    def get(self, key: str, stamp: object, make: Any) -> Any:
+        """The value for `key` in the state `stamp`, made by `make()` when it is not known."""
+        known = self.entries.get(key)
+        if known is None or known[0] != stamp:
+            known = (stamp, make())
+            if stamp is not None:
+                self.entries[key] = known
+        return known[1]
+
+
+class Loader:
+    """Reads the files of one project through one opened repository.
+
+    Args:
+        overlay: POSIX path from the root -> content that stands for the file.
+        memo: parsed files of earlier readings. seen: versions of the files looked at.
+    """
+
+    def __init__(self, repo: StillRepo, *, root: Path, overlay: Mapping[str, bytes], memo: Memo, seen: dict[str, Version]):
+        self._repo = repo
+        self._root = root
+        self._places = Places(root)
+        self._overlay = {os.path.normpath(root / path): content for path, content in overlay.items()}
+        self._memo = memo
+        self._seen = seen
+
+    def load(self, path: str) -> Loaded:
+        """The content of the file with this absolute path; what is wrong with it is its `problem`."""
+        relative = self._places.of(path)
+        try:
+            with translated(root=self._root, path=relative):
+                return self._tracked(path) if path.endswith(DVC_FILE_SUFFIX) else self._pipeline(path)
+        except PipelineError as error:
+            return Loaded(path=path, problem=error)
+
+    def _stamp(self, path: str) -> object:
+        content = self._overlay.get(path)
+        if content is not None:
+            return content
+        return self._seen.setdefault(path, version(path))
+
+    def content(self, path: str) -> Any:
+        """The content of a param file, absolute or from the root; None when it does not exist."""
+        place = os.path.normpath(self._root / path)
+        return self._memo.get(place, self._stamp(place), lambda: read(self._repo.fs, place))
+
+    def _tracked(self, path: str) -> Loaded:
+        stage = SingleStageFile(self._repo, path).stage
+        local = [out for out in stage.outs if out.protocol == "local"]
+        dvcfile = self._places.of(path)
+        return Loaded(
+            path=path,
+            tracked=tuple(_tracked_data(out, dvcfile, self._places) for out in local),
+            owned=tuple(_tracked_owned(out, dvcfile, self._places) for out in local if out.hash_info),
+            outs=tuple(out.fs_path for out in local),
+        )
+
+    def _pipeline(self, path: str) -> Loaded:
+        dvcfile = self._dvcfile(path)
+        locks = dvcfile.lockfile_contents.get("stages") or {}
+        resolver = dvcfile.resolver
+        resolver.context.__class__ = TrackingContext
+        stages = tuple(self._stages(dvcfile, resolver, locks))
+        metrics = tuple(self._places.of(os.path.join(os.path.dirname(path), name)) for name in dvcfile.metrics)
+        relative = self._places.of(path)
+        top = {key: deepcopy(value) for key, value in dvcfile.contents.items() if key != "stages"}
+        return Loaded(
+            path=path,
+            stages=stages,
+            file=PipelineFile(path=relative, top=top, metrics=metrics),
+            owned=tuple(owned for stage in stages for owned in _locked_owned(stage)),
+            outs=tuple(os.path.join(self._root, out.path) for stage in stages for out in stage.outs),
+        )
+
+    def _dvcfile(self, path: str) -> Any:
+        """DVC's object for a ``dvc.yaml``, with what is known of its content and its lock filled in."""
+        dvcfile = ProjectFile(self._repo, path)
+        lock = os.path.splitext(path)[0] + ".lock"
+        dvcfile.__dict__["contents"] = self._memo.get(path, self._stamp(path), dvcfile.load)
+        # A version of None is a lock that does not exist, and is asked for again each time.
+        dvcfile.__dict__["lockfile_contents"] = self._memo.get(lock, self._stamp(lock), dvcfile._lockfile.load)
+        return dvcfile
+
+    def _stages(self, dvcfile: Any, resolver: Any, locks: Mapping[str, Any]) -> Iterator[Stage]:
+        for name in resolver.get_keys():
+            resolved = resolver.resolve_one(name)[name]
+            stage = StageLoader.load_stage(dvcfile, name, resolved)
+            stage.tracked_vars = resolver.tracked_vars.get(name, {})
+            yield noun(
+                stage,
+                resolver=resolver,
+                resolved=resolved,
+                places=self._places,
+                lock=deepcopy(locks.get(name)),
+                content=self.content,
+            )
+
+
+def _tracked_data(out: Any, dvcfile: str, places: Places) -> TrackedData:
+    return TrackedData(
+        path=places.of(out.fs_path),
+        dvcfile=dvcfile,
+        hash=out.hash_info.value if out.hash_info else None,
+        size=out.meta.size,
+    )
+
+
+def _tracked_owned(out: Any, dvcfile: str, places: Places) -> Owned:
+    legacy = out.hash_name == _LEGACY
+    return Owned(path=places.of(out.fs_path), hash=out.hash_info.value, legacy=legacy, dvcfile=dvcfile)
+
+
+def _locked_owned(stage: Stage) -> Iterator[Owned]:
+    entries = {entry["path"]: entry for entry in (stage.lock or {}).get("outs", ())}
+    for out in stage.outs:
+        entry = entries.get(out.declared, {})
+        if "md5" in entry:
+            yield Owned(path=out.path, hash=entry["md5"], legacy=entry.get("hash") != "md5")
+
+
+def walk(loader: Loader, repo: StillRepo, *, root: str, store: str, seen: dict[str, Version]) -> Iterator[Loaded]:
+    """Every ``dvc.yaml`` and ``.dvc`` file that DVC would collect, loaded, in its order.
+
+    The rule of `dvc.repo.index.collect_files`: neither what DVC or git ignores, nor inside outs. The run store
+    is left out as well, wherever it is.
+    """
+    ignored = repo.scm.is_ignored
+    outs: set[str] = set()
+    for folder, folders, files in repo.dvcignore.walk(repo.fs, root, followlinks=False):
+        seen.setdefault(folder, version(folder))
+        for rules in (".gitignore", ".dvcignore"):
+            seen.setdefault(os.path.join(folder, rules), version(os.path.join(folder, rules)))
+        for name in files:
+            path = os.path.join(folder, name)
+            if is_valid_filename(name) and not ignored(path):
+                loaded = loader.load(path)
+                outs.update(loaded.outs)
+                yield loaded
+        inner = ((name, os.path.join(folder, name)) for name in folders)
+        folders[:] = [name for name, path in inner if path not in outs and path != store and not ignored(path + os.sep)]

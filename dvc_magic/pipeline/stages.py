@@ -1,0 +1,176 @@
+"""DVC's stages turned into the frozen nouns of `dvc_magic.model.stage`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from dvc.dependency.dataset import DatasetDependency
+from dvc.dependency.param import ParamsDependency
+from dvc.parsing.context import Context, CtxDict, Node
+from dvc.stage.run import _enforce_cmd_list
+
+from dvc_magic.model.stage import Dep, DepKind, Out, OutKind, Param, ParamsFile, Stage
+from dvc_magic.model.values import FlatValues
+from dvc_magic.pipeline.trim import trimmed
+from dvc_magic.pipeline.values import leaves, plain, tracked
+
+_DEFAULT_PARAMS = ParamsDependency.DEFAULT_PARAMS_FILE
+
+
+class TrackingContext(Context):  # type: ignore[misc]
+    """DVC's template context, which also notes the leaves of a whole map that is put into a command."""
+
+    def _track_data(self, node: Any) -> None:
+        if isinstance(node, CtxDict) and self._track:
+            for child in node.values():
+                self._track_data(child)
+        elif isinstance(node, Node):
+            super()._track_data(node)
+
+    def __deepcopy__(self, memo: Any) -> TrackingContext:
+        clone = super().__deepcopy__(memo)
+        clone.__class__ = TrackingContext
+        return clone  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Turns DVC's absolute paths into POSIX paths from the project's root."""
+
+    root: Path
+
+    def of(self, path: str) -> str:
+        """`path`, absolute or from the root, as POSIX text from the root."""
+        absolute = os.path.join(self.root, path)
+        return Path(os.path.relpath(absolute, self.root)).as_posix()
+
+
+def _dep_kind(dep: Any) -> DepKind:
+    if isinstance(dep, DatasetDependency) or dep.fs.protocol != "local":
+        return DepKind.URL
+    if urlparse(dep.def_path).scheme == "remote":
+        return DepKind.URL
+    return DepKind.ABSOLUTE if os.path.isabs(dep.def_path) else DepKind.LOCAL
+
+
+def _dep(dep: Any, places: Places) -> Dep:
+    kind = _dep_kind(dep)
+    path = places.of(dep.fs_path) if kind is DepKind.LOCAL else dep.def_path
+    return Dep(path=path, declared=dep.def_path, kind=kind)
+
+
+def _out(out: Any, places: Places) -> Out:
+    kind = OutKind.METRIC if out.metric else OutKind.PLOT if out.plot else OutKind.OUT
+    local = _dep_kind(out) is DepKind.LOCAL
+    return Out(
+        path=places.of(out.fs_path) if local else out.def_path,
+        declared=out.def_path,
+        kind=kind,
+        cache=bool(out.use_cache),
+        persist=bool(out.persist),
+        push=bool(out.can_push),
+        remote=out.remote,
+    )
+
+
+def address(dvcfile: str, name: str) -> str:
+    """What DVC calls the stage `name` of `dvcfile` when it stands in the project's root."""
+    return name if dvcfile == "dvc.yaml" else f"{dvcfile}:{name}"
+
+
+def _locked(entries: Iterable[Any], contents: Mapping[str, Any]) -> dict[str, FlatValues]:
+    """The rule of `dvc.stage.serialize`: files and keys sorted, the default file first."""
+    locked = {}
+    for entry in sorted(entries, key=lambda dep: (dep.def_path != _DEFAULT_PARAMS, dep.def_path)):
+        config = contents[entry.fs_path]
+        if config is not None:
+            found = tracked(config, entry.params)
+            locked[entry.def_path] = {str(key): plain(found[key]) for key in sorted(found, key=str)}
+    return locked
+
+
+def _tracked_flags(entries: Iterable[Any], contents: Mapping[str, Any], places: Places) -> dict[str, Param]:
+    flags = {}
+    for entry in entries:
+        config = contents[entry.fs_path]
+        found = leaves(tracked(config, entry.params)) if config is not None else {}
+        for key, value in found.items():
+            param = Param(file=places.of(entry.fs_path), key=key, value=value)
+            flags[param.name] = param
+    return flags
+
+
+def _template_flags(used: Mapping[str, Any], content: Callable[[str], Any], places: Places) -> dict[str, Param]:
+    flags = {}
+    for source, keys in used.items():
+        config = content(source)
+        found = leaves(tracked(config, [*keys])) if keys and config is not None else {}
+        for key, value in found.items():
+            param = Param(file=places.of(source), key=key, value=value, tracked=False)
+            flags[param.name] = param
+    return flags
+
+
+def _template_files(loaded: Iterable[str], params: Iterable[ParamsFile], places: Places) -> tuple[str, ...]:
+    taken = {entry.path for entry in params}
+    named = dict.fromkeys(places.of(path) for path in loaded)
+    return tuple(path for path in named if path not in taken)
+
+
+def _stage_vars(definition: Mapping[str, Any], wdir: str) -> list[str]:
+    """Files that the stage's own ``vars`` load; DVC reads them from the stage's wdir."""
+    entries = definition.get("do", definition).get("vars") or []
+    return [os.path.join(wdir, entry.partition(":")[0]) for entry in entries if isinstance(entry, str)]
+
+
+def noun(
+    stage: Any,
+    *,
+    resolver: Any,
+    resolved: Mapping[str, Any],
+    places: Places,
+    lock: dict[str, Any] | None,
+    content: Callable[[str], Any],
+) -> Stage:
+    """The frozen noun for a `dvc.stage.PipelineStage`.
+
+    Args:
+        resolver: DVC's, of the file that defines the stage. resolved: the stage's data after templating.
+        lock: its raw ``dvc.lock`` entry.
+        content: reads a param file (absolute, or from the root), None when it does not exist.
+    """
+    dvcfile = places.of(stage.path)
+    entries = stage.params
+    contents = {entry.fs_path: content(entry.fs_path) for entry in entries}
+    params = tuple(
+        ParamsFile(path=places.of(entry.fs_path), declared=entry.def_path, keys=tuple(entry.params)) for entry in entries
+    )
+    flags = _tracked_flags(entries, contents, places)
+    flags = {**_template_flags(stage.tracked_vars, content, places), **flags}
+    definition_name, definition = trimmed(resolver, stage.name, resolved)
+    template_files = [*resolver.context.imports, *_stage_vars(definition, stage.wdir)]
+    return Stage(
+        address=address(dvcfile, stage.name),
+        name=stage.name,
+        dvcfile=dvcfile,
+        wdir=places.of(stage.wdir),
+        cmd=plain(stage.cmd),  # type: ignore[arg-type]
+        commands=tuple(str(command) for command in _enforce_cmd_list(stage.cmd)),
+        deps=tuple(_dep(dep, places) for dep in stage.deps if not isinstance(dep, ParamsDependency)),
+        outs=tuple(_out(out, places) for out in stage.outs),
+        params=params,
+        flags=tuple(sorted(flags.values(), key=lambda flag: not flag.tracked)),
+        locked=_locked(entries, contents),
+        vars_files=_template_files(template_files, params, places),
+        frozen=bool(stage.frozen),
+        always_changed=bool(stage.always_changed),
+        desc=stage.desc or "",
+        definition_name=definition_name,
+        definition=definition,
+        lock=lock,
+    )

@@ -1,0 +1,50 @@
+"""Param files as DVC reads them, turned into plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dpath
+from dvc.utils.serialize import load_path
+
+from dvc_magic.model.values import Value, flatten
+
+
+def plain(value: Any) -> Value:
+    """`value` without the types of parsers: tuples and sets as lists, dates as ISO text, keys as text."""
+    if value is None or isinstance(value, bool):
+        return value
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return [plain(item) for item in sorted(value, key=repr)]
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def tracked(config: Any, keys: Sequence[str]) -> dict[str, Any]:
+    """The values that ``dvc.lock`` keeps of a param file: those of `keys` that exist, or all top-level ones."""
+    if not keys:
+        return dict(config)
+    found = {}
+    for key in keys:
+        try:
+            found[key] = dpath.get(config, key, separator=".")
+        except (KeyError, ValueError):
+            continue
+    return found
+
+
+def leaves(values: Mapping[str, Any]) -> dict[str, Value]:
+    """Each leaf below `values` by its dotted key."""
+    return dict(flatten(plain(values)))  # type: ignore[arg-type]
+
+
+def read(fs: Any, path: str) -> Any:
+    """The content of a param file, by its suffix, as DVC loads it; None when there is no such file."""
+    return load_path(path, fs) if fs.isfile(path) else None
