@@ -1,0 +1,461 @@
+"""The run store: one folder per run, records that are the truth, and an index that is a cache of them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from dvc_magic.errors import RecordDamagedError, RunError, RunNotFoundError, StoreError
+from dvc_magic.model.paths import RunPaths, StorePaths
+from dvc_magic.model.record import Notes, RunRecord, RunStatus
+from dvc_magic.store.find import find_run
+from dvc_magic.store.ids import is_run_id, new_run_id
+from dvc_magic.store.index import Entry, Head, Index
+from dvc_magic.store.lock import RunLock, held
+from dvc_magic.store.record_file import read_noun, sync_folder, write_noun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
+
+_LOST_REASON = "worker gone"
+_LOST_ERROR = "The worker that executed this run is gone, and the run with it: run the stage again."
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_COUNTER_BYTES = 100
+_TOLERATED = {"lost+found"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRun:
+    """A run as readers see it.
+
+    Attributes:
+        record: with status ``lost`` where it says pending or running and no worker holds the run's lock.
+        notes: the user's.
+        paths: the run's files.
+    """
+
+    record: RunRecord
+    notes: Notes
+    paths: RunPaths
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.record.id
+
+    @property
+    def number(self) -> int:
+        """The run's number."""
+        return self.record.number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedRun:
+    """A run whose record or notes cannot be read; `problem` says which and why."""
+
+    id: str
+    paths: RunPaths
+    problem: str
+
+
+class RunStore:
+    """A run store on disk; any number of processes and threads may use one at once.
+
+    Make one with `RunStore.open`.
+
+    Attributes:
+        home: the store's folder.
+        paths: the names in it.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.paths = StorePaths(home)
+        self.index = Index(self.paths)
+
+    @classmethod
+    def open(cls, home: Path, *, create: bool = True) -> RunStore:
+        """The store in the folder `home`.
+
+        Args:
+            home: the folder; relative paths are from the current directory, now and not later.
+            create: make what is missing of it: the folder (mode 0700), ``.gitignore``, ``.dvcignore``, sub-folders.
+                Without it nothing is written, and a missing store is an empty one.
+
+        Raises:
+            StoreError: the folder cannot be made, or holds other things than a store.
+        """
+        store = cls(home.absolute())
+        if create:
+            try:
+                _create(store.paths)
+            except OSError as error:
+                raise StoreError(f"Cannot make the run store {store.home}: {error.strerror}.") from error
+        return store
+
+    # making runs
+
+    def new_id(self) -> str:
+        """A random id for a new run."""
+        return new_run_id()
+
+    def next_numbers(self, count: int) -> range:
+        """`count` numbers in a row that no other call gets, on any process.
+
+        Raises:
+            StoreError: the counter cannot be read or written.
+        """
+        try:
+            with _locked_counter(self.paths.counter) as descriptor:
+                last = self._last_number(os.pread(descriptor, _COUNTER_BYTES, 0))
+                content = f"{last + count} {_boot_id()}\n".encode()
+                os.ftruncate(descriptor, os.pwrite(descriptor, content, 0))
+        except OSError as error:
+            raise StoreError(f"Cannot count runs in {self.paths.counter}: {error.strerror}.") from error
+        return range(last + 1, last + count + 1)
+
+    def _last_number(self, content: bytes) -> int:
+        # After a reboot the counter may be older than the records, which were written with fsync.
+        number, _, boot = content.decode("ascii", "replace").strip().partition(" ")
+        counted = int(number) if number.isascii() and number.isdigit() else None
+        if counted is None or boot != _boot_id():
+            return max(counted or 0, self._highest_on_disk())
+        return max(counted, self.index.highest())
+
+    def _highest_on_disk(self) -> int:
+        trashed = [record.number for record in self._trashed()]
+        return max([0, *trashed, *(entry.number for entry in self.index.refresh())])
+
+    def claim(self, run_id: str) -> RunLock:
+        """Make the folder of a new run, mode 0700, and hold its lock; the caller writes the record.
+
+        Raises:
+            StoreError: a run of that id exists, or the folder cannot be made.
+        """
+        paths = self._run(run_id)
+        try:
+            paths.folder.mkdir(mode=0o700)
+            paths.folder.chmod(0o700)
+        except FileExistsError as error:
+            raise StoreError(f"A run {run_id} exists already in {self.paths.runs}; claim a new id.") from error
+        except OSError as error:
+            raise StoreError(f"Cannot make {paths.folder}: {error.strerror}.") from error
+        return RunLock(paths.lock).acquire()
+
+    def write(self, record: RunRecord, *, durable: bool = True) -> None:
+        """Put a record in the place of the run's old one, then into the index.
+
+        Args:
+            record: its run was claimed, by the process that writes.
+            durable: survive a power cut once this returns.
+
+        Raises:
+            StoreError: the status would go backwards, is ``lost``, or the file cannot be written.
+            RecordVersionError: the old record is of a newer dvc_magic.
+        """
+        paths = self._run(record.id)
+        with suppress(FileNotFoundError, RecordDamagedError):
+            _check_order(read_noun(paths.record, RunRecord), record)
+        if record.status is RunStatus.LOST:
+            raise StoreError(f"Run {record.id} cannot be written as lost: readers find that out by its lock.")
+        write_noun(paths.record, record, durable=durable)
+        self.index.put(record.id)
+
+    def write_notes(self, run_id: str, notes: Notes) -> None:
+        """Put the user's notes in the place of the old ones.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            StoreError: the file cannot be written.
+        """
+        paths = self._existing(run_id)
+        write_noun(paths.notes, notes)
+        self.index.put(run_id)
+
+    # reading runs
+
+    def read(self, run_id: str) -> RunRecord:
+        """The record as it is on disk; never ``lost``.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            RecordDamagedError: it is torn or altered.
+            RecordVersionError: it is of a newer dvc_magic.
+        """
+        try:
+            return read_noun(self._run(run_id).record, RunRecord)
+        except FileNotFoundError as error:
+            raise self._unknown(run_id) from error
+
+    def notes(self, run_id: str) -> Notes:
+        """The user's notes, empty ones when there are none.
+
+        Raises:
+            RecordDamagedError: they are torn or altered.
+        """
+        try:
+            return read_noun(self._run(run_id).notes, Notes)
+        except FileNotFoundError:
+            return Notes()
+
+    def get(self, run_id: str) -> StoredRun:
+        """The run of this id, with damaged notes as empty ones.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            RecordDamagedError: its record is torn or altered.
+            RecordVersionError: its record is of a newer dvc_magic.
+        """
+        record, notes = self.read(run_id), Notes()
+        with suppress(RecordDamagedError):
+            notes = self.notes(run_id)
+        return self._stored(record, notes)
+
+    def all(self, *, limit: int | None = None) -> list[StoredRun]:
+        """The runs, newest number first; those with damaged records are left out (see `damaged`).
+
+        Args:
+            limit: how many at most. A few are much faster than all: only their files are looked at.
+        """
+        if limit is None:
+            return self._from_entries(self.index.refresh())
+        heads = self.index.heads()
+        runs: list[StoredRun] = []
+        for start in range(0, len(heads), max(limit, 1)):
+            if len(runs) >= limit:
+                break
+            runs += self._from_entries(self.index.entries(heads[start : start + limit]))
+        return runs[:limit]
+
+    def of_stage(self, address: str, *, status: RunStatus | None = None) -> list[StoredRun]:
+        """The runs of a stage, marked ones first, then the newest."""
+        runs = self._chosen(lambda head: head.stage == address)
+        found = [run for run in runs if run.record.stage == address and status in (None, run.record.status)]
+        return sorted(found, key=lambda run: (not run.notes.mark, -run.number))
+
+    def find(self, text: str | int) -> StoredRun:
+        """The run that people name by its number, id, start of an id (3 characters), label, or as ``last``.
+
+        Raises:
+            RunNotFoundError: none is named so; the message has hints.
+            AmbiguousRunError: several are; the message lists them.
+        """
+        return find_run(self, text)
+
+    def damaged(self) -> list[DamagedRun]:
+        """The runs whose record or notes cannot be read, by id."""
+        damaged = [
+            DamagedRun(id=entry.id, paths=self._run(entry.id), problem=entry.problem)
+            for entry in self.index.refresh()
+            if entry.problem
+        ]
+        return sorted(damaged, key=lambda run: run.id)
+
+    def trashed(self) -> list[RunRecord]:
+        """The records of the runs in the trash that can be read, newest number first."""
+        return sorted(self._trashed(), key=lambda record: -record.number)
+
+    def of_number(self, number: int) -> list[StoredRun]:
+        """The runs of this number: one, unless stores were mixed by hand."""
+        return self._chosen(lambda head: head.number == number)
+
+    def of_prefix(self, prefix: str) -> list[StoredRun]:
+        """The runs whose ids start so."""
+        return self._chosen(lambda head: head.id.startswith(prefix))
+
+    # running runs
+
+    def request_stop(self, run_id: str) -> None:
+        """Ask the run's worker to stop it.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            StoreError: the request cannot be written.
+        """
+        paths = self._existing(run_id)
+        try:
+            os.close(os.open(paths.stop, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        except OSError as error:
+            raise StoreError(f"Cannot ask run {run_id} to stop: {paths.stop}: {error.strerror}.") from error
+
+    def alive(self, run_id: str) -> bool:
+        """Whether a worker holds the run's lock."""
+        return held(self._run(run_id).lock)
+
+    # trash
+
+    def trash(self, run_id: str) -> None:
+        """Move a run to the trash.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+            RunError: it is still going.
+            StoreError: it cannot be moved.
+        """
+        paths = self._existing(run_id)
+        if held(paths.lock):
+            raise RunError(f"Run {run_id} is still going; stop it first (%dvc_stop {run_id}).")
+        self._move(paths.folder, self.paths.trash / run_id)
+        self.index.drop(run_id)
+
+    def restore(self, run_id: str) -> None:
+        """Take a run out of the trash.
+
+        Raises:
+            RunNotFoundError: it is not there.
+            StoreError: it cannot be moved.
+        """
+        folder = self.paths.trash / self._run(run_id).folder.name
+        if not folder.is_dir():
+            raise RunNotFoundError(f"There is no run {run_id} in the trash. %dvc_runs --deleted lists what is there.")
+        self._move(folder, self.paths.runs / run_id)
+        self.index.put(run_id)
+
+    def _move(self, source: Path, target: Path) -> None:
+        try:
+            if target.exists():  # rename would replace an empty folder
+                raise StoreError(f"Cannot move {source} to {target}: that exists already; remove one of them.")
+            source.rename(target)
+            sync_folder(source.parent)
+            sync_folder(target.parent)
+        except OSError as error:
+            raise StoreError(f"Cannot move {source} to {target}: {error.strerror}.") from error
+
+    # parts
+
+    def _run(self, run_id: str) -> RunPaths:
+        if not is_run_id(run_id):
+            raise RunNotFoundError(f"{run_id!r} is no id of a run: 12 hex digits, the first a letter. {_LISTING}")
+        return self.paths.run(run_id)
+
+    def _existing(self, run_id: str) -> RunPaths:
+        paths = self._run(run_id)
+        if not paths.folder.is_dir():
+            raise self._unknown(run_id)
+        return paths
+
+    def _unknown(self, run_id: str) -> RunNotFoundError:
+        if (self.paths.trash / run_id).is_dir():
+            return RunNotFoundError(f"Run {run_id} is in the trash; %dvc_restore {run_id} takes it out.")
+        return RunNotFoundError(f"There is no run {run_id} in {self.home}. {_LISTING}")
+
+    def _chosen(self, choose: Callable[[Head], bool]) -> list[StoredRun]:
+        return self._from_entries(self.index.entries(filter(choose, self.index.heads())))
+
+    def _from_entries(self, entries: Iterable[Entry]) -> list[StoredRun]:
+        return [self._stored(*entry.nouns()) for entry in entries if entry.record]
+
+    def _stored(self, record: RunRecord, notes: Notes) -> StoredRun:
+        if not record.status.final:
+            record = self._live(record)
+        return StoredRun(record=record, notes=notes, paths=self.paths.run(record.id))
+
+    def _live(self, record: RunRecord) -> RunRecord:
+        """The record of a run that is not over by what was read: as it is, its successor, or lost."""
+        if self.alive(record.id):
+            return record
+        # The worker writes its last record, then gives up the lock: only what is read now counts.
+        with suppress(RunNotFoundError, StoreError):
+            record = self.read(record.id)
+        if record.status.final:
+            return record
+        return replace(record, status=RunStatus.LOST, reason=_LOST_REASON, error=record.error or _LOST_ERROR)
+
+    def _trashed(self) -> Iterator[RunRecord]:
+        for folder in _folders(self.paths.trash):
+            with suppress(OSError, StoreError):
+                yield read_noun(RunPaths(folder).record, RunRecord)
+
+
+_LISTING = "%dvc_runs lists them."
+
+
+def _check_order(old: RunRecord, new: RunRecord) -> None:
+    if (old.id, old.number) != (new.id, new.number):
+        raise StoreError(f"Run {old.id} has number {old.number}, and cannot become {new.id} {new.number}.")
+    if old.status is not new.status and not old.status.can_become(new.status):
+        raise StoreError(f"Run {old.id} is {old.status} and cannot become {new.status}: states never go backwards.")
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return [folder for folder in parent.iterdir() if is_run_id(folder.name)]
+    except FileNotFoundError:
+        return []
+
+
+def _create(paths: StorePaths) -> None:
+    _create_home(paths)
+    for folder in (
+        paths.runs,
+        paths.trash,
+        paths.snapshots,
+        paths.objects,
+        paths.environments,
+        paths.cache,
+        paths.sweeps,
+        paths.dvc_site,
+    ):
+        _make_private(folder)
+    for name in (".gitignore", ".dvcignore"):
+        file = paths.home / name
+        if not file.exists():
+            file.write_text("*\n", encoding="utf-8")
+
+
+def _create_home(paths: StorePaths) -> None:
+    if paths.runs.is_dir():
+        return
+    paths.home.parent.mkdir(parents=True, exist_ok=True)
+    if not _make_private(paths.home):
+        _refuse_strangers(paths)
+        if not paths.home.stat().st_mode & stat.S_ISGID:  # with it, a group was given the folder on purpose
+            paths.home.chmod(0o700)
+
+
+def _make_private(folder: Path) -> bool:
+    """Make a folder for the owner alone, whatever the umask; False when it was there."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return False
+    folder.chmod(0o700)
+    return True
+
+
+def _refuse_strangers(paths: StorePaths) -> None:
+    """Refuse a folder of other things: the ``*`` of the ignore files would hide them from git and DVC."""
+    ours = {path.name for path in (paths.trash, paths.snapshots, paths.cache, paths.sweeps, paths.dvc_site)}
+    caches = {paths.index.name, paths.hashes.name, paths.counter.name, ".gitignore", ".dvcignore"}
+    strangers = sorted({entry.name for entry in paths.home.iterdir()} - ours - caches - _TOLERATED)
+    if strangers:
+        raise StoreError(
+            f"{paths.home} is no run store and not empty ({', '.join(strangers[:3])}). "
+            "Give the store a folder of its own: home: in dvc_magic.yaml, DVC_MAGIC_HOME or %config DvcMagics.home."
+        )
+
+
+@contextmanager
+def _locked_counter(path: Path) -> Iterator[int]:
+    # The file itself is locked, and so written in place: renamed over, it would be locked twice.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _boot_id() -> str:
+    """What tells this boot of the machine from the last one; empty where the system does not say."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

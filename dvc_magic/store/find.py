@@ -1,0 +1,86 @@
+"""Which run people mean: number, id, start of an id, label, or ``last``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dvc_magic.errors import AmbiguousRunError, RunNotFoundError, close_matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dvc_magic.store.directory import RunStore, StoredRun
+
+_PREFIX = 3  # characters
+_LISTED = 8  # candidates in a message
+_PAGE = 50
+
+
+def find_run(store: RunStore, text: str | int) -> StoredRun:
+    """The run that `text` names.
+
+    A number beats a label of digits, ``last`` and a whole id beat everything; a label and the start of another run's
+    id are equals.
+
+    Raises:
+        RunNotFoundError: none is named so.
+        AmbiguousRunError: several are.
+    """
+    name = str(text).strip()
+    if name == "last":
+        return _last(store)
+    candidates = store.of_number(int(name)) if _is_number(name) else []
+    candidates = candidates or _named(store, name)
+    if not candidates:
+        raise _not_found(store, name)
+    if len(candidates) > 1:
+        raise _ambiguous(name, candidates)
+    return candidates[0]
+
+
+def _is_number(name: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,18}", name) is not None
+
+
+def _named(store: RunStore, name: str) -> list[StoredRun]:
+    started = store.of_prefix(name.lower()) if re.fullmatch(r"[0-9a-fA-F]{3,12}", name) else []
+    if exact := [run for run in started if run.id == name.lower()]:
+        return exact
+    labelled = [run for run in store.all() if run.notes.label == name] if name else []
+    return list({run.id: run for run in [*started, *labelled]}.values())
+
+
+def _last(store: RunStore) -> StoredRun:
+    for runs in (store.all(limit=_PAGE), store.all()):
+        asked = next((run for run in runs if run.record.call.asked), None)
+        if asked is not None:
+            return asked
+    raise RunNotFoundError("There is no last run: the store has no run that was asked for. Start one with %dvc_run.")
+
+
+def _not_found(store: RunStore, name: str) -> RunNotFoundError:
+    trashed = [run for run in store.trashed() if name in (str(run.number), run.id)]
+    if trashed:
+        return RunNotFoundError(f"Run {name} is in the trash; %dvc_restore {trashed[0].id} takes it out.")
+    runs = store.all()
+    if not runs:
+        return RunNotFoundError(f"There is no run {name!r}: the store has no runs yet. Start one with %dvc_run.")
+    return RunNotFoundError(f"There is no run {name!r}.{_hint(name, runs)} %dvc_runs lists them.")
+
+
+def _hint(name: str, runs: list[StoredRun]) -> str:
+    if _is_number(name):
+        return f" Numbers go from {runs[-1].number} to {runs[0].number}."
+    if len(name) < _PREFIX and any(run.id.startswith(name) for run in runs):
+        return f" Give {_PREFIX} or more characters of an id."
+    known = dict.fromkeys([*(run.notes.label for run in runs if run.notes.label), "last", *(run.id for run in runs)])
+    return close_matches(name, list(known))
+
+
+def _ambiguous(name: str, candidates: Iterable[StoredRun]) -> AmbiguousRunError:
+    found = sorted(candidates, key=lambda run: -run.number)
+    listed = [f"  {run.number}  {run.id}  {run.record.stage}  {run.notes.label}".rstrip() for run in found[:_LISTED]]
+    more = [f"  and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
+    head = f"{name!r} names {len(found)} runs; give the number or more of the id:"
+    return AmbiguousRunError("\n".join([head, *listed, *more]))

@@ -1,0 +1,433 @@
+"""A cache of all records in SQLite: delete it, damage it, make it unwritable, and the answers stay the same.
+
+The files of the runs are the truth. A row counts only while the signatures of its two files (mtime, size, inode) are
+those that it was made from and while its own checks hold; every other one is read anew from the files. Each call opens
+a connection of its own, so that threads share none and none outlives a fork.
+
+Table ``heads`` has what a listing is ordered and chosen by, and is small; ``bodies`` has the contents. Both keep bytes:
+a text with a lone surrogate, which a file name may hold, is nothing that SQLite takes.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dvc_magic.codec import decode
+from dvc_magic.errors import StoreError
+from dvc_magic.model.record import Notes, RunRecord
+from dvc_magic.store.ids import is_run_id
+from dvc_magic.store.record_file import decode_noun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from typing import TypeVar
+
+    from dvc_magic.model.paths import StorePaths
+
+    T = TypeVar("T")
+
+VERSION = 1
+_BUSY = 30.0  # seconds that a connection waits for another one's write
+_CHUNK = 500  # rows per query
+_NO_DAMAGE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM)
+
+_SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS heads (id TEXT PRIMARY KEY, number INTEGER, signature TEXT, stage BLOB, guard INTEGER);
+CREATE TABLE IF NOT EXISTS bodies (id TEXT PRIMARY KEY, record BLOB, notes BLOB, problem BLOB, guard INTEGER);
+PRAGMA user_version = {VERSION};
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The part of an entry that listings are ordered and chosen by."""
+
+    id: str
+    number: int
+    stage: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What the files of one run say.
+
+    Attributes:
+        id: of the run, the name of its folder.
+        number: of the run, -1 when the record cannot be read.
+        stage: address, empty when the record cannot be read.
+        signature: of the record's and the notes' files.
+        record, notes: contents of the files, empty for one that is missing or damaged.
+        problem: why the record or the notes cannot be read, or an empty text.
+    """
+
+    id: str
+    number: int
+    stage: str
+    signature: str
+    record: bytes
+    notes: bytes
+    problem: str
+
+    @property
+    def head(self) -> Head:
+        """The part that listings are ordered and chosen by."""
+        return Head(self.id, self.number, self.stage, self.signature)
+
+    def nouns(self) -> tuple[RunRecord, Notes]:
+        """The record and the notes of an entry that has a record."""
+        return decode(self.record, RunRecord), decode(self.notes, Notes) if self.notes else Notes()
+
+
+def _sign(facts: os.stat_result) -> str:
+    return f"{facts.st_mtime_ns}:{facts.st_size}:{facts.st_ino}"
+
+
+def _signature(path: str) -> str:
+    try:
+        return _sign(os.stat(path))  # noqa: PTH116 - twice per run and listing
+    except OSError:
+        return ""
+
+
+def _read(path: Path) -> tuple[bytes, str]:
+    """The content of a file and the signature of that very file, not of one renamed over it meanwhile."""
+    try:
+        with path.open("rb") as file:
+            return file.read(), _sign(os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return b"", ""
+
+
+def _to_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _to_text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogatepass")
+
+
+def _guard(*parts: bytes) -> int:
+    return zlib.crc32(b"\0".join(parts))
+
+
+def _head_guard(run_id: str, number: int, signature: str, stage: bytes) -> int:
+    return _guard(run_id.encode(), b"%d" % number, signature.encode(), stage)
+
+
+def _body_guard(run_id: str, signature: str, record: bytes, notes: bytes, problem: bytes) -> int:
+    return _guard(run_id.encode(), signature.encode(), record, notes, problem)
+
+
+class Index:
+    """The index of one store.
+
+    Args:
+        paths: of the store.
+    """
+
+    def __init__(self, paths: StorePaths) -> None:
+        self._paths = paths
+        self._runs = os.fspath(paths.runs)
+
+    # the files: the truth
+
+    def ids(self) -> list[str]:
+        """The ids of all run folders, in no order."""
+        try:
+            with os.scandir(self._runs) as folders:
+                return [folder.name for folder in folders if is_run_id(folder.name)]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(f"Cannot list {self._runs}: {error.strerror}.") from error
+
+    def signature(self, run_id: str) -> str:
+        """The signature of a run's files as they are now; ``/`` when there are none."""
+        folder = f"{self._runs}/{run_id}"
+        return f"{_signature(f'{folder}/run.json')}/{_signature(f'{folder}/notes.json')}"
+
+    def parse(self, run_id: str) -> Entry:
+        """The entry that the files of a run give now."""
+        paths = self._paths.run(run_id)
+        record, content, sign, problem = _parse(paths.record, RunRecord)
+        _, notes, notes_sign, notes_problem = _parse(paths.notes, Notes)
+        if record is not None and record.id != run_id:
+            problem = f"{paths.record} is the record of another run, {record.id}."
+            record, content = None, b""
+        return Entry(
+            id=run_id,
+            number=record.number if record else -1,
+            stage=record.stage if record else "",
+            signature=f"{sign}/{notes_sign}",
+            record=content,
+            notes=notes,
+            problem=problem or notes_problem,
+        )
+
+    # the cache
+
+    def refresh(self) -> list[Entry]:
+        """All entries, newest first, each checked against its files; runs without a record yet are left out."""
+        return self._with(lambda base: _refresh(self, base))
+
+    def heads(self) -> list[Head]:
+        """The heads of all runs, newest first, new runs included; their files were *not* checked (see `entries`)."""
+        return self._with(lambda base: _heads(self, base))
+
+    def entries(self, heads: Iterable[Head]) -> list[Entry]:
+        """The entries of some runs in that order, each checked against its files; those without files are left out."""
+        chosen = list(heads)
+        return self._with(lambda base: _entries(self, base, chosen))
+
+    def highest(self) -> int:
+        """The highest number of a run, 0 without runs; as old as the index, unless that had to be made."""
+        return self._with(lambda base: _highest(self, base))
+
+    def put(self, run_id: str) -> None:
+        """Take in what was just written of a run, as far as the index can be written."""
+        with suppress(sqlite3.Error, OSError), closing(self._open()) as base:
+            _save(base, [self.parse(run_id)])
+
+    def drop(self, run_id: str) -> None:
+        """Forget a run, as far as the index can be written."""
+        with suppress(sqlite3.Error, OSError), closing(self._open()) as base:
+            _forget(base, [run_id])
+
+    def rows(self) -> dict[str, Entry] | None:
+        """The rows as they are, for a check; None when there is no readable index."""
+        if not self._paths.index.exists():
+            return None
+        with suppress(sqlite3.Error), closing(self._open()) as base:
+            return {entry.id: entry for entry in _load(base, _load_heads(base))}
+        return None
+
+    # connections
+
+    def _with(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` on the index; on a new one when it is unusable; in memory when there can be none."""
+        for attempt in (self._open, self._open_anew):
+            try:
+                with closing(attempt()) as base:
+                    return work(base)
+            except (sqlite3.Error, OSError) as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_DAMAGE:
+                    break
+        with closing(self._open_copy()) as base:
+            return work(base)
+
+    def _open(self) -> sqlite3.Connection:
+        base = _connect(self._paths.index)
+        try:
+            _prepare(base)
+        except BaseException:
+            base.close()
+            raise
+        return base
+
+    def _open_anew(self) -> sqlite3.Connection:
+        if _is_newer(self._paths.index):
+            raise sqlite3.NotSupportedError
+        for end in ("", "-wal", "-shm", "-journal"):
+            self._paths.index.with_name(self._paths.index.name + end).unlink(missing_ok=True)
+        return self._open()
+
+    def _open_copy(self) -> sqlite3.Connection:
+        """An index in memory, begun with what can be read of the file."""
+        base = sqlite3.connect(":memory:", isolation_level=None)
+        with suppress(sqlite3.Error):
+            address = f"{self._paths.index.absolute().as_uri()}?immutable=1"
+            with closing(sqlite3.connect(address, uri=True)) as file:
+                if _version(file) == VERSION:
+                    file.backup(base)
+        try:
+            _prepare(base)
+        except sqlite3.Error:
+            base.close()
+            base = sqlite3.connect(":memory:", isolation_level=None)
+            _prepare(base)
+        return base
+
+
+def _parse(path: Path, kind: type[T]) -> tuple[T | None, bytes, str, str]:
+    """Noun, content, signature and problem of one file."""
+    try:
+        content, sign = _read(path)
+    except OSError as error:
+        return None, b"", _signature(str(path)), f"Cannot read {path}: {error.strerror}."
+    if not sign:
+        return None, b"", "", ""
+    try:
+        return decode_noun(content, kind, path=path), content, sign, ""
+    except StoreError as error:
+        return None, b"", sign, str(error)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+
+
+def _version(base: sqlite3.Connection) -> int:
+    return int(base.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _is_newer(path: Path) -> bool:
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
+        return _version(base) > VERSION
+    return False
+
+
+def _prepare(base: sqlite3.Connection) -> None:
+    """Make the tables in an empty base.
+
+    Raises:
+        sqlite3.Error: it is damaged, of another version, or cannot be written.
+    """
+    version = _version(base)
+    if version == VERSION:
+        base.execute("PRAGMA synchronous = NORMAL")
+        return
+    if version or (base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and _version(base) != VERSION):
+        raise sqlite3.NotSupportedError  # of another version; or another process made the tables just now
+    base.execute("PRAGMA journal_mode = WAL")
+    base.execute("PRAGMA synchronous = NORMAL")
+    base.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+
+
+def _load_heads(base: sqlite3.Connection) -> list[Head]:
+    return _whole_heads(base.execute("SELECT id, number, signature, stage, guard FROM heads"))
+
+
+def _whole_heads(rows: Iterable[tuple[Any, ...]]) -> list[Head]:
+    return [
+        Head(run_id, number, _to_text(stage), signature)
+        for run_id, number, signature, stage, guard in rows
+        if _of_types((run_id, number, signature, stage), (str, int, str, bytes))
+        and _head_guard(run_id, number, signature, stage) == guard
+    ]
+
+
+def _of_types(values: tuple[object, ...], types: tuple[type, ...]) -> bool:
+    # SQLite keeps any type in any column, and damage can change it
+    return all(isinstance(value, kind) for value, kind in zip(values, types, strict=True))
+
+
+def _load(base: sqlite3.Connection, heads: list[Head]) -> list[Entry]:
+    """The entries of those heads whose contents are there and whole."""
+    return [
+        entry
+        for start in range(0, len(heads), _CHUNK)
+        for entry in _load_chunk(base, {head.id: head for head in heads[start : start + _CHUNK]})
+    ]
+
+
+def _load_chunk(base: sqlite3.Connection, heads: dict[str, Head]) -> list[Entry]:
+    marks = ",".join("?" * len(heads))
+    query = f"SELECT id, record, notes, problem, guard FROM bodies WHERE id IN ({marks})"  # noqa: S608 - marks alone
+    return [
+        _entry(heads[run_id], record, notes, problem)
+        for run_id, record, notes, problem, guard in base.execute(query, list(heads))
+        if _of_types((record, notes, problem), (bytes, bytes, bytes))
+        and run_id in heads
+        and _body_guard(run_id, heads[run_id].signature, record, notes, problem) == guard
+    ]
+
+
+def _entry(head: Head, record: bytes, notes: bytes, problem: bytes) -> Entry:
+    return Entry(
+        id=head.id,
+        number=head.number,
+        stage=head.stage,
+        signature=head.signature,
+        record=record,
+        notes=notes,
+        problem=_to_text(problem),
+    )
+
+
+def _save(base: sqlite3.Connection, entries: list[Entry]) -> None:
+    with _Transaction(base):
+        base.executemany("REPLACE INTO heads VALUES (?, ?, ?, ?, ?)", map(_head_row, entries))
+        base.executemany("REPLACE INTO bodies VALUES (?, ?, ?, ?, ?)", map(_body_row, entries))
+
+
+def _head_row(entry: Entry) -> tuple[object, ...]:
+    stage = _to_bytes(entry.stage)
+    guard = _head_guard(entry.id, entry.number, entry.signature, stage)
+    return entry.id, entry.number, entry.signature, stage, guard
+
+
+def _body_row(entry: Entry) -> tuple[object, ...]:
+    problem = _to_bytes(entry.problem)
+    guard = _body_guard(entry.id, entry.signature, entry.record, entry.notes, problem)
+    return entry.id, entry.record, entry.notes, problem, guard
+
+
+def _forget(base: sqlite3.Connection, ids: list[str]) -> None:
+    with _Transaction(base):
+        for table in ("heads", "bodies"):
+            base.executemany(f"DELETE FROM {table} WHERE id = ?", [(run_id,) for run_id in ids])  # noqa: S608
+
+
+class _Transaction:
+    """All of a block's statements, or none."""
+
+    def __init__(self, base: sqlite3.Connection) -> None:
+        self._base = base
+
+    def __enter__(self) -> None:
+        self._base.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._base.execute("ROLLBACK" if kind else "COMMIT")
+
+
+def _known(index: Index, base: sqlite3.Connection) -> dict[str, Head]:
+    """The heads of the runs that exist, old rows forgotten and new runs taken in."""
+    existing = set(index.ids())
+    heads = {head.id: head for head in _load_heads(base)}
+    stored = {row[0] for row in base.execute("SELECT id FROM heads UNION SELECT id FROM bodies")}
+    if gone := [name for name in stored if name not in existing]:
+        _forget(base, gone)
+    parsed = [entry for entry in map(index.parse, existing - heads.keys()) if entry.signature != "/"]
+    if parsed:
+        _save(base, parsed)
+    new = {entry.id: entry.head for entry in parsed}
+    return {name: head for name, head in (heads | new).items() if name in existing}
+
+
+def _newest_first(heads: Iterable[Head]) -> list[Head]:
+    return sorted(heads, key=lambda head: (-head.number, head.id))
+
+
+def _heads(index: Index, base: sqlite3.Connection) -> list[Head]:
+    return _newest_first(_known(index, base).values())
+
+
+def _highest(index: Index, base: sqlite3.Connection) -> int:
+    query = "SELECT id, number, signature, stage, guard FROM heads ORDER BY number DESC LIMIT 20"
+    heads = _whole_heads(base.execute(query)) or _heads(index, base)
+    return max((head.number for head in heads), default=0)
+
+
+def _refresh(index: Index, base: sqlite3.Connection) -> list[Entry]:
+    entries = _entries(index, base, _heads(index, base))
+    return sorted(entries, key=lambda entry: (-entry.number, entry.id))
+
+
+def _entries(index: Index, base: sqlite3.Connection, heads: list[Head]) -> list[Entry]:
+    current = [head for head in heads if index.signature(head.id) == head.signature]
+    kept = {entry.id: entry for entry in _load(base, current)}
+    parsed = [index.parse(head.id) for head in heads if head.id not in kept]
+    if parsed:
+        _save(base, parsed)
+    found = kept | {entry.id: entry for entry in parsed}
+    return [found[head.id] for head in heads if found[head.id].signature != "/"]
