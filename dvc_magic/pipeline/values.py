@@ -27,6 +27,29 @@ def plain(value: Any) -> Value:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
+def _straight(config: Any, key: str) -> Any:
+    """The value at a dotted key whose parts name map keys and list positions.
+
+    Raises:
+        LookupError, TypeError, ValueError: there is none.
+    """
+    for part in key.split("."):
+        config = config[int(part)] if isinstance(config, list | tuple) else config[part]
+    return config
+
+
+def _value(config: Any, key: str) -> Any:
+    """DVC's rule, which is dpath's: it walks the whole file, knows wildcards, and finds keys that are numbers.
+
+    Raises:
+        KeyError, ValueError: the file has no such key, or several.
+    """
+    try:
+        return _straight(config, key)
+    except (LookupError, TypeError, ValueError):
+        return dpath.get(config, key, separator=".")
+
+
 def tracked(config: Any, keys: Sequence[str]) -> dict[str, Any]:
     """The values that ``dvc.lock`` keeps of a param file: those of `keys` that exist, or all top-level ones."""
     if not keys:
@@ -34,7 +57,7 @@ def tracked(config: Any, keys: Sequence[str]) -> dict[str, Any]:
     found = {}
     for key in keys:
         try:
-            found[key] = dpath.get(config, key, separator=".")
+            found[key] = _value(config, key)
         except (KeyError, ValueError):
             continue
     return found
