@@ -42,7 +42,8 @@ def real_key(tree: Mapping[Any, Any], name: Any) -> Any:
     if name in tree:
         return name
     spelled = str(name).lower()
-    return next((key for key in tree if not isinstance(key, str) and str(key).lower() == spelled), None)
+    others = (key for key in tree if not (isinstance(key, str) and isinstance(name, str)))
+    return next((key for key in others if str(key).lower() == spelled), None)
 
 
 def steps(tree: Any, parts: Sequence[str]) -> Iterator[tuple[Any, Any, int]]:

@@ -111,8 +111,10 @@ def _inner_anchor(text: str, node: Node) -> list[Edit]:
     """Hand over the first anchor in what is to go that is used elsewhere."""
     for part in walk(node):
         users = _outside(part, (node.start, max(node.end, node.start + 1)))
-        if users:
+        if users and part is node:
             return _hand_over(text, part, users[0])
+        if users:  # the anchor goes with the rest; until then aliases in there need it
+            return _hand_over(text, part, users[0])[1:]
     return []
 
 
@@ -196,17 +198,20 @@ def _addition(text: str, node: Node, key: str, new: str) -> list[Edit]:
     first = node.keys[0].start
     explicit = text.rfind("?", line_start(text, first), first)
     column = (explicit if explicit >= 0 else first) - line_start(text, first)
-    return [_line_after(text, node, " " * column + pair)]
+    return [_new_line(text, node, " " * column, pair)]
 
 
-def _line_after(text: str, node: Node, line: str) -> Edit:
-    """Put a line behind all lines of a node, the blank ones included that belong to a block text."""
+def _new_line(text: str, node: Node, indent: str, pair: str) -> Edit:
+    """Put an entry behind all lines of a block map, the blank ones included that belong to a block text."""
     last = node
     while last.items:
         last = last.items[-1]
-    if last.is_block_scalar and node.end == line_start(text, node.end):
-        return Edit(node.end, node.end, line + line_break(text))
-    return insert_line(text, content_end(text, node), line)
+    if not last.is_block_scalar:
+        return insert_line(text, content_end(text, node), indent + pair)
+    if last.end == line_start(text, last.end):
+        return Edit(last.end, last.end, indent + pair + line_break(text))
+    # The file ends within the block text, and a line break there would become a part of it.
+    return Edit(node.keys[-1].start, node.keys[-1].start, pair + line_break(text) + indent)
 
 
 def _first_entry(text: str, root: Node | None, key: str, new: str) -> list[Edit]:
