@@ -1,0 +1,41 @@
+"""Snapshots of a project's sources, workspaces made from them, and what a run's surroundings are.
+
+Param files are rewritten in `dvc_magic.workspace.param_files`.
+"""
+
+from __future__ import annotations
+
+from dvc_magic.workspace.environment import python_environment, read_packages
+from dvc_magic.workspace.git_skeleton import GitFacts, read_git_facts, write_skeleton_git
+from dvc_magic.workspace.hash_cache import FileHash, HashCache
+from dvc_magic.workspace.import_roots import import_roots
+from dvc_magic.workspace.lock_age import changed_since_lock
+from dvc_magic.workspace.materialise import materialise
+from dvc_magic.workspace.place import LinkPolicy, link_policy, make_read_only, place_file, place_object, store_file
+from dvc_magic.workspace.read_set import atime_works, imported_modules, read_files
+from dvc_magic.workspace.snapshot import SIZE_LIMIT, load_snapshot, take_snapshot
+
+__all__ = [
+    "SIZE_LIMIT",
+    "FileHash",
+    "GitFacts",
+    "HashCache",
+    "LinkPolicy",
+    "atime_works",
+    "changed_since_lock",
+    "import_roots",
+    "imported_modules",
+    "link_policy",
+    "load_snapshot",
+    "make_read_only",
+    "materialise",
+    "place_file",
+    "place_object",
+    "python_environment",
+    "read_files",
+    "read_git_facts",
+    "read_packages",
+    "store_file",
+    "take_snapshot",
+    "write_skeleton_git",
+]

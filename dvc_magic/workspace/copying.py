@@ -1,0 +1,104 @@
+"""Copying file contents with the kernel's help, and objects that appear whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import sys
+from pathlib import Path
+
+__all__ = ["clone_content", "copy_content", "put_object", "write_all"]
+
+_FICLONE = 0x40049409  # linux/fs.h
+_CHUNK = 1 << 20  # bytes
+_SPAN = 1 << 30  # bytes in one call of copy_file_range
+_NOT_HERE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EPERM, errno.EBADF)
+
+
+def write_all(target: int, content: bytes | memoryview) -> None:
+    """Write all of `content` to an open file."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(target, rest) :]
+
+
+def clone_content(source: int, target: int) -> bool:
+    """Make an open, empty file share the blocks of another (a reflink); False where that cannot be done."""
+    if sys.platform != "linux":
+        return False
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def copy_content(source: int, target: int) -> None:
+    """Copy from one open file to another, from their positions on."""
+    if sys.platform == "linux":
+        try:
+            while os.copy_file_range(source, target, _SPAN):
+                pass
+        except OSError as error:
+            if error.errno not in _NOT_HERE:
+                raise
+    while chunk := os.read(source, _CHUNK):  # where the kernel did it all there is nothing left
+        write_all(target, chunk)
+
+
+def _copy_hashed(source: int, target: int) -> str:
+    """Reflink or copy, and the md5 of what `target` then holds."""
+    digest = hashlib.md5(usedforsecurity=False)
+    cloned = clone_content(source, target)
+    reading = target if cloned else source
+    while chunk := os.read(reading, _CHUNK):
+        digest.update(chunk)
+        if not cloned:
+            write_all(target, chunk)
+    return digest.hexdigest()
+
+
+def put_object(folder: Path | str, source: Path | str, md5: str, size: int) -> bool:
+    """Keep a copy of `source` as ``folder/ab/cdef...``, mode 0444; it appears whole or not at all.
+
+    An object of the right size that is already there is left alone.
+
+    Returns:
+        False when the content is not `md5` (any more); then nothing is kept.
+    """
+    target = f"{folder}/{md5[:2]}/{md5[2:]}"
+    try:
+        if os.stat(target).st_size == size:
+            return True
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+    return _put(target, source, md5)
+
+
+def _put(target: str, source: Path | str, md5: str) -> bool:
+    temporary = f"{target}.{secrets.token_hex(6)}.tmp"
+    reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        writing = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                same = _copy_hashed(reading, writing) == md5
+                os.fchmod(writing, 0o444)
+            finally:
+                os.close(writing)
+            if same:
+                os.rename(temporary, target)
+        finally:
+            _discard(temporary)  # unless it was renamed
+    finally:
+        os.close(reading)
+    return same
+
+
+def _discard(temporary: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(temporary)

@@ -1,0 +1,217 @@
+"""A ``.git`` for a workspace: git inside a run sees the project's history and never reaches the project's own ``.git``.
+
+It is written as files, without starting git: a detached HEAD at the project's commit, the project's objects as
+alternates (which git only reads), a copy of the index, no hooks, no automatic gc.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc_magic.workspace.git_command import ask_git
+
+__all__ = ["GitFacts", "read_git_facts", "write_skeleton_git"]
+
+_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SECTION = re.compile(r"^\s*\[\s*([^\]\s]+)(?:\s+\"[^\"]*\")?\s*\]")
+_ENTRY = re.compile(r"^\s*([A-Za-z][A-Za-z0-9-]*)\s*=")
+_CARRIED = {
+    "core": ("autocrlf", "eol", "filemode", "ignorecase", "precomposeunicode", "safecrlf", "symlinks"),
+    "user": ("email", "name"),
+}
+_CONFIG = """\
+[core]
+\trepositoryformatversion = {version}
+\tbare = false
+\tlogAllRefUpdates = true
+\tcheckStat = minimal
+\ttrustctime = false
+\tfsmonitor = false
+\tuntrackedCache = false
+\thooksPath = /dev/null
+[gc]
+\tauto = 0
+[maintenance]
+\tauto = false
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitFacts:
+    """What a skeleton needs to know of the project's repository.
+
+    Attributes:
+        folder: its ``.git`` folder (of this worktree); it has HEAD and the index.
+        common: the folder that all worktrees share; it has the objects, the config and the refs.
+        prefix: the project's path from the top of the work tree, empty when the project is the top.
+        commit: the commit that HEAD is at, None before the first one.
+        sha256: whether the repository names objects by SHA-256.
+        settings: lines of the repository's config that change how files look to git, or who commits.
+    """
+
+    folder: Path
+    common: Path
+    prefix: str
+    commit: str | None
+    sha256: bool
+    settings: str
+
+
+def read_git_facts(project: Path) -> GitFacts | None:
+    """The facts of the repository that `project` lies in, read from its files; None without one."""
+    top = _top(Path(os.path.realpath(project)))
+    if top is None:
+        return None
+    folder = _git_folder(top / ".git")
+    common = _common(folder)
+    config = _text(common / "config")
+    return GitFacts(
+        folder=folder,
+        common=common,
+        prefix=Path(os.path.realpath(project)).relative_to(top).as_posix().removeprefix("."),
+        commit=_commit(folder, common, top),
+        sha256=bool(re.search(r"^\s*objectformat\s*=\s*sha256\s*$", config, re.IGNORECASE | re.MULTILINE)),
+        settings=_carried(config),
+    )
+
+
+def write_skeleton_git(facts: GitFacts | None, target: Path) -> bool:
+    """Write ``target/.git``.
+
+    With a project that is the top of its work tree, git in `target` works as in a fresh checkout of the commit:
+    ``status``, ``diff``, ``log``, ``rev-parse HEAD``, and commits that stay in the run. With a project in a
+    subdirectory, the commit's tree has other paths than the workspace: the skeleton then has no index; ``log``,
+    ``show`` and ``rev-parse HEAD`` work, ``status`` runs and calls everything deleted and new.
+
+    Without a repository of the project, an empty one is written where git would otherwise climb to a repository
+    around `target`.
+
+    Returns:
+        True when git inside `target` knows the project's commit.
+    """
+    git = target / ".git"
+    if facts is None:
+        if _top(Path(os.path.realpath(target))) is not None:
+            _write_bare_bones(git, head="ref: refs/heads/main", config=_CONFIG.format(version=0))
+        return False
+    config = _CONFIG.format(version=1 if facts.sha256 else 0) + facts.settings
+    config += "[extensions]\n\tobjectFormat = sha256\n" if facts.sha256 else ""
+    _write_bare_bones(git, head=facts.commit or "ref: refs/heads/main", config=config)
+    (git / "objects" / "info" / "alternates").write_bytes(_alternate(facts, git))
+    _write(git / "info" / "exclude", _text(facts.common / "info" / "exclude") + "\n/.dvc/\n")
+    _copy(facts.common / "shallow", git / "shallow")
+    if not facts.prefix:
+        _copy_index(facts.folder, git)
+    return facts.commit is not None
+
+
+def _write_bare_bones(git: Path, *, head: str, config: str) -> None:
+    """What git takes for a repository."""
+    for folder in ("objects/info", "refs/heads", "info"):
+        os.makedirs(git / folder)
+    _write(git / "HEAD", f"{head}\n")
+    _write(git / "config", config)
+    _write(git / "info" / "exclude", "/.dvc/\n")
+
+
+def _alternate(facts: GitFacts, git: Path) -> bytes:
+    """The line that names the project's objects: relative within the project's tree, so that both move together."""
+    objects = os.path.realpath(facts.common / "objects")
+    own = os.path.realpath(git / "objects")
+    around = os.path.dirname(os.path.realpath(facts.common))
+    text = os.path.relpath(objects, own) if own.startswith(around + os.sep) else objects
+    raw = os.fsencode(text)
+    if raw.startswith((b'"', b"#")) or b"\n" in raw:
+        escaped = raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+        raw = b'"' + escaped + b'"'
+    return raw + b"\n"
+
+
+def _copy_index(source: Path, git: Path) -> None:
+    """Copy the index with its mtime, by which git knows which of its entries it may trust."""
+    if not _copy(source / "index", git / "index"):
+        return
+    for shared in source.glob("sharedindex.*"):  # the larger part of a split index
+        _copy(shared, git / shared.name)
+
+
+def _copy(source: Path, target: Path) -> bool:
+    try:
+        shutil.copyfile(source, target)
+        facts = os.stat(source)
+        os.utime(target, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8", "surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def _top(folder: Path) -> Path | None:
+    """The top of the work tree around `folder`."""
+    for candidate in (folder, *folder.parents):
+        git = candidate / ".git"
+        if os.path.isfile(git) or os.path.isfile(git / "HEAD"):
+            return candidate
+    return None
+
+
+def _git_folder(git: Path) -> Path:
+    """The folder that ``.git`` is, or names when it is a file (worktrees, submodules)."""
+    if git.is_dir():
+        return git
+    return Path(os.path.realpath(git.parent / _text(git).removeprefix("gitdir:").strip()))
+
+
+def _common(folder: Path) -> Path:
+    named = _text(folder / "commondir").strip()
+    return Path(os.path.realpath(folder / named)) if named else folder
+
+
+def _commit(folder: Path, common: Path, top: Path) -> str | None:
+    """The commit that HEAD leads to, from the files of refs; git is asked only where refs are kept otherwise."""
+    text = _text(folder / "HEAD").strip()
+    for _ in range(5):  # git's own limit for refs that lead to refs
+        if _HASH.fullmatch(text):
+            return text
+        if not text.startswith("ref: "):
+            break
+        name = text.removeprefix("ref: ").strip()
+        if name == "refs/heads/.invalid":  # the mark of the reftable format
+            answer = ask_git(top, "rev-parse", "--verify", "--quiet", "HEAD")
+            return answer.decode().strip() if answer else None
+        text = (_text(folder / name) or _text(common / name)).strip() or _packed(common, name)
+    return None
+
+
+def _packed(common: Path, name: str) -> str:
+    for line in _text(common / "packed-refs").splitlines():
+        commit, _, ref = line.partition(" ")
+        if ref == name:
+            return commit
+    return ""
+
+
+def _carried(config: str) -> str:
+    """The lines of a config that the skeleton takes over, under their sections."""
+    lines, section = [], ""
+    for line in config.splitlines():
+        if header := _SECTION.match(line):
+            section = "" if '"' in line else header[1].lower()
+        entry = _ENTRY.match(line)
+        if entry and entry[1].lower() in _CARRIED.get(section, ()) and not line.rstrip().endswith("\\"):
+            lines.append(f"[{section}]\n\t{line.strip()}\n")
+    return "".join(lines)

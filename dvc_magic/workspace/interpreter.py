@@ -1,0 +1,74 @@
+"""What another Python would say of itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import site
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+__all__ = ["Interpreter", "describe_interpreter"]
+
+_QUESTION = """\
+import json, platform, site, sys
+user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+print(json.dumps([platform.python_version(), sys.prefix, site.getsitepackages() + user]))
+"""
+_PATIENCE = 30  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """A Python.
+
+    Attributes:
+        version: such as ``3.12.4``; empty when it does not start.
+        prefix: the folder of its environment.
+        site_folders: its site-packages folders, in the order of its path.
+    """
+
+    version: str
+    prefix: str
+    site_folders: tuple[str, ...]
+
+
+def describe_interpreter(python: str) -> Interpreter:
+    """The Python with this path, empty for the one that runs this; another one is started once and remembered."""
+    if not python or os.path.abspath(python) == os.path.abspath(sys.executable):
+        user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+        folders = (*site.getsitepackages(), *user)
+        return Interpreter(version=platform.python_version(), prefix=sys.prefix, site_folders=folders)
+    try:
+        facts = os.stat(python)
+    except OSError:
+        return Interpreter(version="", prefix="", site_folders=())
+    return _asked(os.path.abspath(python), facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _asked(python: str, _: int) -> Interpreter:
+    """Start it once for each mtime of its file: 20 ms."""
+    try:
+        done = subprocess.run(
+            [python, "-c", _QUESTION],
+            cwd="/",
+            env=_quiet(os.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=_PATIENCE,
+        )
+        version, prefix, folders = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return Interpreter(version="", prefix="", site_folders=())
+    return Interpreter(version=version, prefix=prefix, site_folders=tuple(folders))
+
+
+def _quiet(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment less what would change the path or print at the start."""
+    return {name: value for name, value in environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")}

@@ -1,0 +1,282 @@
+"""Taking a snapshot: the project's sources at one moment, by content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dvc_magic import codec
+from dvc_magic.errors import ProjectError, RecordDamagedError, StoreError
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.snapshot import Snapshot, SourceFile
+from dvc_magic.workspace.copying import put_object
+from dvc_magic.workspace.hash_cache import FileHash, HashCache, file_facts
+from dvc_magic.workspace.relative import in_any
+from dvc_magic.workspace.sources import Listing, NamedFiles, SourceRules, list_sources, named_files
+
+__all__ = ["SIZE_LIMIT", "load_snapshot", "take_snapshot"]
+
+SIZE_LIMIT = 50_000_000  # bytes
+_ATTEMPTS = 6
+_TICK_NS = 12_000_000  # file times move in steps of up to 10 ms
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def take_snapshot(
+    project: Path,
+    paths: StorePaths,
+    *,
+    outs: Collection[str],
+    named: Collection[str],
+    copy_paths: Sequence[str] = (),
+    size_limit: int = SIZE_LIMIT,
+    hashes: HashCache,
+) -> tuple[Snapshot, tuple[str, ...]]:
+    """Keep the project's sources as they are at one moment, and describe them.
+
+    All files were unchanged from before the first until after the last was read. An unchanged project costs two stats
+    a file. The project is only read, git's index included.
+
+    Args:
+        project: its root.
+        paths: the store, which gets new contents and the snapshot.
+        outs: what DVC makes or tracks, from the root: no sources, nor is anything below.
+        named: what stages name, from the root: kept whatever its size or suffix.
+        copy_paths: ignored files and folders that the user wants as well; those that look secret are not stored.
+        size_limit: bytes; larger files that nothing names are left out.
+        hashes: makes an unchanged file cost a stat.
+
+    Returns:
+        The snapshot, and warnings for people.
+
+    Raises:
+        MissingInputError: one of `copy_paths` is missing or outside the project.
+        ProjectError: files keep changing while they are read.
+    """
+    rules = SourceRules(outs=frozenset(outs), named=frozenset(named), store=_store_folder(project, paths))
+    extra = named_files(project, copy_paths, rules)
+    _make_private(paths)
+    listing = list_sources(project, rules)
+    reader = _Reader(project, paths, hashes, limit=size_limit, kept=frozenset({*named, *extra.plain}))
+    wanted = tuple(dict.fromkeys([*listing.paths, *extra.plain]))
+    files, skipped, warnings = reader.read([path for path in wanted if path not in extra.secret])
+    snapshot = _described(files, skipped, listing, extra)
+    _keep(paths, snapshot)
+    return snapshot, (*listing.warnings, *warnings)
+
+
+def load_snapshot(paths: StorePaths, id: str) -> Snapshot:  # noqa: A002
+    """The snapshot with this id.
+
+    Raises:
+        StoreError: the store does not have it. RecordDamagedError: its file is damaged.
+    """
+    file = _snapshot_file(paths, id)
+    try:
+        return codec.decode(file.read_bytes(), Snapshot)
+    except FileNotFoundError:
+        message = f"the store has no snapshot {id}; expected {file}"
+        raise StoreError(message) from None
+    except ValueError as error:
+        message = f"the snapshot {file} is damaged ({error}); its runs keep their workspaces, new runs take a new one"
+        raise RecordDamagedError(message) from None
+
+
+def _snapshot_file(paths: StorePaths, id: str) -> Path:  # noqa: A002
+    if not _ID.fullmatch(id):
+        message = f"{id!r} is not the id of a snapshot; expected 32 hex digits"
+        raise StoreError(message)
+    return paths.snapshots / f"{id}.json"
+
+
+def _store_folder(project: Path, paths: StorePaths) -> str | None:
+    root, home = os.path.realpath(project), os.path.realpath(paths.home)
+    return os.path.relpath(home, root).replace(os.sep, "/") if home.startswith(root + os.sep) else None
+
+
+def _described(files: dict[str, SourceFile], skipped: dict[str, int], listing: Listing, extra: NamedFiles) -> Snapshot:
+    listed = set(listing.paths)
+    return Snapshot(
+        id=_identity(files, extra.secret),
+        files=files,
+        copied=tuple(path for path in extra.plain if path not in listed and path in files),
+        linked=extra.secret,
+        skipped=skipped,
+        commit=listing.commit,
+        dirty=listing.dirty,
+    )
+
+
+def _identity(files: Mapping[str, SourceFile], linked: Sequence[str]) -> str:
+    """A digest over paths, contents and modes; a NUL can be in none of them."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        file = files[path]
+        kind = "l" if file.link is not None else "x" if file.executable else "f"
+        digest.update(f"{kind}\0{path}\0{file.md5}\0".encode())
+    for path in sorted(linked):
+        digest.update(f"s\0{path}\0\0".encode())
+    return digest.hexdigest()[:32]
+
+
+def _keep(paths: StorePaths, snapshot: Snapshot) -> None:
+    """Write the snapshot's file whole, unless it is there already just like this."""
+    content = codec.encode(snapshot).encode("utf-8")
+    file = _snapshot_file(paths, snapshot.id)
+    with contextlib.suppress(FileNotFoundError):
+        if file.read_bytes() == content:
+            return
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.rename(temporary, file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _make_private(paths: StorePaths) -> None:
+    paths.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    paths.snapshots.mkdir(exist_ok=True)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """One look at the wanted files."""
+
+    regular: dict[str, os.stat_result] = field(default_factory=dict)
+    links: dict[str, os.stat_result] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, tuple[int, int, int, int]]:
+        """What must not change until everything is read."""
+        return {path: file_facts(known) for path, known in (*self.regular.items(), *self.links.items())}
+
+    def newest(self) -> int:
+        """The time of the last change, in nanoseconds."""
+        return max((known.st_ctime_ns for known in self.regular.values()), default=0)
+
+
+class _Reader:
+    """Reads the wanted files, all of one moment, and keeps their contents."""
+
+    def __init__(
+        self, project: Path, paths: StorePaths, hashes: HashCache, *, limit: int, kept: frozenset[str]
+    ) -> None:
+        self._root = os.path.abspath(project)
+        self._real = os.path.realpath(project)
+        self._objects = str(paths.objects)
+        self._hashes = hashes
+        self._limit = limit
+        self._kept = kept
+        self._unreadable: dict[str, None] = {}
+
+    def read(self, wanted: Sequence[str]) -> tuple[dict[str, SourceFile], dict[str, int], tuple[str, ...]]:
+        """The files, those skipped for their size, and warnings."""
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(0.01 * attempt)
+            seen = self._look(wanted)
+            if self._wait_for_tick(seen):
+                seen = self._look(wanted)
+            files = self._read_once(seen)
+            if files is not None and self._look(wanted).facts() == seen.facts():
+                return files, seen.skipped, tuple(self._warnings(seen))
+        message = (
+            f"files of the project keep changing while they are read ({_ATTEMPTS} tries); "
+            "run again when nothing writes them, or let .gitignore name what is no source"
+        )
+        raise ProjectError(message)
+
+    def _look(self, wanted: Sequence[str]) -> _Seen:
+        """Stat every wanted file; what is gone, or neither a file nor a link, is no source."""
+        seen = _Seen()
+        for path in wanted:
+            try:
+                known = os.lstat(f"{self._root}/{path}")
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if path in self._unreadable:
+                continue
+            if stat.S_ISLNK(known.st_mode):
+                seen.links[path] = known
+            elif stat.S_ISREG(known.st_mode):
+                if known.st_size > self._limit and not in_any(path, self._kept):
+                    seen.skipped[path] = known.st_size
+                else:
+                    seen.regular[path] = known
+        return seen
+
+    def _wait_for_tick(self, seen: _Seen) -> bool:
+        """Wait until a change from now on would show in the times of the youngest file; False: no need."""
+        age = time.time_ns() - seen.newest()
+        if not 0 <= age < _TICK_NS:
+            return False
+        time.sleep((_TICK_NS - age) / 1e9)
+        return True
+
+    def _read_once(self, seen: _Seen) -> dict[str, SourceFile] | None:
+        """The files as seen, contents kept; None when one was gone, unreadable or changed meanwhile."""
+        try:
+            known = self._hashes.md5_known({f"{self._root}/{path}": facts for path, facts in seen.regular.items()})
+            found = {path: known[f"{self._root}/{path}"] for path in seen.regular}
+            if not all(self._stored(path, entry) for path, entry in found.items()):
+                return None
+            files = {path: _regular(seen.regular[path], found[path]) for path in found}
+            return files | dict(self._link(path, facts) for path, facts in seen.links.items())
+        except PermissionError as error:
+            self._unreadable[os.path.relpath(error.filename, self._root)] = None
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            pass
+        return None
+
+    def _stored(self, path: str, known: FileHash) -> bool:
+        source = f"{self._root}/{path}"
+        if put_object(self._objects, source, known.md5, known.size):
+            return True
+        self._hashes.forget(source)
+        return False
+
+    def _link(self, path: str, facts: os.stat_result) -> tuple[str, SourceFile]:
+        text = self._relative_link(path, os.readlink(f"{self._root}/{path}"))
+        content = text.encode("utf-8", "backslashreplace")  # a record holds nothing but UTF-8
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        return path, SourceFile(md5=md5, size=len(content), mtime_ns=facts.st_mtime_ns, link=content.decode())
+
+    def _relative_link(self, path: str, text: str) -> str:
+        """The link's text; an absolute one into the project is made relative, or a run would see the live project."""
+        if not os.path.isabs(text):
+            return text
+        for root in (self._root, self._real):
+            if text == root or text.startswith(root + os.sep):
+                return os.path.relpath(text, os.path.dirname(f"{root}/{path}"))
+        return text
+
+    def _warnings(self, seen: _Seen) -> Iterator[str]:
+        for path, size in seen.skipped.items():
+            yield (
+                f"{path} ({size / 1e6:,.0f} MB) is left out of the run's sources: nothing declares it and it is above "
+                f"{self._limit / 1e6:,.0f} MB; make it a dep of the stage, or name it with -C"
+            )
+        for path in seen.links:
+            if self._leads_out(path):
+                yield f"{path} is a link out of the project; runs get the link alone: declare what it leads to as a dep"
+        for path in self._unreadable:
+            yield f"{path} is left out of the run's sources: it cannot be read"
+
+    def _leads_out(self, path: str) -> bool:
+        real = os.path.realpath(f"{self._real}/{path}")
+        return real != self._real and not real.startswith(self._real + os.sep)
+
+
+def _regular(facts: os.stat_result, known: FileHash) -> SourceFile:
+    executable = bool(facts.st_mode & stat.S_IXUSR)
+    return SourceFile(md5=known.md5, size=known.size, mtime_ns=facts.st_mtime_ns, executable=executable)
