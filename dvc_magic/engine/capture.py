@@ -42,7 +42,7 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, hashes: HashCache
     base, snapshot, notices = _steady_snapshot(reader, request, paths, hashes)
     every_param_file = tuple(dict.fromkeys(file for stage in base.stages for file in stage.param_files))
     points = tuple(
-        _point(reader, request, target, index, snapshot, every_param_file)
+        _point(reader, request, target=target, index=index, snapshot=snapshot, param_files=every_param_file)
         for index, (target, _) in enumerate((target, values) for target in request.targets for values in request.points)
     )
     roots = import_roots(request.python, root, {"PYTHONPATH": request.pythonpath})
@@ -81,12 +81,18 @@ def _steady_snapshot(
             copy_paths=request.copy_paths,
             hashes=hashes,
         )
-        defining = [*(entry.path for entry in base.files), *(file for stage in base.stages for file in stage.param_files)]
-        if all(
-            hashes.md5(root / path).md5 == snapshot.files[path].md5
-            for path in dict.fromkeys(defining)
-            if path in snapshot.files and (root / path).is_file()
-        ) and reader.describe() == base:
+        defining = [
+            *(entry.path for entry in base.files),
+            *(file for stage in base.stages for file in stage.param_files),
+        ]
+        if (
+            all(
+                hashes.md5(root / path).md5 == snapshot.files[path].md5
+                for path in dict.fromkeys(defining)
+                if path in snapshot.files and (root / path).is_file()
+            )
+            and reader.describe() == base
+        ):
             return base, snapshot, notices
     message = "dvc.yaml or a param file keeps changing while it is read; run again when the project is at rest"
     raise ProjectError(message)
@@ -100,9 +106,10 @@ def _named(pipeline: Pipeline) -> set[str]:
     }
 
 
-def _point(  # noqa: PLR0913 - the parts of one point
+def _point(
     reader: ProjectReader,
     request: CaptureRequest,
+    *,
     target: str,
     index: int,
     snapshot: Snapshot,
@@ -125,7 +132,9 @@ def _point(  # noqa: PLR0913 - the parts of one point
         index=index,
         overrides=overrides,
         replace=texts,
-        pipeline=replace(pipeline, stages=lineage, files=tuple(f for f in pipeline.files if f.path in files), tracked=()),
+        pipeline=replace(
+            pipeline, stages=lineage, files=tuple(f for f in pipeline.files if f.path in files), tracked=()
+        ),
         param_files=param_files,
     )
 
@@ -190,5 +199,3 @@ def _words(command: str) -> list[str]:
         return shlex.split(command)
     except ValueError:  # a command that only a shell understands
         return command.split()
-
-

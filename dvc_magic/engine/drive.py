@@ -1,7 +1,7 @@
 """Driving one call from its capture to the last record: in the process that made the call.
 
-The driver holds no truth: workers write the records, and a driver that dies leaves runs that end by themselves. It walks
-the points of the call in grid order, settles upstream stages as their outputs become known, and hands runs to idle
+The driver holds no truth: workers write the records, and a driver that dies leaves runs that end by themselves. It
+walks the points of the call in grid order, settles upstream stages as their outputs become known, and hands runs to idle
 workers. An upstream run that several points need is executed once.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,7 +58,7 @@ class _Progress:
 class Driver:
     """One call under way. Use `plan`, `reserve` and `execute`, in this order and once each."""
 
-    def __init__(  # noqa: PLR0913 - the collaborators of a call
+    def __init__(
         self,
         request: RunRequest,
         capture: Capture,
@@ -113,9 +113,7 @@ class Driver:
     def _ingest(self, path: str) -> str:
         """Keep what the project has at a path; it must still be what was captured."""
         if path not in self._ingested:
-            answer = self._pool.ask(
-                "ingest", project=str(self._project), home=str(self._store.home), paths=[path]
-            )
+            answer = self._pool.ask("ingest", project=str(self._project), home=str(self._store.home), paths=[path])
             facts = from_data(answer, list[InputFacts])[0]
             if facts.hash != self._capture.inputs[path].hash:
                 message = f"{path!r} changed in the project while the call was being prepared; run again"
@@ -337,7 +335,7 @@ class Driver:
             params.setdefault(flag.file, {})[flag.key] = flag.value
         return RunRecord(
             id=self._store.new_id(),
-            number=self._numbers.pop(stage.address, None) or self._store.next_numbers(1)[0],
+            number=self._number(stage),
             call=CallInfo(
                 id=self._call,
                 asked=job.asked,
@@ -361,6 +359,11 @@ class Driver:
             dirty=self._capture.dirty,
             environment=self._capture.environment,
         )
+
+    def _number(self, stage: Stage) -> int:
+        if stage.address in self._numbers:
+            return self._numbers.pop(stage.address)
+        return self._store.next_numbers(1)[0]
 
     def _ended(self, worker: Worker, result: Callable[[], Any]) -> None:
         job = self._progress.running.pop(worker)
@@ -419,4 +422,3 @@ def _root_folder(project: Path, stage: Stage) -> str:
 
 def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-

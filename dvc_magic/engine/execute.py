@@ -22,8 +22,8 @@ from dvc_magic.errors import DvcMagicError
 from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import DepRecord, OutRecord, RunRecord, RunStatus, Times
-from dvc_magic.model.stage import OutKind, Stage
-from dvc_magic.pipeline import ProjectReader, RunRepo, command_environment, shell_argv
+from dvc_magic.model.stage import OutKind
+from dvc_magic.pipeline import DepHash, ProjectReader, RunRepo, command_environment, shell_argv
 from dvc_magic.runs import read_metric_file
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import HashCache, atime_works, make_read_only, read_files, store_file
@@ -45,7 +45,7 @@ class _Clock:
         return time.monotonic() - self.began
 
 
-def execute(  # noqa: PLR0913 - the collaborators of a run
+def execute(
     order: WorkOrder,
     *,
     store: RunStore,
@@ -68,7 +68,10 @@ def execute(  # noqa: PLR0913 - the collaborators of a run
         if order.notes.label or order.notes.tags:
             store.write_notes(order.record.id, order.notes)
         begun = replace(
-            order.record, status=RunStatus.RUNNING, attempts=order.record.attempts + 1, times=Times(created=clock.created)
+            order.record,
+            status=RunStatus.RUNNING,
+            attempts=order.record.attempts + 1,
+            times=Times(created=clock.created),
         )
         store.write(begun, durable=False)
         ended = _Run(order, begun, store=store, reader=reader, hashes=hashes, clock=clock).live(environ, control)
@@ -81,7 +84,7 @@ def execute(  # noqa: PLR0913 - the collaborators of a run
 class _Run:
     """One run under way: what its steps hand to each other."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         order: WorkOrder,
         record: RunRecord,
@@ -99,6 +102,7 @@ class _Run:
         self._hashes = hashes
         self._clock = clock
         self._repo: RunRepo | None = None
+        self._open_error: DvcMagicError | None = None
         self._warnings: list[str] = list(record.warnings)
 
     def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
@@ -131,8 +135,11 @@ class _Run:
 
     def _open(self, root: Path) -> None:
         """Open the run's DVC repository while the command already runs: its 15 ms then cost nothing."""
-        self._repo = RunRepo(root, self._store_paths.dvc_site)
-        self._repo.load(self._order.stage.dvcfile, self._order.stage.name)
+        try:
+            self._repo = RunRepo(root, self._store_paths.dvc_site)
+            self._repo.load(self._order.stage.dvcfile, self._order.stage.name)
+        except DvcMagicError as error:  # told when the command has ended: its log and metrics are worth keeping
+            self._open_error = error
 
     def _environment(self, prepared: Prepared, environ: Mapping[str, str]) -> dict[str, str]:
         full = command_environment(self._order.stage, prepared.root, environ)
@@ -172,16 +179,16 @@ class _Run:
         if ending.stopped:
             return self._final(RunStatus.STOPPED, reason=ending.stopped, error=_stop_message(ending, self._order))
         if ending.exit_code:
-            reason, error = _failure(stage, ending.exit_code)
+            reason, error = _failure(ending.exit_code)
             return self._final(RunStatus.FAILED, reason=reason, error=error)
         return self._commit(prepared)
 
     def _commit(self, prepared: Prepared) -> RunRecord:
+        if self._open_error is not None:
+            raise self._open_error
         assert self._repo is not None
         finished = self._repo.finish()
-        deps = {
-            path: _finished_dep(dep, finished.deps.get(path), self._order.stage) for path, dep in self._record.deps.items()
-        }
+        deps = {path: _finished_dep(dep, finished.deps.get(path)) for path, dep in self._record.deps.items()}
         for path, dep in deps.items():
             if dep.changed:
                 self._warnings.append(f"the command changed its own dependency {path}")
@@ -233,9 +240,7 @@ class _Run:
             reason=reason,
             error=error,
             warnings=tuple(self._warnings),
-            times=replace(
-                self._record.times, finished=datetime.now(UTC), total=round(self._clock.elapsed, 6)
-            ),
+            times=replace(self._record.times, finished=datetime.now(UTC), total=round(self._clock.elapsed, 6)),
         )
 
 
@@ -249,13 +254,12 @@ def _keep_tree(folder: Path, cache: Path, hashes: HashCache) -> Listing:
     return listing
 
 
-def _finished_dep(dep: DepRecord, finished: tuple[str, int, int] | None, stage: Stage) -> DepRecord:
+def _finished_dep(dep: DepRecord, finished: DepHash | None) -> DepRecord:
     if finished is None:
         return dep
-    digest, size, files = finished
     # A folder of code gets Python's own caches while it runs; that is no change of the dependency.
-    changed = bool(dep.seen) and digest != dep.seen and not digest.endswith(".dir")
-    return replace(dep, hash=digest, size=size, files=files, changed=changed)
+    changed = bool(dep.seen) and finished.hash != dep.seen and not finished.hash.endswith(".dir")
+    return replace(dep, hash=finished.hash, size=finished.size, files=finished.files, changed=changed)
 
 
 def _stop_message(ending: Ending, order: WorkOrder) -> str:
@@ -267,7 +271,7 @@ def _stop_message(ending: Ending, order: WorkOrder) -> str:
     return causes[ending.stopped]
 
 
-def _failure(stage: Stage, exit_code: int) -> tuple[str, str]:
+def _failure(exit_code: int) -> tuple[str, str]:
     if exit_code < 0:
         hint = ", perhaps for want of memory" if exit_code == -9 else ""  # noqa: PLR2004 - SIGKILL
         return f"signal {-exit_code}", f"the command was ended by signal {-exit_code}{hint}"

@@ -6,8 +6,8 @@ or just executed. `decide` looks at one stage:
     prepare ──► featurize ──► train          asked for: train
     RUN         WHEN_CHANGED  RUN            helper.py of prepare was edited
 
-``prepare`` runs; whether ``featurize`` must is known once prepare's new output is (it is reused when its inputs come out
-byte-equal, as in ``dvc repro``); the target always runs. The same function therefore serves twice: at the call, to show
+``prepare`` runs; whether ``featurize`` must is known once prepare's new output is (it is reused when its inputs come
+out byte-equal, as in ``dvc repro``); the target always runs. The same function therefore serves twice: at the call, to show
 the plan, and again whenever a stage above has ended. As a match is always by content, a diamond cannot mix lineages: a
 run that consumed other bytes than the ones chosen now does not match.
 """
@@ -95,9 +95,7 @@ def decide(
 def _latest(facts: Facts, newest: RunRecord) -> Decision:
     difference = mismatch(facts, newest)
     reason = f"newest run, stale: {difference}" if difference else "newest run"
-    return Decision(
-        stage=facts.stage.address, action=Action.REUSE, reason=reason, run=newest, stale=bool(difference)
-    )
+    return Decision(stage=facts.stage.address, action=Action.REUSE, reason=reason, run=newest, stale=bool(difference))
 
 
 def _automatic(facts: Facts, candidates: Sequence[RunRecord]) -> Decision:

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dvc_magic.engine.listing import Listing, below, listing_hash, moved, object_path, read_listing, without, write_listing
+from dvc_magic.engine.listing import (
+    Listing,
+    below,
+    listing_hash,
+    moved,
+    object_path,
+    read_listing,
+    without,
+    write_listing,
+)
 from dvc_magic.engine.order import Capture, Placement, Point
 from dvc_magic.engine.plan import Action, Decision, Facts, decide
 from dvc_magic.errors import MissingInputError

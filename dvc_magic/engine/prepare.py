@@ -61,7 +61,9 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader) -> Pr
     write_skeleton_git(read_git_facts(Path(order.project)), root)
     deps = _place(order, root, store, reader)
     _make_folders(order.stage, root)
-    sources = {path: file.md5 for path, file in snapshot.files.items() if file.link is None and not _is_not_placed(path)}
+    sources = {
+        path: file.md5 for path, file in snapshot.files.items() if file.link is None and not _is_not_placed(path)
+    }
     sources |= {file: hashlib.md5(text, usedforsecurity=False).hexdigest() for file, text in written.items()}
     return Prepared(root=root, deps=deps, sources=sources, undeclared=_undeclared(order, sources))
 
@@ -80,7 +82,10 @@ def _undeclared(order: WorkOrder, sources: dict[str, str]) -> tuple[str, ...]:
     return tuple(
         path
         for path in sources
-        if path not in declared and not path.startswith(folders) and not path.startswith(".dvc/") and path != ".dvcignore"
+        if path not in declared
+        and not path.startswith(folders)
+        and not path.startswith(".dvc/")
+        and path != ".dvcignore"
     )
 
 

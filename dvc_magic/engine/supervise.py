@@ -1,7 +1,7 @@
 """Running a stage's commands under supervision, in a worker process.
 
-The stop ladder: a stop asked by a person begins with SIGINT, so that a script can save what it has, then SIGTERM 10 s
-later, then SIGKILL; each further request climbs one step at once. A timeout begins with SIGTERM. When the kernel is gone
+The stop ladder: a stop asked by a person begins with SIGINT, so that a script can save what it has, then SIGTERM 10
+seconds later, then SIGKILL; each further request climbs one step at once. A timeout begins with SIGTERM. When the kernel is gone
 nobody waits for the script: SIGTERM, and SIGKILL after one second.
 """
 
@@ -83,7 +83,7 @@ class _Ladder:
             self.climb()
 
 
-def supervise(  # noqa: PLR0913 - each is one fact of the execution
+def supervise(
     commands: Sequence[Sequence[str]],
     *,
     cwd: Path,
@@ -113,14 +113,20 @@ def supervise(  # noqa: PLR0913 - each is one fact of the execution
     reason, leftovers = "", 0
     with log.open("ab", buffering=0) as output:
         for index, command in enumerate(commands):
-            process = subprocess.Popen(  # noqa: S603 - running the stage's command is the purpose
+            process = subprocess.Popen(
                 command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True,
             )  # fmt: skip
-            if index == 0:
-                meanwhile()
-            reason = _watch(process, control=control, stop_file=stop_file, deadline=deadline)
-            exit_code = process.wait()
+            try:
+                if index == 0:
+                    meanwhile()
+                reason = _watch(process, control=control, stop_file=stop_file, deadline=deadline)
+                exit_code = process.wait()
+            except BaseException:
+                process.kill()
+                process.wait()
+                end_descendants(grace=0.0)
+                raise
             leftovers += end_descendants(grace=0.5 if reason else 2.0)
             if reason or exit_code:
                 break

@@ -59,7 +59,7 @@ class Worker:
 
     def __init__(self, *, module: str, log: Path, python: str = sys.executable) -> None:
         with log.open("ab") as errors:
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 [python, "-P", "-m", module, "--parent", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -19,8 +19,11 @@ SCHEMA = 1
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. `LOST` is never written: readers derive it from a record that says pending or running
-    while nothing holds the run's lock."""
+    """Where a run stands.
+
+    `LOST` is never written: readers derive it from a record that says pending or running while nothing holds the run's
+    lock.
+    """
 
     PENDING = "pending"
     RUNNING = "running"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
+    Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 else:  # msgspec, which reads these annotations at run time, has no recursive aliases
     Value = Any
 

@@ -36,7 +36,9 @@ class LogView:
     def _text(self) -> str:
         text = self.run.log.text() if self._lines is None else self.run.log.tail(self._lines)
         if len(text) > _LOG_SHOWN:
-            return f"... the last {_LOG_SHOWN} characters; all of it is in {self.run.log.path} ...\n{text[-_LOG_SHOWN:]}"
+            return (
+                f"... the last {_LOG_SHOWN} characters; all of it is in {self.run.log.path} ...\n{text[-_LOG_SHOWN:]}"
+            )
         return text.rstrip("\n") or f"{self.run.stage} {self.run.number} has printed nothing"
 
     def __repr__(self) -> str:

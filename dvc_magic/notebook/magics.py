@@ -43,7 +43,7 @@ class DvcMagics(Magics):
         self._last: Run | None = None
 
     def warm(self) -> None:
-        """Start a worker when the working directory lies in a project; the first magic says it if something is wrong."""
+        """Start a worker when the working directory lies in a project; the first magic says what is wrong, if it is."""
         with contextlib.suppress(DvcMagicError, OSError):
             self.project.warm()
 
@@ -79,8 +79,8 @@ class DvcMagics(Magics):
             %dvc_project
             %dvc_project ../churn-model
 
-        The project is kept until the next ``%dvc_project PATH``, wherever the kernel goes. Its runs are in ``.dvc_magic``
-        below it, which ``git clean -fdx`` would remove.
+        The project is kept until the next ``%dvc_project PATH``, wherever the kernel goes. Its runs are below it in
+        ``.dvc_magic``, which ``git clean -fdx`` would remove.
         """
         options = read_options(line, positional="PATH", namespace=self._names(local_ns))
         if options.positional is not None:
@@ -262,5 +262,3 @@ def _count(text: str) -> int:
         message = f"-n {text}: expected a whole number from 1 up, such as -n 10"
         raise RequestError(message)
     return int(text)
-
-

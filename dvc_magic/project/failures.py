@@ -68,8 +68,9 @@ def missing_file_hint(record: RunRecord, tail: Sequence[str], paths: RunPaths, p
             if ".." in path.parts or not (project / path).exists() or (workspace / path).exists():
                 continue
             return (
-                f"{path.as_posix()!r} is in the project but not in the run: git ignores it, and no dep of the stage names "
-                f"it. %dvc_run {record.stage} -C {path.as_posix()} takes it along; 'copy-paths:' in dvc_magic.yaml always does"
+                f"{path.as_posix()!r} is in the project but not in the run: git ignores it, and no dep of the stage "
+                f"names it. %dvc_run {record.stage} -C {path.as_posix()} takes it along; "
+                "'copy-paths:' in dvc_magic.yaml always does"
             )
     return ""
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import Capture, CaptureRequest, Driver, Observer, PointPlan, Silent
@@ -102,7 +102,7 @@ class Project:
             self._pool.close()
             self._pool = None
 
-    def __enter__(self) -> Project:
+    def __enter__(self) -> Self:
         """The project itself; leaving the block closes it."""
         return self
 
@@ -139,7 +139,7 @@ class Project:
         """
         return Run(self.store.find("last"), self.store)
 
-    def run(  # noqa: PLR0913 - each option of %dvc_run is a keyword
+    def run(
         self,
         stage: str,
         params: Mapping[str, Any] | None = None,
@@ -173,10 +173,20 @@ class Project:
             KeyboardInterrupt: the call was interrupted; the run is kept as ``stopped``.
         """
         single = {key: [value] for key, value in (params or {}).items()}
-        request = self._request(stage, single, use, upstream, copy_paths, timeout, label, tags, jobs=1)
+        request = self._request(
+            stage,
+            single,
+            use=use,
+            upstream=upstream,
+            copy_paths=copy_paths,
+            timeout=timeout,
+            label=label,
+            tags=tags,
+            jobs=1,
+        )
         return self.start(request, raise_errors=raise_errors)[0]
 
-    def grid(  # noqa: PLR0913
+    def grid(
         self,
         stage: str,
         params: Mapping[str, Sequence[Any]],
@@ -203,20 +213,30 @@ class Project:
             RunsFailedError: some runs ended badly; all were tried.
         """
         many = {key: list(values) for key, values in params.items()}
-        request = self._request(stage, many, use, upstream, copy_paths, timeout, label, tags, jobs=jobs)
+        request = self._request(
+            stage,
+            many,
+            use=use,
+            upstream=upstream,
+            copy_paths=copy_paths,
+            timeout=timeout,
+            label=label,
+            tags=tags,
+            jobs=jobs,
+        )
         return self.start(request, raise_errors=raise_errors)
 
-    def _request(  # noqa: PLR0913
+    def _request(
         self,
         stage: str,
         params: Mapping[str, Sequence[Any]],
+        *,
         use: Mapping[str, int | str | Run] | None,
         upstream: str,
         copy_paths: Sequence[str],
         timeout: float | None,
         label: str,
         tags: Sequence[str],
-        *,
         jobs: int,
     ) -> RunRequest:
         if upstream not in [policy.value for policy in UpstreamPolicy]:

@@ -94,8 +94,8 @@ class RunLog:
 class Run:
     """One execution of one stage.
 
-    A handle: it holds no copy of the truth for longer than it must. While the run goes, each look at it reads its record
-    anew; a finished run is read once. Two handles on the same run are equal.
+    A handle: it holds no copy of the truth for longer than it must. While the run goes, each look at it reads its
+    record anew; a finished run is read once. Two handles on the same run are equal.
     """
 
     def __init__(self, stored: StoredRun, store: RunStore) -> None:

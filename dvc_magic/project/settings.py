@@ -57,8 +57,8 @@ def find_root(start: Path) -> Path:
 def read_settings(root: Path, environ: Mapping[str, str] = os.environ, *, home: str = "") -> Settings:
     """The settings of the project at `root`.
 
-    The run store is ``.dvc_magic`` in the project, unless `home`, ``DVC_MAGIC_HOME`` or ``home:`` in ``dvc_magic.yaml``
-    name a folder; below such a folder, which projects may share, each project has a store of its own.
+    The run store is ``.dvc_magic`` in the project, unless `home`, ``DVC_MAGIC_HOME`` or ``home:`` in
+    ``dvc_magic.yaml`` name a folder; below such a folder, which projects may share, each project has a store of its own.
 
     Raises:
         ProjectError: ``dvc_magic.yaml`` cannot be read.

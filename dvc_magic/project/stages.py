@@ -23,9 +23,7 @@ class StageParams(Mapping[str, Param]):
             ParamError: there is none, or there are several. (A `KeyError` would hide the hint.)
         """
         file, _, end = key.rpartition(":")
-        found = [
-            flag for flag in self._stage.flags if ends_with_key(flag.key, end) and (not file or flag.file == file)
-        ]
+        found = [flag for flag in self._stage.flags if ends_with_key(flag.key, end) and (not file or flag.file == file)]
         exact = [flag for flag in found if flag.key == end] or found
         if len(exact) == 1:
             return exact[0]

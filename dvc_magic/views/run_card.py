@@ -53,7 +53,9 @@ def run_card(
     sections = [
         Section(pairs=tuple((name, value) for name, value in about if value)),
         Section(title="params", pairs=tuple(params)),
-        Section(title="metrics", pairs=tuple((key, format_value(value, width=_CELL)) for key, value in metrics.items())),
+        Section(
+            title="metrics", pairs=tuple((key, format_value(value, width=_CELL)) for key, value in metrics.items())
+        ),
         Section(title="deps", table=_deps_table(record)),
         Section(title="outs", table=_outs_table(record)),
         Section(title="warnings", block="\n".join(record.warnings)),

@@ -14,7 +14,10 @@ _COLUMNS = 8
 
 
 def runs_table(
-    rows: Sequence[tuple[RunRecord, Notes, Mapping[str, Any], Mapping[str, Any]]], *, total: int, now_shown: int | None = None
+    rows: Sequence[tuple[RunRecord, Notes, Mapping[str, Any], Mapping[str, Any]]],
+    *,
+    total: int,
+    now_shown: int | None = None,
 ) -> Table:
     """One row for each run: number, stage, status, when, how long, then params that differ and metrics.
 

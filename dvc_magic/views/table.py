@@ -42,7 +42,9 @@ class Table:
             return f"<p>{escape(self.empty)}</p>"
         head = "".join(f"<th{self._align(column)}>{escape(name)}</th>" for column, name in enumerate(self.headers))
         body = "".join(
-            "<tr>" + "".join(f"<td{self._align(column)}>{escape(cell)}</td>" for column, cell in enumerate(row)) + "</tr>"
+            "<tr>"
+            + "".join(f"<td{self._align(column)}>{escape(cell)}</td>" for column, cell in enumerate(row))
+            + "</tr>"
             for row in self.rows
         )
         note = f"<p>{escape(self.note)}</p>" if self.note else ""

@@ -1,0 +1,216 @@
+"""Which upstream outputs runs take, and what makes a stage run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dvc_magic.errors import MissingInputError
+from dvc_magic.project import Project, Run
+
+pytestmark = pytest.mark.integration
+
+FILES = {
+    "dvc.yaml": """
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py, raw.txt]
+    params: [prepare.n]
+    outs: [data.txt]
+  train:
+    cmd: python train.py
+    deps: [train.py, data.txt]
+    params: [train.lr]
+    outs: [model.txt]
+    metrics: [m.json: {cache: false}]
+""",
+    "params.yaml": "prepare:\n  n: 2\ntrain:\n  lr: 0.5\n",
+    "raw.txt": "abc\n",
+    "prepare.py": """
+import importlib, json, pathlib, yaml
+helper = importlib.import_module("hel" + "per")
+n = yaml.safe_load(open("params.yaml"))["prepare"]["n"]
+settings = json.load(open("conf/settings.json"))
+template = pathlib.Path("template.txt").read_text()
+pathlib.Path("data.txt").write_text(helper.twist(open("raw.txt").read()) * n + template + str(settings))
+""",
+    "helper.py": "def twist(text):\n    return text.upper()\n",
+    "conf/settings.json": '{"a": 1}\n',
+    "template.txt": "T\n",
+    "unused.py": "x = 1\n",
+    "README.md": "hello\n",
+    "train.py": """
+import json, pathlib, yaml
+lr = yaml.safe_load(open("params.yaml"))["train"]["lr"]
+data = pathlib.Path("data.txt").read_text()
+pathlib.Path("model.txt").write_text(str(len(data) * lr))
+json.dump({"loss": lr, "size": len(data)}, open("m.json", "w"))
+print("trained with", lr)
+""",
+}
+
+
+@pytest.fixture
+def project(make_project: Any) -> Iterator[Project]:
+    """A two-stage project whose first stage reads more than it declares."""
+    with Project.open(make_project(FILES)) as opened:
+        yield opened
+
+
+def _upstream_numbers(run: Run) -> dict[str, int]:
+    return {stage: above.number for stage, above in run.upstream.items()}
+
+
+def test_a_missing_upstream_runs_first_and_an_equal_one_is_reused(project: Project) -> None:
+    first = project.run("train")
+    second = project.run("train", {"lr": 0.25})
+
+    assert _upstream_numbers(first) == {"prepare": 1}
+    assert _upstream_numbers(second) == {"prepare": 1}
+    assert (second.metrics["loss"], second.params["train.lr"]) == (0.25, 0.25)
+    assert second.deps["data.txt"].run == project.runs[1].id
+
+
+def test_running_the_same_thing_twice_executes_it_twice(project: Project) -> None:
+    runs = [project.run("train"), project.run("train")]
+
+    assert [run.number for run in runs] == [2, 3]
+    assert [run.log.text() for run in runs] == ["trained with 0.5\n"] * 2
+    assert runs[0].started != runs[1].started
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("helper.py", "def twist(text):\n    return text.lower()\n"),
+        ("conf/settings.json", '{"a": 2}\n'),
+        ("template.txt", "U\n"),
+        ("prepare.py", FILES["prepare.py"] + "# edited\n"),
+        ("raw.txt", "abd\n"),
+        ("params.yaml", "prepare:\n  n: 3\ntrain:\n  lr: 0.5\n"),
+    ],
+)
+def test_an_edit_of_anything_that_the_upstream_stage_reads_makes_it_run_again(
+    project: Project, file: str, text: str
+) -> None:
+    project.run("train")
+
+    (project.root / file).write_text(text)
+    again = project.run("train")
+
+    assert _upstream_numbers(again) == {"prepare": 3}
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("README.md", "bye\n"),
+        ("unused.py", "x = 2\n"),
+        ("train.py", FILES["train.py"] + "# edited\n"),
+        ("params.yaml", "# a comment\nprepare:\n  n: 2\ntrain:\n  lr: 0.7\n"),
+        ("new.py", "y = 1\n"),
+    ],
+)
+def test_an_edit_of_anything_else_does_not(project: Project, file: str, text: str) -> None:
+    project.run("train")
+
+    (project.root / file).write_text(text)
+    again = project.run("train")
+
+    assert _upstream_numbers(again) == {"prepare": 1}
+
+
+def test_a_stage_that_calls_git_status_has_not_read_the_whole_project(make_project: Any) -> None:
+    files = {
+        **FILES,
+        "dvc.yaml": FILES["dvc.yaml"].replace("cmd: python prepare.py", "cmd: git status && python prepare.py"),
+    }
+    with Project.open(make_project(files)) as project:
+        project.run("train")
+        assert "README.md" not in project.runs[1].record.read
+
+        (project.root / "README.md").write_text("edited\n")
+
+        assert _upstream_numbers(project.run("train")) == {"prepare": 1}
+
+
+def test_an_override_of_an_upstream_param_runs_upstream_with_it(project: Project) -> None:
+    project.run("train")
+
+    again = project.run("train", {"n": 5})
+
+    assert _upstream_numbers(again) == {"prepare": 3}
+    assert project.runs[3].params["n"] == 5
+
+
+def test_use_names_the_run_whose_output_is_taken(project: Project) -> None:
+    project.run("train")
+    project.run("train", {"n": 5})
+
+    chosen = project.run("train", use={"prepare": 1})
+
+    assert _upstream_numbers(chosen) == {"prepare": 1}
+
+
+def test_never_says_what_would_have_to_run(project: Project) -> None:
+    with pytest.raises(MissingInputError, match="'prepare' would have to run first"):
+        project.run("train", upstream="never")
+
+    assert len(project.runs) == 0
+
+
+def test_latest_takes_a_stale_run(project: Project) -> None:
+    project.run("train")
+    (project.root / "helper.py").write_text("def twist(text):\n    return ''\n")
+
+    assert _upstream_numbers(project.run("train", upstream="latest")) == {"prepare": 1}
+
+
+def test_project_takes_what_lies_there_and_says_when_there_is_nothing(project: Project) -> None:
+    with pytest.raises(MissingInputError, match=r"data\.txt"):
+        project.run("train", upstream="project")
+
+    (project.root / "data.txt").write_text("made by hand")
+    run = project.run("train", upstream="project")
+
+    assert run.metrics["size"] == len("made by hand")
+    assert run.upstream == {}
+
+
+def test_a_grid_runs_in_order_and_shares_its_upstream(project: Project) -> None:
+    runs = project.grid("train", {"lr": [0.1, 0.2, 0.3]}, jobs=2)
+
+    assert [run.metrics["loss"] for run in runs] == [0.1, 0.2, 0.3]
+    assert len({run.upstream["prepare"].id for run in runs}) == 1
+    assert len(project.runs.unfolded()) == 4
+
+
+def test_edits_during_a_run_do_not_reach_it(make_project: Any, tmp_path: Path) -> None:
+    flag = tmp_path / "go"
+    slow = f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.01)\n"
+    files = {**FILES, "prepare.py": slow + FILES["prepare.py"]}
+    import threading
+
+    with Project.open(make_project(files)) as project:
+        before = project.run  # the call is made here; edits come from another thread once the run goes
+
+        def edit() -> None:
+            while not list(project.root.glob(".dvc_magic/runs/*/output.log")):
+                pass
+            (project.root / "helper.py").write_text("def twist(text):\n    return 'EDITED'\n")
+            (project.root / "train.py").write_text("raise SystemExit('edited code ran')\n")
+            (project.root / "raw.txt").write_text("EDITED")
+            (project.root / "params.yaml").write_text("prepare:\n  n: 9\ntrain:\n  lr: 9.0\n")
+            flag.touch()
+
+        editor = threading.Thread(target=edit)
+        editor.start()
+        run = before("train")
+        editor.join()
+
+    assert run.metrics["loss"] == 0.5
+    assert (run.workspace / "data.txt").read_text().startswith("ABC\nABC\n")

@@ -1,0 +1,120 @@
+"""A run is what ``dvc repro`` would have made, and the project never notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dvc_magic.errors import RunFailedError
+from dvc_magic.project import Project, Run
+from tests.support.commands import dvc_status_code, git
+from tests.support.digest import changes, project_digest
+from tests.support.locks import repro_lock
+from tests.support.projects import ALL, SampleProject
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[Path], Project]]:
+    """Opens projects, and closes them at the end."""
+    projects: list[Project] = []
+
+    def make(root: Path) -> Project:
+        projects.append(Project.open(root))
+        return projects[-1]
+
+    yield make
+    for project in projects:
+        project.close()
+
+
+def _lock_entry(run: Run) -> Any:
+    record = run.record
+    lock = (run.workspace / record.dvcfile).with_suffix(".lock")
+    stages = yaml.safe_load(lock.read_text())["stages"]
+    assert len(stages) == 1
+    return next(iter(stages.values()))
+
+
+@pytest.mark.parametrize("sample", ALL, ids=lambda sample: sample.name)
+def test_every_stage_gets_the_lock_entry_of_dvc_repro_and_a_clean_status(
+    sample: SampleProject, make_project: Any, opened: Any
+) -> None:
+    root = make_project(sample.files, name=sample.name, track=sample.track)
+    expected = repro_lock(root)
+    before = project_digest(root)
+    project = opened(root)
+
+    runs = [project.run(stage.address) for stage in project.pipeline().stages]
+
+    assert changes(before, project_digest(root)) == []
+    for run in [*project.runs.unfolded()]:
+        name = run.stage.rpartition(":")[2]
+        assert _lock_entry(run) == expected[run.record.dvcfile][name]
+        assert dvc_status_code(run.workspace) == 0
+    assert len(runs) == sum(map(len, expected.values()))
+
+
+@pytest.mark.parametrize("sample", ALL, ids=lambda sample: sample.name)
+def test_an_override_gives_the_lock_entries_of_the_edited_project(
+    sample: SampleProject, make_project: Any, opened: Any
+) -> None:
+    root = make_project(sample.files, name=sample.name, track=sample.track)
+    expected = repro_lock(root, sample.edit)
+    before = project_digest(root)
+    project = opened(root)
+    key, value = sample.override.rsplit("=", 1)
+
+    run = project.run(sample.target, {key: yaml.safe_load(value)})
+
+    assert changes(before, project_digest(root)) == []
+    for one in [run, *run.upstream.values()]:
+        assert _lock_entry(one) == expected[one.record.dvcfile][one.stage.rpartition(":")[2]]
+
+
+FAILING = {
+    "dvc.yaml": "stages:\n  bad:\n    cmd: git status && echo '{\"loss\": 1}' > m.json && exit 3\n"
+    "    metrics: [m.json: {cache: false}]\n    outs: [never.txt]\n"
+}
+
+
+def test_a_failed_run_keeps_its_log_and_metrics_and_leaves_the_project_alone(make_project: Any, opened: Any) -> None:
+    root = make_project(FAILING)
+    before = project_digest(root)
+    project = opened(root)
+
+    with pytest.raises(RunFailedError, match="bad 1 failed, exit 3") as failure:
+        project.run("bad")
+
+    run = failure.value.run
+    assert changes(before, project_digest(root)) == []
+    assert (run.status, run.exit_code, run.metrics["loss"]) == ("failed", 3, 1)
+    assert "HEAD detached" in run.log.text()
+
+
+def test_a_missing_output_is_named(make_project: Any, opened: Any) -> None:
+    root = make_project({"dvc.yaml": "stages:\n  lazy:\n    cmd: 'true'\n    outs: [model.pkl]\n"})
+
+    with pytest.raises(RunFailedError, match=r"model\.pkl"):
+        opened(root).run("lazy")
+
+
+def test_git_inside_a_stage_never_reaches_the_project(make_project: Any, opened: Any) -> None:
+    root = make_project(
+        {
+            "dvc.yaml": "stages:\n  commit:\n    cmd: echo x > a.txt && git add -A && git commit -qm x && git log --oneline > l.txt\n"
+            "    outs: [l.txt]\n"
+        }
+    )
+    before = project_digest(root)
+    head = git(root, "rev-parse", "HEAD")
+
+    opened(root).run("commit")
+
+    assert changes(before, project_digest(root)) == []
+    assert git(root, "rev-parse", "HEAD") == head

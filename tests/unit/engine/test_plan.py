@@ -1,0 +1,152 @@
+"""Which output of an upstream stage is taken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from dvc_magic.engine.plan import Action, Facts, decide, mismatch
+from dvc_magic.model.record import CallInfo, DepRecord, OutRecord, RunRecord, RunStatus, SourceKind, Times
+from dvc_magic.model.request import UpstreamPolicy
+from dvc_magic.model.stage import Dep, Out, Stage
+
+STAGE = Stage(
+    address="prepare",
+    name="prepare",
+    dvcfile="dvc.yaml",
+    wdir=".",
+    cmd="python prepare.py",
+    commands=("python prepare.py",),
+    deps=(Dep(path="prepare.py", declared="prepare.py"), Dep(path="raw.csv", declared="raw.csv")),
+    outs=(Out(path="data.csv", declared="data.csv"),),
+    locked={"params.yaml": {"prepare.n": 3}},
+)
+RUN = RunRecord(
+    id="abcdefabcdef",
+    number=41,
+    call=CallInfo(id="a" * 12),
+    stage="prepare",
+    cmd="python prepare.py",
+    times=Times(created=datetime(2026, 1, 1, tzinfo=UTC)),
+    status=RunStatus.COMPLETED,
+    locked={"params.yaml": {"prepare.n": 3}},
+    deps={
+        "prepare.py": DepRecord(source=SourceKind.FILE, seen="code"),
+        "raw.csv": DepRecord(source=SourceKind.FILE, seen="data"),
+    },
+    outs={"data.csv": OutRecord(hash="made")},
+    read={"helper.py": "help"},
+)
+FACTS = Facts(
+    stage=STAGE,
+    inputs={"prepare.py": "code", "raw.csv": "data"},
+    sources={"prepare.py": "code", "helper.py": "help"},
+)
+
+
+def _decide(facts: Facts, *runs: RunRecord, policy: UpstreamPolicy = UpstreamPolicy.AUTO, **more: Any) -> Any:
+    return decide(facts, candidates=runs, policy=policy, **more)
+
+
+def test_an_equal_run_is_reused() -> None:
+    decision = _decide(FACTS, RUN)
+
+    assert (decision.action, decision.run) == (Action.REUSE, RUN)
+    assert decision.reason == "code, data, params equal"
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (replace(FACTS, inputs={"prepare.py": "new", "raw.csv": "data"}), "code changed: prepare.py"),
+        (replace(FACTS, inputs={"prepare.py": "code", "raw.csv": "new"}), "data changed: raw.csv"),
+        (replace(FACTS, sources={"prepare.py": "code", "helper.py": "new"}), "code changed: helper.py (undeclared)"),
+        (replace(FACTS, sources={"prepare.py": "code"}), "code changed: helper.py (undeclared)"),
+        (
+            replace(FACTS, stage=replace(STAGE, locked={"params.yaml": {"prepare.n": 9}})),
+            "params changed: prepare.n 3 -> 9",
+        ),
+        (
+            replace(FACTS, stage=replace(STAGE, locked={"params.yaml": {"prepare.n": 3.0}})),
+            "params changed: prepare.n 3 -> 3.0",
+        ),
+        (replace(FACTS, stage=replace(STAGE, cmd="python prepare.py -v")), "its command changed"),
+        (replace(FACTS, inputs={"prepare.py": "code"}), "it lost a dependency"),
+        (replace(FACTS, stage=replace(STAGE, outs=())), "its outs changed"),
+    ],
+)
+def test_whatever_the_stage_is_known_to_read_makes_it_run_again_when_it_changed(facts: Facts, reason: str) -> None:
+    decision = _decide(facts, RUN)
+
+    assert (decision.action, decision.reason) == (Action.RUN, reason)
+
+
+def test_a_file_that_the_run_never_read_does_not_matter() -> None:
+    facts = replace(FACTS, sources={**FACTS.sources, "README.md": "new"})
+
+    assert mismatch(facts, RUN) == ""
+
+
+def test_an_older_run_that_matches_is_taken_when_the_newest_does_not() -> None:
+    newer = replace(RUN, number=42, locked={"params.yaml": {"prepare.n": 9}})
+
+    assert _decide(FACTS, newer, RUN).run == RUN
+
+
+def test_a_stage_whose_inputs_are_not_known_yet_is_decided_later() -> None:
+    facts = replace(FACTS, inputs={"prepare.py": "code", "raw.csv": None})
+
+    assert _decide(facts, RUN).action is Action.WHEN_CHANGED
+
+
+def test_a_stage_that_has_to_run_anyway_does_not_wait_for_its_inputs() -> None:
+    facts = replace(FACTS, inputs={"prepare.py": "new", "raw.csv": None})
+
+    assert _decide(facts, RUN).action is Action.RUN
+
+
+def test_latest_takes_the_newest_run_and_says_that_it_is_stale() -> None:
+    facts = replace(FACTS, inputs={"prepare.py": "new", "raw.csv": "data"})
+
+    decision = _decide(facts, RUN, policy=UpstreamPolicy.LATEST)
+
+    assert decision.stale
+    assert decision.reason == "newest run, stale: code changed: prepare.py"
+
+
+def test_a_run_that_the_user_names_beats_all() -> None:
+    other = replace(RUN, number=7, cmd="something else")
+
+    assert _decide(FACTS, RUN, used=other, policy=UpstreamPolicy.PROJECT).run == other
+
+
+LOCK = {
+    "cmd": "python prepare.py",
+    "deps": [{"path": "prepare.py", "md5": "code"}, {"path": "raw.csv", "md5": "data"}],
+    "params": {"params.yaml": {"prepare.n": 3}},
+    "outs": [{"path": "data.csv", "md5": "made"}],
+}
+
+
+def test_the_projects_own_output_is_taken_when_its_lock_is_current() -> None:
+    facts = replace(FACTS, stage=replace(STAGE, lock=LOCK), project_outs={"data.csv": "made"})
+
+    assert _decide(facts).action is Action.PROJECT
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"project_outs": {}},
+        {"project_outs": {"data.csv": "edited"}},
+        {"inputs": {"prepare.py": "new", "raw.csv": "data"}},
+        {"lock_stale": "code changed since dvc.lock was committed: helper.py"},
+    ],
+)
+def test_the_projects_own_output_is_not_taken_when_anything_changed(change: dict[str, Any]) -> None:
+    facts = replace(FACTS, stage=replace(STAGE, lock=LOCK), project_outs={"data.csv": "made"})
+
+    assert _decide(replace(facts, **change)).action is Action.RUN

@@ -1,0 +1,68 @@
+"""Warm workers and their pipes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dvc_magic.errors import StageNotFoundError, WorkerError, WorkerLostError
+from dvc_magic.executors import WorkerPool
+
+_WORKER = '''
+import json, os, sys
+while line := sys.stdin.readline():
+    request = json.loads(line)
+    answer = {"id": request["id"]}
+    if request["do"] == "pid":
+        answer["result"] = os.getpid()
+    elif request["do"] == "refuse":
+        answer |= {"error": "StageNotFoundError", "message": "no such stage"}
+    elif request["do"] == "bug":
+        answer["bug"] = "Traceback: oops"
+    else:
+        os._exit(9)
+    print(json.dumps(answer), flush=True)
+'''
+
+
+@pytest.fixture
+def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerPool]:
+    """A pool whose workers are a toy."""
+    (tmp_path / "toy_worker.py").write_text(_WORKER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    made = WorkerPool(module="toy_worker", log=tmp_path / "workers.log")
+    yield made
+    made.close()
+
+
+def test_a_worker_is_kept_for_the_next_question(pool: WorkerPool) -> None:
+    assert pool.ask("pid") == pool.ask("pid") != os.getpid()
+
+
+def test_an_error_of_ours_arrives_as_itself(pool: WorkerPool) -> None:
+    with pytest.raises(StageNotFoundError, match="no such stage"):
+        pool.ask("refuse")
+
+
+def test_a_bug_arrives_with_its_traceback(pool: WorkerPool) -> None:
+    with pytest.raises(WorkerError, match="oops"):
+        pool.ask("bug")
+
+
+def test_a_worker_that_died_while_idle_is_replaced_unnoticed(pool: WorkerPool) -> None:
+    first = pool.ask("pid")
+
+    os.kill(first, signal.SIGKILL)
+
+    assert pool.ask("pid") != first
+
+
+def test_a_question_that_kills_every_worker_is_an_error_not_a_loop(pool: WorkerPool) -> None:
+    with pytest.raises(WorkerLostError, match="ended with 9"):
+        pool.ask("die")
+
+    assert pool.ask("pid")
