@@ -1,0 +1,216 @@
+"""Params and metrics of a run as flat mappings of exact values, looked up by any end of a key that fits one alone."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from dvc_magic.errors import ParamError, close_matches
+from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.model.stage import OutKind
+from dvc_magic.model.values import ends_with_key, flatten
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LIMIT = 8 * 2**20  # bytes of a metric file
+_YAML_LIMIT = 2**20  # the pure reader takes about a second for it
+_NODES = 100_000  # values in a file, aliases expanded: a few lines of YAML can mean billions
+_LISTED = 8
+
+
+class UnknownLeafError(ParamError, KeyError):
+    """No param or metric of that name, for those who expect a `KeyError` of a mapping."""
+
+    def __str__(self) -> str:
+        """The message, which `KeyError` alone would show in quotes."""
+        return str(self.args[0])
+
+
+class Leaves(Mapping[str, Any]):
+    """A read-only mapping of dotted keys to values; ``leaves["acc"]`` finds ``train.acc`` when no other key ends so.
+
+    Iteration, length and comparison go by full keys.
+
+    Args:
+        own: keys and values that a name is looked for in first.
+        further: more of them; a name that fits none of `own` is looked for here. A key of both counts in `own`.
+    """
+
+    __slots__ = ("_tiers", "_values")
+
+    def __init__(self, own: Mapping[str, Any], further: Mapping[str, Any] | None = None) -> None:
+        more = {key: value for key, value in (further or {}).items() if key not in own}
+        self._tiers = (tuple(own), tuple(more))
+        self._values = {**own, **more}
+
+    def find(self, name: str) -> tuple[str, ...]:
+        """The keys that `name` fits: itself, or else all that end in it, ``own`` ones before others."""
+        if name in self._values:
+            return (name,)
+        found = (tuple(key for key in tier if _ends(key, name)) for tier in self._tiers)
+        return next((keys for keys in found if keys), ())
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of the key that `name` fits.
+
+        Raises:
+            UnknownLeafError: it fits none (a `KeyError` and a `ParamError`).
+            ParamError: it fits several.
+        """
+        if name in self._values:
+            return self._values[name]
+        keys = self.find(name)
+        if not keys:
+            raise UnknownLeafError(_unknown(name, list(self._values)))
+        if len(keys) > 1:
+            raise ParamError(f"{name!r} fits {_listed(keys)}; give more of the key.")
+        return self._values[keys[0]]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and len(self.find(name)) == 1
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._values)
+
+
+def _ends(key: str, name: str) -> bool:
+    # a key that carries its file or stage, FILE:KEY, ends in KEY as well
+    return ends_with_key(key, name) or key.endswith(f":{name}")
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    if not known:
+        return f"There is no {name!r}: there are no values."
+    hint = close_matches(name, known) or close_matches(name, [key.rpartition(".")[2] for key in known])
+    return f"There is no {name!r}.{hint or f' There are {_listed(known)}.'}"
+
+
+def _listed(keys: tuple[str, ...] | list[str]) -> str:
+    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
+    return f"{', '.join(keys[:_LISTED])}{more}"
+
+
+def lookup(values: Mapping[str, Any], name: str) -> Any:
+    """The value in `values` whose key is `name`, or alone ends in it at a dot.
+
+    Raises:
+        UnknownLeafError: there is none.
+        ParamError: there are several.
+    """
+    return (values if isinstance(values, Leaves) else Leaves(values))[name]
+
+
+def flatten_files(files: Mapping[str, Any]) -> dict[str, Any]:
+    """File -> content as one flat mapping; a key that several files have becomes ``file:key`` in each (DVC's rule).
+
+    Content that is no map, such as a single number, goes by the name of its file.
+    """
+    flat = {file: dict(_leaves(file, content)) for file, content in files.items()}
+    counts = Counter(chain.from_iterable(flat.values()))
+    return {
+        key if counts[key] == 1 else f"{file}:{key}": value
+        for file, leaves in flat.items()
+        for key, value in leaves.items()
+    }
+
+
+def _leaves(file: str, content: Any) -> Iterator[tuple[str, Any]]:
+    return flatten(content) if isinstance(content, Mapping) else iter([(file, content)])
+
+
+def params_of(record: RunRecord) -> Leaves:
+    """The params of a run, as they were written for it."""
+    return Leaves(flatten_files(record.params))
+
+
+def metrics_of(record: RunRecord, root: Path | None = None) -> Leaves:
+    """The metrics that a run wrote.
+
+    Args:
+        record: of the run.
+        root: the run's DVC root. With it, the metrics of a run that has not ended, or was lost, are read from those
+            metric files that the record's outs name; files that cannot be read now count as not written.
+    """
+    files = dict(record.metrics)
+    if root is not None and record.status in (RunStatus.RUNNING, RunStatus.LOST):
+        for path, out in record.outs.items():
+            if out.kind is OutKind.METRIC and path not in record.deps:
+                content, warning = read_metric_file(root / path)
+                files |= {} if warning else {path: content}
+    return Leaves(flatten_files(files))
+
+
+def read_metric_file(path: Path) -> tuple[Any, str]:
+    """The content of a metric file, by DVC's choice of format: JSON, TOML, everything else YAML 1.2.
+
+    Returns:
+        The content, exact, lists and nulls kept, dates as text, and an empty warning; or None and the reason why the
+        file cannot be read.
+    """
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            return None, f"metrics {path.name} is no regular file, so its metrics are not recorded"
+        limit = _LIMIT if path.suffix.lower() in (".json", ".toml") else _YAML_LIMIT
+        if size > limit:
+            return None, f"metrics {path.name} has {size} bytes, more than the {limit} that are read as metrics"
+        return _Plain().value(_load(path)), ""
+    except FileNotFoundError:
+        return None, f"metrics {path.name} was not written"
+    except Exception as error:  # noqa: BLE001 - whatever a stage wrote there must not fail the run
+        reason = " ".join(str(error).split())[:200]
+        return None, f"metrics {path.name} cannot be read: {reason or type(error).__name__}"
+
+
+def _load(path: Path) -> Any:
+    text = path.read_text(encoding="utf-8")
+    match path.suffix.lower():
+        case ".json":
+            return json.loads(text) or {}
+        case ".toml":
+            return tomllib.loads(text)
+        case _:
+            return _load_yaml(text) or {}
+
+
+def _load_yaml(text: str) -> Any:
+    from ruamel.yaml import YAML  # noqa: PLC0415 - 20 ms that a kernel without YAML metrics need not spend
+
+    return YAML(typ="safe", pure=True).load(text)
+
+
+class _Plain:
+    """Makes JSON-like values of what a reader returns, and refuses what is too large."""
+
+    def __init__(self) -> None:
+        self._nodes = 0
+
+    def value(self, value: Any) -> Any:
+        """`value` in maps with text keys, lists, numbers, text, bools and nulls.
+
+        Raises:
+            ValueError: it has too many values.
+        """
+        self._nodes += 1
+        if self._nodes > _NODES:
+            message = f"it has more than {_NODES} values"
+            raise ValueError(message)
+        if isinstance(value, Mapping):
+            return {str(key): self.value(item) for key, item in value.items()}
+        if isinstance(value, list | tuple | set):
+            return [self.value(item) for item in value]
+        return value if value is None or isinstance(value, bool | int | float | str) else str(value)
