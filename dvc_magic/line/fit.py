@@ -1,0 +1,117 @@
+"""Whether a value may be written where a param file has another one, and as what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dvc_magic.errors import ParamError
+from dvc_magic.line.formatting import format_value, format_values
+from dvc_magic.model.stage import Param
+from dvc_magic.model.values import Value, type_name
+
+_EXAMPLES = {
+    "int": "3",
+    "float": "0.1",
+    "text": "'some text'",
+    "bool": "true or false",
+    "list": "[1,2]",
+    "map": "{a:1}",
+}
+
+
+def fit(value: object, param: Param, raw: str | None = None) -> Value:
+    """`value` as the type that `param` has now.
+
+    A null fits every param, and a param that is null takes everything. An int for a float becomes a float. For a text
+    param an unquoted scalar is the text as spelled.
+
+    Args:
+        value: the value; numpy scalars will do.
+        param: what it is for.
+        raw: its unquoted spelling on a line, None when it was quoted or comes from Python.
+
+    Raises:
+        ParamError: the types differ; names file, key, what the file has, and what it got.
+    """
+    plain: Any = _plain(value)
+    if raw == "None" and plain == "None":
+        raise ParamError(_said(param, "got None.", "Write null for no value, 'None' in quotes for the text."))
+    if plain is None or param.value is None:
+        return plain  # type: ignore[no-any-return]
+    if param.type == "text" and raw is not None and not isinstance(plain, list | dict):
+        return plain if isinstance(plain, str) else raw
+    return _typed(plain, param)
+
+
+def _plain(value: Any) -> Any:
+    """Numpy scalars as Python's, tuples and arrays as lists."""
+    shape = getattr(value, "shape", None)
+    if shape == () and hasattr(value, "item"):
+        return value.item()
+    if shape and hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _typed(value: Any, param: Param) -> Value:
+    wanted, got = param.type, type_name(value)
+    if got == wanted or wanted not in _EXAMPLES:
+        return value  # type: ignore[no-any-return]
+    if (wanted, got) == ("float", "int"):
+        return _as_float(value, param)
+    raise ParamError(_said(param, f"got {_shown(value)}.", _advice(value, param)))
+
+
+def _as_float(value: int, param: Param) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ParamError(_said(param, f"got {_shown(value)}.", "That is too large for a float.")) from None
+
+
+def _said(param: Param, got: str, advice: str) -> str:
+    article = "an int" if param.type == "int" else f"a {param.type}"
+    kind = "null" if param.value is None else article
+    now = "" if param.value is None else f" ({_cut(format_value(param.value))} now)"
+    return f"{param.key} in {param.file} is {kind}{now}, {got} {advice}"
+
+
+def _cut(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def _shown(value: Any) -> str:
+    try:
+        return f"the {type_name(value)} {_cut(format_value(value))}"
+    except TypeError:
+        return f"a {type_name(value)}"
+
+
+def _advice(value: Any, param: Param) -> str:
+    if isinstance(value, list) and param.type != "map":
+        return f"To try several values write --{param.key} {_shown_grid(value)}"
+    if param.type == "list" and not isinstance(value, dict):
+        return f"Write --{param.key} [{_cut(_safe(value))}] for a list of one."
+    if param.type == "int" and isinstance(value, float) and value.is_integer():
+        return f"Write {int(value)}."
+    if param.type == "text":
+        return f"To have it as text write --{param.key} '{_cut(_safe(value))}'."
+    return f"Write a value such as {_EXAMPLES[param.type]}."
+
+
+def _shown_grid(values: list[Any]) -> str:
+    try:
+        return f"{_cut(format_values(values))}"
+    except TypeError:
+        return "a,b,c"
+
+
+def _safe(value: Any) -> str:
+    try:
+        return format_value(value)
+    except TypeError:
+        return "x"

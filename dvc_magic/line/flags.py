@@ -1,0 +1,99 @@
+"""Which param a flag means."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from dvc_magic.errors import ParamError, close_matches
+from dvc_magic.model.stage import Param
+from dvc_magic.model.values import ends_with_key
+
+_SHOWN = 40
+
+
+def find_param(spelling: str, own: Sequence[Param], upstream: Sequence[Param], *, options: Collection[str]) -> Param:
+    """The param that a flag means.
+
+    A flag is a key or the end of one, after ``FILE:`` if need be. A whole key wins over an end, then a param of the
+    target over one upstream. Only when nothing is spelled so, ``-`` and ``_`` count as the same.
+
+    Args:
+        spelling: the flag without its dashes: ``lr``, ``train.lr``, ``params.yaml:lr``.
+        own: the params of the stages asked for.
+        upstream: the params of the stages before them.
+        options: the names of the magic's options, without dashes.
+
+    Raises:
+        ParamError: no such param, several, or an option of the same name.
+    """
+    found = matching(spelling, own, upstream)
+    if not found:
+        raise ParamError(_unknown(spelling, [*own, *upstream]))
+    if len(found) > 1:
+        raise ParamError(_tie(spelling, found))
+    if spelling in options:
+        raise ParamError(option_or_param(spelling, found[0]))
+    return found[0]
+
+
+def matching(spelling: str, own: Sequence[Param], upstream: Sequence[Param]) -> tuple[Param, ...]:
+    """The params that `spelling` means equally well: one, several in a tie, or none."""
+    for levelled in (False, True):
+        for exact in (True, False):
+            for params in (own, upstream):
+                found = _matches(spelling, params, exact=exact, levelled=levelled)
+                if found:
+                    return found
+    return ()
+
+
+def _matches(spelling: str, params: Iterable[Param], *, exact: bool, levelled: bool) -> tuple[Param, ...]:
+    found = {param.name: param for param in params if _means(spelling, param, exact=exact, levelled=levelled)}
+    return tuple(found.values())
+
+
+def _means(spelling: str, param: Param, *, exact: bool, levelled: bool) -> bool:
+    key = _levelled(param.key) if levelled else param.key
+    files = ("", f"{param.file}:", f"{param.file.rpartition('/')[2]}:")
+    for prefix in dict.fromkeys(files):
+        if not spelling.startswith(prefix):
+            continue
+        end = spelling[len(prefix) :]
+        end = _levelled(end) if levelled else end
+        if end and (key == end if exact else ends_with_key(key, end)):
+            return True
+    return False
+
+
+def _levelled(key: str) -> str:
+    return key.replace("-", "_")
+
+
+def _tie(spelling: str, found: Sequence[Param]) -> str:
+    ways = " or ".join(f"--{_unmistakable(param, found)}" for param in found)
+    return f"--{spelling} can mean several params. Write {ways}."
+
+
+def _unmistakable(param: Param, others: Sequence[Param]) -> str:
+    same = [other for other in others if other.key == param.key or other.key.endswith(f".{param.key}")]
+    return param.key if len(same) == 1 else param.name
+
+
+def option_or_param(spelling: str, param: Param) -> str:
+    """The message for a spelling that is an option of the magic and a param as well."""
+    key = param.key if param.key != spelling else param.name
+    return (
+        f"--{spelling} is an option of this magic, and {param.key} in {param.file} is a param. "
+        f"Write --option:{spelling} for the option or --{key} for the param."
+    )
+
+
+def _unknown(spelling: str, params: Sequence[Param]) -> str:
+    names = list(dict.fromkeys(param.key for param in params))
+    ends = [key.rpartition(".")[2] for key in names]
+    hint = close_matches(spelling, [*dict.fromkeys([*names, *ends])])
+    if not names:
+        return f"There is no flag --{spelling}: no stage here has params. Set another key with -S KEY=V."
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    listed = ", ".join(names[:_SHOWN]) + more
+    return f"There is no flag --{spelling}.{hint} The flags are {listed}. Set another key with -S KEY=V."

@@ -1,0 +1,75 @@
+"""``-S [FILE:]KEY=V``: changes in the grammar of ``dvc exp run -S``, for any key of any param or vars file."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+from dvc_magic.errors import LineError
+from dvc_magic.line.spaces import Space
+from dvc_magic.line.values import explained
+from dvc_magic.model.request import Change
+
+if TYPE_CHECKING:
+    from dvc_magic.line.grammar import GrammarError
+
+DEFAULT_FILE = "params.yaml"
+
+
+def read_override(text: str) -> Change:
+    """Read one override. Types are not checked, as DVC does not.
+
+    A key that is removed has the one value None; ``~key=v`` has ``v``, which DVC compares before it removes.
+
+    Args:
+        text: ``lr=0.1``, ``conf.json:+new=[1,2]``, ``~old``; a file is what precedes the key's first colon.
+
+    Raises:
+        LineError: outside the grammar, or a range to search, which only sweeps can use.
+    """
+    from dvc_magic.line.grammar import GrammarError, parse_override  # noqa: PLC0415 (Hydra takes 0.1 s)
+
+    file, override = _without_file(text)
+    try:
+        parsed = parse_override(override, aliases=False)
+    except GrammarError as error:
+        raise LineError(_explained(text, override, error)) from error
+    except LineError as error:
+        raise LineError(f"-S {text}: {error}") from error
+    if not parsed.key:
+        raise LineError(f"-S {text}: there is no key before the =.")
+    if isinstance(parsed.value, Space):
+        raise LineError(f"-S {text}: a range to search is for flags of %dvc_sweep. Values to try are written a,b,c.")
+    return Change(file=file, key=parsed.key, values=parsed.value.values, kind=parsed.kind)
+
+
+def _without_file(text: str) -> tuple[str, str]:
+    """The file and the override without it, as ``dvc.utils.cli_parse.to_path_overrides`` parts them."""
+    if ":" not in text.partition("=")[0]:
+        return DEFAULT_FILE, text
+    file, _, override = text.partition(":")
+    if file.startswith(("+", "~")):
+        sign = re.match(r"[+~]+", file)
+        assert sign is not None
+        raise LineError(f"-S {text}: the file comes first. Write {file[sign.end() :]}:{sign[0]}{override}")
+    return posixpath.normpath(file), override
+
+
+def _explained(text: str, override: str, error: GrammarError) -> str:
+    hint = _hint(override)
+    if error.column is None or hint:
+        return f"-S {text} cannot be read. {hint or error}"
+    return explained("-S", text, error=error, shift=len(text) - len(override))
+
+
+def _hint(override: str) -> str:
+    key, equals, value = override.partition("=")
+    if re.search(r"\[-?\d+\]", key):
+        dotted = re.sub(r"\[(-?\d+)\]", r".\1", key)
+        return f"Items of a list are numbered with dots: {dotted}=.."
+    if not equals and not key.startswith("~"):
+        return "Expected KEY=VALUE; ~KEY removes a key."
+    if re.match(r"(?:uniform|loguniform|linspace|logspace|json)\(", value):
+        return "DVC's grammar does not have that function; the flags (--KEY VALUE) do."
+    return ""

@@ -1,0 +1,446 @@
+"""The line of ``%dvc_run``: a stage, flags of its params, options."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from dvc_magic.errors import LineError, ParamError, RequestError, close_matches
+from dvc_magic.line.expansion import Passed, expand, expand_text
+from dvc_magic.line.fit import fit
+from dvc_magic.line.flags import find_param, matching, option_or_param
+from dvc_magic.line.formatting import format_values
+from dvc_magic.line.options import Given, Option, check_once, is_dashed, next_value, take_option
+from dvc_magic.line.overrides import DEFAULT_FILE, read_override
+from dvc_magic.line.spaces import Grid, Space
+from dvc_magic.line.stages import final_stages, find_stage, flags_of, only_final_stage
+from dvc_magic.line.tokens import Line, Token, partition, read_line
+from dvc_magic.line.values import parse_values
+from dvc_magic.model.request import Change, ChangeKind, RunRequest, UpstreamPolicy
+from dvc_magic.model.stage import Param, Pipeline, Stage
+from dvc_magic.model.values import Value
+
+RUN_OPTIONS = (
+    Option(name="--set", short="-S", repeats=True),
+    Option(name="--use", repeats=True),
+    Option(name="--upstream"),
+    Option(name="--copy-path", short="-C", repeats=True),
+    Option(name="--timeout"),
+    Option(name="--jobs", short="-j"),
+    Option(name="--label"),
+    Option(name="--tag", repeats=True),
+    Option(name="--dry-run", takes=False),
+    Option(name="--no-raise", takes=False),
+    Option(name="--into"),
+    Option(name="--all", takes=False),
+    Option(name="--help", short="-h", takes=False),
+)
+"""The options of ``%dvc_run``."""
+
+OPTION_NAMES = frozenset(option.name.removeprefix("--") for option in RUN_OPTIONS)
+"""Their names without dashes: flags that have to be spelled in another way."""
+
+_FORCED = "--option:"
+_BOOLEANS = re.compile(r"(?:true|false|null)(?:,(?:true|false|null))*", re.IGNORECASE)
+_PLAIN_TEXT = re.compile(r"[^\s()\[\]{},'\"]+")
+_ONE_STAGE = (
+    "One stage can be given. A value follows its flag (--KEY VALUE): one with blanks in it goes into quotes, booleans "
+    "are true and false, and KEY=VALUE has no blanks."
+)
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLine:
+    """A line of ``%dvc_run``, read and checked.
+
+    Attributes:
+        request: what to run. With `help` it has the stages asked about, and no changes.
+        dry_run: show the plan only.
+        raise_errors: whether a failed run is an error.
+        into: the variable that gets the result, or None.
+        silent: a ``;`` ended the line.
+        help: the stage's flags are asked for.
+        all: all final stages are asked for.
+    """
+
+    request: RunRequest
+    dry_run: bool = False
+    raise_errors: bool = True
+    into: str | None = None
+    silent: bool = False
+    help: bool = False
+    all: bool = False
+
+
+class _Spelling(Enum):
+    FLAG = "--KEY V"
+    SET = "-S KEY=V"
+    BARE = "KEY=V"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Assignment:
+    """A param and its value as they stand in the line. `name` is the flag without dashes."""
+
+    spelling: _Spelling
+    token: Token
+    name: str = ""
+    value: Token | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sorted:
+    """The tokens of a line, sorted."""
+
+    words: tuple[Token, ...]
+    options: tuple[Given, ...]
+    assignments: tuple[_Assignment, ...]
+
+    def switch(self, name: str) -> bool:
+        """Whether an option was given."""
+        return any(given.option.name == name for given in self.options)
+
+    def values(self, name: str) -> list[Token]:
+        """The values of an option, in order."""
+        return [given.value for given in self.options if given.option.name == name and given.value is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scope:
+    """What the names in a line can mean."""
+
+    namespace: Mapping[str, object]
+    own: Sequence[Param]
+    upstream: Sequence[Param]
+
+    def matching(self, spelling: str) -> tuple[Param, ...]:
+        """The params that `spelling` can mean."""
+        return matching(spelling, self.own, self.upstream)
+
+    def is_bool(self, spelling: str) -> bool:
+        """Whether `spelling` means booleans only."""
+        found = self.matching(spelling)
+        return bool(found) and all(param.type == "bool" for param in found)
+
+    def negated(self, spelling: str) -> str:
+        """The boolean that ``--no-NAME`` turns off; empty when it is no such spelling."""
+        name = re.sub(r"^no[-_]", "", spelling)
+        return name if name != spelling and not self.matching(spelling) and self.is_bool(name) else ""
+
+
+def read_run_line(
+    line: str, *, namespace: Mapping[str, object], pipeline: Pipeline, command: str = "%dvc_run"
+) -> RunLine:
+    """Read the line of ``%dvc_run``.
+
+    Args:
+        line: what follows the magic's name.
+        namespace: the names that ``{name}`` can mean.
+        pipeline: the project's stages.
+        command: the magic's name, for the record.
+
+    Raises:
+        LineError: the line cannot be read.
+        ParamError: an unknown or ambiguous flag, or a value of a wrong type.
+        StageNotFoundError: no such stage.
+    """
+    read = read_line(line)
+    every = _Scope(namespace=namespace, own=[param for stage in pipeline.stages for param in stage.flags], upstream=())
+    items = _sort(read, _first_scope(read, pipeline, every))
+    check_once(items.options)
+    if items.switch("--help"):
+        return _help(items, every, pipeline)
+    stages = _stages(items, every, pipeline)
+    own, upstream = flags_of(stages, pipeline)
+    scope = _Scope(namespace=namespace, own=own, upstream=upstream)
+    for given in items.options:
+        _check_unambiguous(given, scope)
+    changes = _changes(items, scope, sweep=_sweep_line(items, stages, line))
+    request = _request(items, scope, pipeline, stages)
+    return RunLine(
+        request=replace(request, changes=changes, line=f"{command} {line}".strip()),
+        dry_run=items.switch("--dry-run"),
+        raise_errors=not items.switch("--no-raise"),
+        into=_variable(items),
+        silent=read.silent,
+        all=items.switch("--all"),
+    )
+
+
+def _first_scope(read: Line, pipeline: Pipeline, every: _Scope) -> _Scope:
+    """What flags can mean before the stage is known for sure: it tells which flags are booleans."""
+    if not read.tokens or is_dashed(read.tokens[0]) or _is_bare_set(read.tokens[0]):
+        return every
+    stage = find_stage(expand_text(read.tokens[0], every.namespace), pipeline)
+    own, upstream = flags_of([stage], pipeline)
+    return replace(every, own=own, upstream=upstream)
+
+
+def _is_bare_set(token: Token) -> bool:
+    if token.raw.startswith("~"):
+        return True
+    key, value = partition(token, "=")
+    return (value is not None and bool(key.raw)) or (bool(token.quoted) and "=" in token.text)
+
+
+def _sort(read: Line, scope: _Scope) -> _Sorted:
+    words: list[Token] = []
+    options: list[Given] = []
+    assignments: list[_Assignment] = []
+    index = 0
+    while index < len(read.tokens):
+        token = read.tokens[index]
+        taken = take_option(_unforced(read.tokens, index), index, RUN_OPTIONS)
+        if taken is not None:
+            given, index = replace(taken[0], token=token), taken[1]
+            if given.option.name == "--set":
+                assignments.append(_Assignment(spelling=_Spelling.SET, token=given.token, value=given.value))
+            options.append(given)
+        elif is_dashed(token):
+            flag, index = _take_flag(read.tokens, index, scope)
+            assignments.append(flag)
+        else:
+            index += 1
+            if _is_bare_set(token):
+                assignments.append(_Assignment(spelling=_Spelling.BARE, token=token, value=token))
+            else:
+                words.append(token)
+    return _Sorted(words=tuple(words), options=tuple(options), assignments=tuple(assignments))
+
+
+def _unforced(tokens: Sequence[Token], index: int) -> Sequence[Token]:
+    """The tokens with ``--option:label`` at `index` as ``--label``."""
+    token = tokens[index]
+    if not token.raw.startswith(_FORCED):
+        return tokens
+    plain = replace(token, raw=f"--{token.raw.removeprefix(_FORCED)}")
+    return [*tokens[:index], plain, *tokens[index + 1 :]]
+
+
+def _take_flag(tokens: Sequence[Token], index: int, scope: _Scope) -> tuple[_Assignment, int]:
+    token = tokens[index]
+    if not token.raw.startswith("--"):
+        raise token.error(f"There is no option {token.raw}. The flag of a param has two dashes: --{token.raw[1:]}.")
+    name_token, value = partition(token, "=")
+    name = expand_text(name_token.after(2), scope.namespace)
+    if not name:
+        raise token.error("A flag needs a name: --KEY VALUE.")
+    flag = _Assignment(spelling=_Spelling.FLAG, token=token, name=name, value=value)
+    if value is not None or scope.negated(name):
+        return flag, index + 1
+    if scope.is_bool(name) and not _is_boolean(tokens[index + 1 : index + 2], scope):
+        return flag, index + 1
+    return replace(flag, value=next_value(tokens, index, what=f"--{name}", options=RUN_OPTIONS)), index + 2
+
+
+def _is_boolean(following: Sequence[Token], scope: _Scope) -> bool:
+    """Whether the next token is the value of a boolean flag."""
+    if not following:
+        return False
+    if _BOOLEANS.fullmatch(following[0].raw) or following[0].raw.startswith("choice("):
+        return True
+    if not following[0].raw.startswith("{"):
+        return False
+    value = expand(following[0], scope.namespace)
+    return isinstance(value, Passed) and all(item is None or isinstance(item, bool) for item in value.values)
+
+
+def _help(items: _Sorted, every: _Scope, pipeline: Pipeline) -> RunLine:
+    asked = [find_stage(expand_text(word, every.namespace), pipeline) for word in items.words[:1]]
+    return RunLine(request=RunRequest(stages=tuple(stage.address for stage in asked)), help=True)
+
+
+def _stages(items: _Sorted, every: _Scope, pipeline: Pipeline) -> tuple[Stage, ...]:
+    found = [find_stage(expand_text(word, every.namespace), pipeline) for word in items.words[:1]]
+    if len(items.words) > 1:
+        raise items.words[1].error(_ONE_STAGE)
+    if items.switch("--all"):
+        if found:
+            raise items.words[0].error("--all takes all final stages: name a stage, or give --all.")
+        return final_stages(pipeline)
+    return tuple(found) or (only_final_stage(pipeline),)
+
+
+def _check_unambiguous(given: Given, scope: _Scope) -> None:
+    """Refuse a long option that could as well be the flag of a param."""
+    name = given.option.name.removeprefix("--")
+    if not given.token.raw.startswith(given.option.name):
+        return
+    found = scope.matching(name) or (scope.matching(scope.negated(name)) if scope.negated(name) else ())
+    if found:
+        raise ParamError(option_or_param(name, found[0]))
+
+
+def _changes(items: _Sorted, scope: _Scope, *, sweep: str) -> tuple[Change, ...]:
+    changes: dict[tuple[str, str], Change] = {}
+    for assignment in items.assignments:
+        change = _flag_change(assignment, scope, sweep) if assignment.name else _set_change(assignment, scope)
+        place = (change.file, change.key)
+        if place in changes:
+            raise assignment.token.error(
+                f"{change.key} of {change.file} is given twice. Write several values as a,b,c."
+            )
+        changes[place] = change
+    return tuple(changes.values())
+
+
+def _flag_change(flag: _Assignment, scope: _Scope, sweep: str) -> Change:
+    negated = scope.negated(flag.name)
+    if negated and flag.value is not None:
+        raise flag.token.error(f"--{flag.name} takes no value; write --{negated} true or --{negated} false.")
+    param = find_param(negated or flag.name, scope.own, scope.upstream, options=OPTION_NAMES)
+    if flag.value is None:
+        return Change(file=param.file, key=param.key, values=(fit(not negated, param),))
+    read = _values(flag, param, scope)
+    if isinstance(read, Space):
+        raise LineError(f"--{flag.name} {read.text} is a range to search. That is a sweep:\n  {sweep}")
+    if not read.values:
+        raise flag.token.error(f"--{flag.name} has no values: {flag.value.raw} is empty.")
+    return Change(file=param.file, key=param.key, values=tuple(fit(value, param, raw) for value, raw in read.pairs))
+
+
+def _values(flag: _Assignment, param: Param, scope: _Scope) -> Grid | Space:
+    assert flag.value is not None
+    read = expand(flag.value, scope.namespace)
+    if isinstance(read, Passed):
+        return _passed(read)
+    if read.quoted:
+        return Grid(values=(read.text,))
+    try:
+        return parse_values(read.raw, where=f"--{flag.name}")
+    except LineError:
+        if param.type == "text" and _PLAIN_TEXT.fullmatch(read.raw):
+            return Grid(values=(read.raw,))
+        raise
+
+
+def _passed(read: Passed) -> Grid | Space:
+    plain: list[Value] = []
+    for value in read.values:
+        if isinstance(value, Space):
+            return value
+        plain.append(value)
+    return Grid(values=tuple(plain))
+
+
+def _set_change(assignment: _Assignment, scope: _Scope) -> Change:
+    assert assignment.value is not None
+    bare = assignment.spelling is _Spelling.BARE
+    change = _read_set(assignment.value, scope)
+    if bare and change.kind is ChangeKind.SET:
+        _answer_guild(change, scope)
+    return change
+
+
+def _read_set(token: Token, scope: _Scope) -> Change:
+    key, value = partition(token, "=")
+    passed = expand(value, scope.namespace) if value is not None and value.raw else None
+    if isinstance(passed, Passed):
+        change = read_override(f"{expand_text(key, scope.namespace)}=null")
+        read = _passed(passed)
+        if isinstance(read, Space) or not read.values:
+            raise token.error(f"{token.raw}: expected values to try, neither a range to search nor nothing at all.")
+        return replace(change, values=read.values)
+    whole = expand(token, scope.namespace)
+    return read_override(whole.raw if isinstance(whole, Token) and not whole.quoted else whole.text)
+
+
+def _answer_guild(change: Change, scope: _Scope) -> None:
+    """Say what Guild AI's ``lr=[0.1,0.2]`` and ``lr=0.1`` are here, where they would miss what they mean."""
+    known = [param for param in (*scope.own, *scope.upstream) if (param.file, param.key) == (change.file, change.key)]
+    if known and isinstance(change.values[0], list) and known[0].type not in ("list", "null"):
+        fit(change.values[0], known[0])
+    if known or change.file != DEFAULT_FILE:
+        return
+    meant = scope.matching(change.key)
+    if meant:
+        first = change.values[0]
+        given = format_values(change.values)
+        wanted = format_values(first) if isinstance(first, list) and first and meant[0].type != "list" else given
+        raise ParamError(
+            f"{change.key}={given} sets the key {change.key} of {change.file}, and no stage here has that param. "
+            f"For {meant[0].key} write --{change.key} {wanted}. If the other key is meant, write -S {change.key}={given}"
+        )
+
+
+def _sweep_line(items: _Sorted, stages: Sequence[Stage], line: str) -> str:
+    words = [] if items.words else [stage.address for stage in stages]
+    return " ".join(["%dvc_sweep", *words, line.strip().rstrip(";")])
+
+
+def _request(items: _Sorted, scope: _Scope, pipeline: Pipeline, stages: Sequence[Stage]) -> RunRequest:
+    def texts(name: str) -> list[str]:
+        return [expand_text(token, scope.namespace) for token in items.values(name)]
+
+    def text(name: str, default: str = "") -> str:
+        return next(iter(texts(name)), default)
+
+    return RunRequest(
+        stages=tuple(stage.address for stage in stages),
+        use=_uses(items.values("--use"), scope, pipeline),
+        upstream=_policy(text("--upstream", "auto")),
+        copy_paths=tuple(texts("--copy-path")),
+        timeout=read_duration(text("--timeout")) if items.switch("--timeout") else None,
+        jobs=_count(text("--jobs", "1")),
+        label=text("--label"),
+        tags=tuple(dict.fromkeys(texts("--tag"))),
+    )
+
+
+def _uses(tokens: Sequence[Token], scope: _Scope, pipeline: Pipeline) -> dict[str, str]:
+    uses: dict[str, str] = {}
+    for token in tokens:
+        stage, equals, run = expand_text(token, scope.namespace).partition("=")
+        if not (equals and stage and run) or "," in run:
+            raise token.error("--use expects STAGE=RUN, one run: --use prepare=41")
+        address = find_stage(stage.strip(), pipeline).address
+        if address in uses:
+            raise token.error(f"--use names {address} twice.")
+        uses[address] = run.strip()
+    return uses
+
+
+def _policy(text: str) -> UpstreamPolicy:
+    try:
+        return UpstreamPolicy(text)
+    except ValueError:
+        known = [policy.value for policy in UpstreamPolicy]
+        raise LineError(f"--upstream is one of {', '.join(known)}; got {text!r}.{close_matches(text, known)}") from None
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        raise LineError(f"--jobs expects a whole number from 1 up; got {text!r}.")
+    return int(text)
+
+
+def read_duration(text: str) -> float:
+    """Seconds of a duration: ``90``, ``30s``, ``5m``, ``1h30m``.
+
+    Raises:
+        RequestError: not a duration above 0.
+    """
+    number = r"(?:\d+(?:\.\d*)?|\.\d+)"
+    if re.fullmatch(number, text, re.ASCII):
+        seconds = float(text)
+    elif re.fullmatch(rf"(?:{number}[smhd])+", text, re.ASCII):
+        seconds = sum(float(count) * _UNITS[unit] for count, unit in re.findall(rf"({number})([smhd])", text))
+    else:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise RequestError(f"A timeout is a time above 0, such as 90 (seconds), 30s, 5m or 2h; got {text!r}.")
+    return seconds
+
+
+def _variable(items: _Sorted) -> str | None:
+    tokens = items.values("--into")
+    if not tokens:
+        return None
+    name = tokens[0].text
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise tokens[0].error(f"--into expects the name of a variable; got {name!r}.")
+    return name

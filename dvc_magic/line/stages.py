@@ -1,0 +1,82 @@
+"""Which stage a word means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dvc_magic.errors import LineError, StageNotFoundError, close_matches
+from dvc_magic.model.stage import Param, Pipeline, Stage
+
+_SHOWN = 30
+
+
+def find_stage(name: str, pipeline: Pipeline) -> Stage:
+    """The stage of this address; Guild AI's ``dvc.yaml:train`` is ``train``.
+
+    Raises:
+        StageNotFoundError: there is none, or it is a group of stages.
+    """
+    address = name.removeprefix("./").removeprefix("dvc.yaml:")
+    stage = pipeline.get(address)
+    if stage is None:
+        raise StageNotFoundError(_missing(address, pipeline))
+    return stage
+
+
+def _missing(address: str, pipeline: Pipeline) -> str:
+    items = [stage.address for stage in pipeline.stages if stage.address.rpartition("@")[0] == address]
+    if items:
+        return f"{address!r} is a group of stages. Pick one of them: {_listed(items)}."
+    if not pipeline.stages:
+        return f"There is no stage {address!r}: {_none_at_all(pipeline)}"
+    addresses = [stage.address for stage in pipeline.stages]
+    same = [stage.address for stage in pipeline.stages if stage.name == address]
+    hint = f" Did you mean {' or '.join(map(repr, same))}?" if same else close_matches(address, addresses)
+    return f"There is no stage {address!r}.{hint} The stages are {_listed(addresses)}.{_problems(pipeline)}"
+
+
+def _none_at_all(pipeline: Pipeline) -> str:
+    return f"the project has no stages. Add one with `dvc stage add`.{_problems(pipeline)}"
+
+
+def _problems(pipeline: Pipeline) -> str:
+    return "".join(f"\n{problem}" for problem in pipeline.problems)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def final_stages(pipeline: Pipeline) -> tuple[Stage, ...]:
+    """The stages that nothing depends on.
+
+    Raises:
+        StageNotFoundError: the project has no stages.
+    """
+    if not pipeline.stages:
+        message = _none_at_all(pipeline)
+        raise StageNotFoundError(message[:1].upper() + message[1:])
+    return pipeline.final_stages()
+
+
+def only_final_stage(pipeline: Pipeline) -> Stage:
+    """The stage that is meant when none is named.
+
+    Raises:
+        StageNotFoundError: the project has no stages.
+        LineError: several stages are final.
+    """
+    final = final_stages(pipeline)
+    if len(final) != 1:
+        names = _listed([stage.address for stage in final])
+        raise LineError(f"Which stage? Several are final: {names}. Name one, or take all of them with --all.")
+    return final[0]
+
+
+def flags_of(stages: Iterable[Stage], pipeline: Pipeline) -> tuple[tuple[Param, ...], tuple[Param, ...]]:
+    """The params of `stages`, and those of the stages upstream of them."""
+    targets = {stage.address: stage for stage in stages}
+    above = {stage.address: stage for target in targets.values() for stage in pipeline.lineage(target)}
+    own = tuple(param for stage in targets.values() for param in stage.flags)
+    return own, tuple(param for address, stage in above.items() if address not in targets for param in stage.flags)
