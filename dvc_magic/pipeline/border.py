@@ -12,12 +12,15 @@ from typing import Any
 from dvc.exceptions import DvcException
 from dvc.utils.serialize import parse_yaml_for_update
 from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError, determine_linecol
+from dvc_data.hashfile.build import IgnoreInCollectedDirError
+from dvc_objects.errors import ObjectDBError
 
 from dvc_magic.errors import PipelineError
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # What DVC lets through unwrapped for values and shapes that it does not expect.
-_BROKEN = (DvcException, TypeError, ValueError, AttributeError, AssertionError, LookupError)
+_BROKEN = (TypeError, ValueError, AttributeError, AssertionError, LookupError, OSError)
+_SPOKEN = (DvcException, IgnoreInCollectedDirError, ObjectDBError)
 
 
 def _syntax(error: Any, path: str) -> str:
@@ -43,14 +46,16 @@ def message(error: BaseException, *, root: Path, path: str) -> str:
     """What DVC says, in short: the file, the line where there is one, and what is wrong.
 
     Args:
-        root: the project's root. path: the file that was being read, from the root.
+        error: what was raised.
+        root: the project's root.
+        path: the file that was being read, from the root.
     """
     if isinstance(error, YAMLSyntaxError):
         return _syntax(error, path)
     if isinstance(error, YAMLValidationError):
         return _validation(error, path)
     text = _COLOUR.sub("", str(error) or type(error).__name__).strip()
-    if not isinstance(error, DvcException):
+    if not isinstance(error, _SPOKEN):
         text = f"DVC cannot read it ({type(error).__name__}: {text})"
     text = text.replace(os.path.relpath(root / path), path).replace(f"{root}{os.sep}", "")
     return text if path in text else f"{path}: {text}"
@@ -63,5 +68,5 @@ def translated(*, root: Path, path: str) -> Iterator[None]:
         yield
     except PipelineError:
         raise
-    except _BROKEN as error:
+    except (*_SPOKEN, *_BROKEN) as error:
         raise PipelineError(message(error, root=root, path=path)) from error

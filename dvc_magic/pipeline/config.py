@@ -11,18 +11,67 @@ from dvc.config import Config
 
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.reader import ProjectReader
+from dvc_magic.pipeline.rooted import RootedFileSystem
 
 # A remote's options that say where and how, not who: whatever is not named here may be a credential.
 _PUBLIC = frozenset(
-    """
-    url region profile endpointurl use_ssl ssl_verify allow_anonymous_login listobjects sse acl grant_read
-    grant_read_acp grant_write_acp grant_full_control cache_regions read_timeout connect_timeout connection_timeout
-    timeout verify version_aware worktree jobs checksum_jobs no_traverse type shared slow_link_warning protected
-    projectname port user ask_password ask_passphrase gss_auth allow_agent max_sessions replication kerberos
-    kerberos_principal proxy_to use_https data_proxy_target account_name tenant_id exclude_environment_credential
-    exclude_visual_studio_code_credential exclude_shared_token_cache_credential exclude_managed_identity_credential
-    oss_endpoint gdrive_use_service_account gdrive_trash_only gdrive_acknowledge_abuse auth method
-    """.split()
+    [
+        "url",
+        "region",
+        "profile",
+        "endpointurl",
+        "use_ssl",
+        "ssl_verify",
+        "allow_anonymous_login",
+        "listobjects",
+        "sse",
+        "acl",
+        "grant_read",
+        "grant_read_acp",
+        "grant_write_acp",
+        "grant_full_control",
+        "cache_regions",
+        "read_timeout",
+        "connect_timeout",
+        "connection_timeout",
+        "timeout",
+        "verify",
+        "version_aware",
+        "worktree",
+        "jobs",
+        "checksum_jobs",
+        "no_traverse",
+        "type",
+        "shared",
+        "slow_link_warning",
+        "protected",
+        "projectname",
+        "port",
+        "user",
+        "ask_password",
+        "ask_passphrase",
+        "gss_auth",
+        "allow_agent",
+        "max_sessions",
+        "replication",
+        "kerberos",
+        "kerberos_principal",
+        "proxy_to",
+        "use_https",
+        "data_proxy_target",
+        "account_name",
+        "tenant_id",
+        "exclude_environment_credential",
+        "exclude_visual_studio_code_credential",
+        "exclude_shared_token_cache_credential",
+        "exclude_managed_identity_credential",
+        "oss_endpoint",
+        "gdrive_use_service_account",
+        "gdrive_trash_only",
+        "gdrive_acknowledge_abuse",
+        "auth",
+        "method",
+    ]
 )
 _KEPT = ("parsing", "hydra", "feature")
 
@@ -50,15 +99,15 @@ def _section(name: str, options: Mapping[str, Any]) -> str:
     return "\n".join([f"[{name}]", *lines, ""])
 
 
-def _load(reader: ProjectReader, *places: str) -> dict[str, Any]:
-    """The first of the files that exists, its paths made absolute as if it lay in ``.dvc``."""
-    for place in places:
-        path = reader.root / place
-        if path.is_file():
-            with translated(root=reader.root, path=place):
-                config = Config.load_file(os.fspath(path))
-                return dict(Config._load_paths(config, os.fspath(reader.root / ".dvc" / "config")))
-    return {}
+def _committed(reader: ProjectReader) -> Any:
+    """``.dvc/config``, else ``dvc.config.in`` in its place, paths made absolute."""
+    template = reader.root / "dvc.config.in"
+    if (reader.root / ".dvc" / "config").is_file() or not template.is_file():
+        return reader.config.load_one("repo")
+    folder = os.fspath(reader.root / ".dvc")
+    fs = RootedFileSystem(reader.root, overlay={".dvc/config": template.read_bytes()})
+    with translated(root=reader.root, path=template.name):
+        return Config(folder, local_dvc_dir=folder, fs=fs).load_one("repo")
 
 
 def _remote(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,15 +122,16 @@ def run_config(reader: ProjectReader, cache_relative: str) -> str:
     absolute urls and without credentials.
 
     Args:
+        reader: the project.
         cache_relative: the runs' cache, from the run's ``.dvc`` folder.
 
     Raises:
         PipelineError: DVC cannot read the configuration.
     """
-    committed = _load(reader, ".dvc/config", "dvc.config.in")
-    own = _load(reader, ".dvc/config.local")
+    committed = _committed(reader)
+    own = reader.config.load_one("local")
     remotes = {name: options for name, options in committed.get("remote", {}).items() if "url" in options}
-    core = {"no_scm": True, "analytics": False, "autostage": False, "check_update": False}
+    core: dict[str, Any] = {"no_scm": True, "analytics": False, "autostage": False, "check_update": False}
     default = committed.get("core", {}).get("remote")
     if default in remotes:
         core["remote"] = default

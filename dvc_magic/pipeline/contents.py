@@ -45,7 +45,7 @@ class _Content:
 
     def tree(self) -> Any:
         """DVC's listing of the directory."""
-        tree = Tree()
+        tree = Tree()  # type: ignore[no-untyped-call]
         for name, file in self.files.items():
             tree.add(tuple(name.split("/")), Meta(size=file.size, md5=file.md5), HashInfo("md5", file.md5))
         tree.digest()
@@ -159,7 +159,10 @@ class Contents:
                 return None
             file = self._cached_file(owned.hash, legacy=owned.legacy)
             return _Content("cache", {posixpath.basename(path): file}, single=True) if file else None
-        return self._cached_part(path[len(owned.path) + 1 :], self._listing(owned) or {}, legacy=owned.legacy)
+        listing = self._listing(owned)
+        if listing is None:
+            return None
+        return self._cached_part(path[len(owned.path) + 1 :], listing, legacy=owned.legacy)
 
     def _cached_part(self, part: str, listing: dict[str, str], *, legacy: bool) -> _Content | None:
         if part in listing:
@@ -169,7 +172,8 @@ class Contents:
         inside = {name[len(prefix) :]: md5 for name, md5 in listing.items() if name.startswith(prefix)}
         found = {name: self._cached_file(md5, legacy=legacy) for name, md5 in inside.items()}
         files = {name: file for name, file in found.items() if file is not None}
-        return _Content("cache", files) if files and len(files) == len(inside) else None
+        missing = len(files) < len(inside) or (part and not files)
+        return None if missing else _Content("cache", files)
 
     def _cached_file(self, md5: str, *, legacy: bool) -> _File | None:
         place = self._object(md5, legacy=legacy)

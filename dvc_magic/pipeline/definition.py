@@ -12,7 +12,9 @@ import yaml
 from dvc_magic.model.stage import PipelineFile, Stage
 
 # Plain text that YAML 1.2 takes for a number or a word of its own and YAML 1.1 (which PyYAML knows) does not.
-_MISREAD = re.compile(r"[-+.]*\d[\d_.eExXoObBa-fA-F+-]*|[-+]?\.(inf|nan)|y|n|yes|no|on|off|true|false|null|~", re.I)
+_MISREAD = re.compile(
+    r"[-+.]*\d[\d_.eExXoObBa-fA-F+-]*|[-+]?\.(inf|nan)|y|n|yes|no|on|off|true|false|null|~", re.IGNORECASE
+)
 _WIDE = 1 << 20  # columns, so that no line is folded
 
 
@@ -23,7 +25,7 @@ class _Dumper(yaml.SafeDumper):
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         """Indent lists below their key."""
-        super().increase_indent(flow, False)
+        super().increase_indent(flow, indentless=False)
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
@@ -57,6 +59,7 @@ def stage_files(stage: Stage, pipeline_file: PipelineFile, param_files: Sequence
     """The text of a ``dvc.yaml`` that holds `stage` alone.
 
     Args:
+        stage: the stage.
         pipeline_file: the file that defines it; its other top-level entries are kept.
         param_files: param files of other stages, from the project's root. They are listed under ``params``, so that
             ``dvc.api.params_show()`` inside the run shows what it shows in the project.

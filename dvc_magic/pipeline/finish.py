@@ -61,7 +61,8 @@ class RunRepo:
     """The DVC repository in a run's workspace. `load` may be called while the command runs.
 
     Args:
-        root: the run's DVC root. site_dir: DVC's site cache for runs.
+        root: the run's DVC root.
+        site_dir: DVC's site cache for runs.
     """
 
     def __init__(self, root: Path, site_dir: Path) -> None:
@@ -107,19 +108,15 @@ class RunRepo:
 
     def _finished(self, stage: Any, warnings: tuple[str, ...]) -> Finished:
         lock: Any = plain(to_single_stage_lockfile(stage))
+        places = Places(self._root)
         deps = [dep for dep in stage.deps if not isinstance(dep, ParamsDependency)]
         return Finished(
             lock=lock,
-            deps={self._path(dep): _dep_hash(dep) for dep in deps},
-            outs={self._path(out): _out_record(out) for out in stage.outs},
+            deps={places.path(dep): _dep_hash(dep) for dep in deps},
+            outs={places.path(out): _out_record(out) for out in stage.outs},
             locked=lock.get("params", {}),
             warnings=warnings,
         )
-
-    def _path(self, item: Any) -> str:
-        if item.protocol == "local" and item.is_in_repo is not None and not os.path.isabs(item.def_path):
-            return Places(self._root).of(item.fs_path)
-        return str(item.def_path)
 
     def close(self) -> None:
         """Let go of what DVC has open."""
@@ -161,6 +158,8 @@ def command_environment(stage: Stage, root: Path, environ: Mapping[str, str]) ->
     """The environment that DVC would give to the commands of `stage`, made from `environ`.
 
     Args:
+        stage: the stage that runs.
+        environ: the environment to start from.
         root: the run's DVC root, which becomes ``DVC_ROOT``.
     """
     cleared = {

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from dvc.logger import colorama
 
 _LOGGERS = ("dvc", "dvc_objects", "dvc_data")
 _PROGRESS = ("dvc.progress", "dvc_data.callbacks")  # their bars switch off when these loggers do
@@ -29,6 +32,8 @@ def silence() -> None:
             if not isinstance(handler, _Listener):
                 logger.removeHandler(handler)
         logger.addHandler(logging.NullHandler())
+    if sys.stdout is colorama.initialise.wrapped_stdout:  # DVC wraps both streams on import
+        colorama.deinit()
     for name in _PROGRESS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +14,13 @@ from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.stage import ParamsFile, Pipeline, Stage
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.contents import Contents
+from dvc_magic.pipeline.graph import check_graph
 from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.repos import StillRepo
-from dvc_magic.pipeline.rooted import RootedFileSystem, Version, version
+from dvc_magic.pipeline.rooted import RootedFileSystem, Version, settled, version
 from dvc_magic.pipeline.scan import Loaded, Loader, Memo, Owned, walk
 from dvc_magic.pipeline.values import tracked
 
-_UNSETTLED_NS = 20_000_000  # file systems stamp times some milliseconds apart: a younger file may change unseen
 _KEPT = 32  # resolutions for different overlays
 
 
@@ -46,8 +45,7 @@ class _State:
 
     @property
     def settled(self) -> bool:
-        newest = max((known[1] for known in self.seen.values() if known), default=0)
-        return newest < time.time_ns() - _UNSETTLED_NS
+        return all(map(settled, self.seen.values()))
 
 
 class ProjectReader:
@@ -121,6 +119,7 @@ class ProjectReader:
         """Make sure that the runs' cache holds what the project holds at `path`.
 
         Args:
+            path: from the root, or absolute.
             cache: the runs' cache, in DVC's layout; the listing of a directory is written there.
             put: stores one file by its md5, called for files that the cache lacks.
             hash_file: md5 and size in bytes of one file.
@@ -195,6 +194,7 @@ def _joined(files: Sequence[Loaded]) -> _Resolution:
         tracked=tuple(data for loaded in good for data in loaded.tracked),
         problems=tuple(str(loaded.problem) for loaded in bad),
     )
+    check_graph(pipeline.stages, pipeline.tracked)
     return _Resolution(pipeline=pipeline, owned=tuple(owned for loaded in good for owned in loaded.owned))
 
 

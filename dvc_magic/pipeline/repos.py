@@ -22,12 +22,16 @@ class StillRepo(Repo):  # type: ignore[misc]
     ``.dvc`` directory does not take: so it is told of that directory after it was made.
 
     Args:
-        root: the DVC root. tmp, site: where DVC may put temporary files and its site cache, if it must.
+        root: the DVC root.
+        tmp: where DVC may put temporary files, if it must.
+        site: the same for its site cache.
         fs: the file system to read with, which knows the root.
         scm: DVC's handle on git, when one is open already.
     """
 
-    def __init__(self, *, root: Path, tmp: Path, site: Path, fs: RootedFileSystem | None = None, scm: Any = None) -> None:
+    def __init__(
+        self, *, root: Path, tmp: Path, site: Path, fs: RootedFileSystem | None = None, scm: Any = None
+    ) -> None:
         silence()
         self._root = os.path.abspath(root)
         self._tmp = os.fspath(tmp)
@@ -40,18 +44,22 @@ class StillRepo(Repo):  # type: ignore[misc]
 
     @cached_property  # type: ignore[untyped-decorator]
     def config(self) -> Any:
+        """DVC's merged configuration."""
         return Config(self.local_dvc_dir, local_dvc_dir=self.local_dvc_dir, fs=self.fs)
 
     @property
     def local_dvc_dir(self) -> str:
+        """The ``.dvc`` directory."""
         return os.path.join(self._root, self.DVC_DIR)
 
     @property
     def tmp_dir(self) -> str:
+        """In place of ``.dvc/tmp``."""
         return self._tmp
 
     @property
     def site_cache_dir(self) -> str:
+        """In place of a folder below ``/var/tmp``; DVC's own property changes the umask."""
         return self._site
 
     @property

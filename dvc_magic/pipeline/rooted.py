@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from dvc_objects.fs.local import FsspecLocalFileSystem, LocalFileSystem
 
-
 Version: TypeAlias = "tuple[int, int, int, int] | None"
+
+_UNSETTLED_NS = 20_000_000
 
 
 def version(path: str) -> Version:
@@ -27,11 +29,16 @@ def version(path: str) -> Version:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
-class _RootedLocal(FsspecLocalFileSystem):  # type: ignore[misc]
+def settled(known: Version) -> bool:
+    """Whether a later change must show in the version: file systems stamp times some milliseconds apart."""
+    return known is None or known[1] < time.time_ns() - _UNSETTLED_NS
+
+
+class _RootedLocal(FsspecLocalFileSystem):
     cachable = False  # fsspec would hand out one object for equal arguments
 
     def __init__(self, *, root: str, overlay: Mapping[str, bytes], seen: dict[str, Version] | None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._root = root
         self._seen = seen
         self._overlay = {self._place(path): content for path, content in overlay.items()}
@@ -51,7 +58,7 @@ class _RootedLocal(FsspecLocalFileSystem):  # type: ignore[misc]
     def open(self, path: str, mode: str = "r", encoding: str | None = None, **kwargs: Any) -> IO[Any]:
         content = self._replaced(path)
         if content is None:
-            return super().open(self._on_disk(path), mode=mode, encoding=encoding, **kwargs)  # type: ignore[no-any-return]
+            return super().open(self._on_disk(path), mode=mode, encoding=encoding, **kwargs)  # type: ignore[no-any-return, no-untyped-call]
         if set(mode) & set("wax+"):
             raise PermissionError(f"{path} is replaced for reading only")
         stream = io.BytesIO(content)
@@ -72,11 +79,11 @@ class _RootedLocal(FsspecLocalFileSystem):  # type: ignore[misc]
     def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
         content = self._replaced(path)
         if content is None:
-            return super().info(self._on_disk(path), **kwargs)  # type: ignore[no-any-return]
+            return super().info(self._on_disk(path), **kwargs)  # type: ignore[no-any-return, no-untyped-call]
         return {"name": self._place(path), "size": len(content), "type": "file", "islink": False}
 
 
-class RootedFileSystem(LocalFileSystem):  # type: ignore[misc]
+class RootedFileSystem(LocalFileSystem):
     """DVC's local file system as seen from `root`.
 
     Args:
@@ -89,7 +96,7 @@ class RootedFileSystem(LocalFileSystem):  # type: ignore[misc]
         self, root: Path, *, overlay: Mapping[str, bytes] | None = None, seen: dict[str, Version] | None = None
     ) -> None:
         self._cwd = os.path.abspath(root)
-        super().__init__(fs=_RootedLocal(root=self._cwd, overlay=overlay or {}, seen=seen))
+        super().__init__(fs=_RootedLocal(root=self._cwd, overlay=overlay or {}, seen=seen))  # type: ignore[no-untyped-call]
 
     def getcwd(self) -> str:
         """The root, whatever the working directory of the process."""

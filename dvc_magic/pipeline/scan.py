@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from dvc.dvcfile import DVC_FILE_SUFFIX, ProjectFile, SingleStageFile, is_valid_filename
+from dvc.dvcfile import DVC_FILE_SUFFIX, Lockfile, ProjectFile, SingleStageFile, is_valid_filename
 from dvc.stage.loader import StageLoader
 
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.stage import PipelineFile, Stage, TrackedData
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.repos import StillRepo
-from dvc_magic.pipeline.rooted import Version, version
+from dvc_magic.pipeline.rooted import Version, settled, version
 from dvc_magic.pipeline.stages import Places, TrackingContext, noun
 from dvc_magic.pipeline.values import read
+
+Stamp: TypeAlias = "Version | bytes"  # of a file on disk, or the content that stands for it
 
 _LEGACY = "md5-dos2unix"  # DVC 2's name for the md5 of a text with its line ends changed
 
@@ -55,14 +57,14 @@ class Loaded:
 class Memo:
     """Parsed files, kept while the file stays what it was."""
 
-    entries: dict[str, tuple[object, Any]] = field(default_factory=dict)
+    entries: dict[str, tuple[Stamp, Any]] = field(default_factory=dict)
 
-    def get(self, key: str, stamp: object, make: Any) -> Any:
+    def get(self, key: str, stamp: Stamp, make: Callable[[], Any]) -> Any:
         """The value for `key` in the state `stamp`, made by `make()` when it is not known."""
         known = self.entries.get(key)
         if known is None or known[0] != stamp:
             known = (stamp, make())
-            if stamp is not None:
+            if isinstance(stamp, bytes) or (stamp is not None and settled(stamp)):
                 self.entries[key] = known
         return known[1]
 
@@ -75,7 +77,9 @@ class Loader:
         memo: parsed files of earlier readings. seen: versions of the files looked at.
     """
 
-    def __init__(self, repo: StillRepo, *, root: Path, overlay: Mapping[str, bytes], memo: Memo, seen: dict[str, Version]):
+    def __init__(
+        self, repo: StillRepo, *, root: Path, overlay: Mapping[str, bytes], memo: Memo, seen: dict[str, Version]
+    ) -> None:
         self._repo = repo
         self._root = root
         self._places = Places(root)
@@ -92,7 +96,7 @@ class Loader:
         except PipelineError as error:
             return Loaded(path=path, problem=error)
 
-    def _stamp(self, path: str) -> object:
+    def _stamp(self, path: str) -> Stamp:
         content = self._overlay.get(path)
         if content is not None:
             return content
@@ -137,7 +141,7 @@ class Loader:
         lock = os.path.splitext(path)[0] + ".lock"
         dvcfile.__dict__["contents"] = self._memo.get(path, self._stamp(path), dvcfile.load)
         # A version of None is a lock that does not exist, and is asked for again each time.
-        dvcfile.__dict__["lockfile_contents"] = self._memo.get(lock, self._stamp(lock), dvcfile._lockfile.load)
+        dvcfile.__dict__["lockfile_contents"] = self._memo.get(lock, self._stamp(lock), Lockfile(self._repo, lock).load)
         return dvcfile
 
     def _stages(self, dvcfile: Any, resolver: Any, locks: Mapping[str, Any]) -> Iterator[Stage]:

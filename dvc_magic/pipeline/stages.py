@@ -38,6 +38,14 @@ class TrackingContext(Context):  # type: ignore[misc]
         return clone  # type: ignore[no-any-return]
 
 
+def _kind(dep: Any) -> DepKind:
+    if isinstance(dep, DatasetDependency) or dep.fs.protocol != "local":
+        return DepKind.URL
+    if urlparse(dep.def_path).scheme == "remote":
+        return DepKind.URL
+    return DepKind.ABSOLUTE if os.path.isabs(dep.def_path) else DepKind.LOCAL
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Turns DVC's absolute paths into POSIX paths from the project's root."""
@@ -49,26 +57,19 @@ class Places:
         absolute = os.path.join(self.root, path)
         return Path(os.path.relpath(absolute, self.root)).as_posix()
 
-
-def _dep_kind(dep: Any) -> DepKind:
-    if isinstance(dep, DatasetDependency) or dep.fs.protocol != "local":
-        return DepKind.URL
-    if urlparse(dep.def_path).scheme == "remote":
-        return DepKind.URL
-    return DepKind.ABSOLUTE if os.path.isabs(dep.def_path) else DepKind.LOCAL
+    def path(self, item: Any) -> str:
+        """The path of one of DVC's deps or outs, from the root; an absolute one or a URL as it is."""
+        return self.of(item.fs_path) if _kind(item) is DepKind.LOCAL else str(item.def_path)
 
 
 def _dep(dep: Any, places: Places) -> Dep:
-    kind = _dep_kind(dep)
-    path = places.of(dep.fs_path) if kind is DepKind.LOCAL else dep.def_path
-    return Dep(path=path, declared=dep.def_path, kind=kind)
+    return Dep(path=places.path(dep), declared=dep.def_path, kind=_kind(dep))
 
 
 def _out(out: Any, places: Places) -> Out:
     kind = OutKind.METRIC if out.metric else OutKind.PLOT if out.plot else OutKind.OUT
-    local = _dep_kind(out) is DepKind.LOCAL
     return Out(
-        path=places.of(out.fs_path) if local else out.def_path,
+        path=places.path(out),
         declared=out.def_path,
         kind=kind,
         cache=bool(out.use_cache),
@@ -140,7 +141,10 @@ def noun(
     """The frozen noun for a `dvc.stage.PipelineStage`.
 
     Args:
-        resolver: DVC's, of the file that defines the stage. resolved: the stage's data after templating.
+        stage: DVC's.
+        resolver: DVC's, of the file that defines the stage.
+        resolved: the stage's data after templating.
+        places: of the project.
         lock: its raw ``dvc.lock`` entry.
         content: reads a param file (absolute, or from the root), None when it does not exist.
     """
@@ -148,7 +152,8 @@ def noun(
     entries = stage.params
     contents = {entry.fs_path: content(entry.fs_path) for entry in entries}
     params = tuple(
-        ParamsFile(path=places.of(entry.fs_path), declared=entry.def_path, keys=tuple(entry.params)) for entry in entries
+        ParamsFile(path=places.of(entry.fs_path), declared=entry.def_path, keys=tuple(entry.params))
+        for entry in entries
     )
     flags = _tracked_flags(entries, contents, places)
     flags = {**_template_flags(stage.tracked_vars, content, places), **flags}

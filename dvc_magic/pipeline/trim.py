@@ -52,7 +52,9 @@ def trimmed(resolver: DataResolver, name: str, resolved: Mapping[str, Any]) -> t
     """The entry's name and content for a ``dvc.yaml`` that holds the stage `name` alone.
 
     Args:
-        resolver: DVC's, of the file that defines the stage. resolved: the stage's data after templating.
+        resolver: DVC's, of the file that defines the stage.
+        name: of the stage.
+        resolved: the stage's data after templating.
     """
     group, key = split_group_name(name)
     definition = resolver.definitions[group]

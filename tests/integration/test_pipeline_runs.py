@@ -118,7 +118,9 @@ def _locks(folder: Path) -> dict[str, dict[str, object]]:
 
 def _workspace(reader: ProjectReader, pipeline: Pipeline, stage: Stage, *, target: Path, done: Path) -> Path:
     """A run's workspace made by hand: the clone in which everything ran, less its outs and its DVC files."""
-    skip = shutil.ignore_patterns(".git", ".dvc", "dvc.yaml", "dvc.lock", "*.dvc")  # DVC hashes a .gitignore that it writes into a dep
+    skip = shutil.ignore_patterns(
+        ".git", ".dvc", "dvc.yaml", "dvc.lock", "*.dvc"
+    )  # DVC hashes a .gitignore that it writes into a dep
     shutil.copytree(done, target, ignore=skip)
     for out in stage.outs:
         place = target / out.path
