@@ -15,6 +15,9 @@ from dvc_magic.model.stage import PipelineFile, Stage
 _MISREAD = re.compile(
     r"[-+.]*\d[\d_.eExXoObBa-fA-F+-]*|[-+]?\.(inf|nan)|y|n|yes|no|on|off|true|false|null|~", re.IGNORECASE
 )
+# Control characters, line ends that only one of the two knows, and blanks at an end: to be escaped.
+_UNSAFE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]|^\s|[ \n]\Z")
+_LINES = re.compile(r"(\S([^\n]*\S)?\n)+(\S([^\n]*\S)?)?")  # commands as people write them, one a line
 _WIDE = 1 << 20  # columns, so that no line is folded
 
 
@@ -29,7 +32,12 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if _MISREAD.fullmatch(value) else None)
+    style = "'" if _MISREAD.fullmatch(value) else None
+    if _UNSAFE.search(value.removesuffix("\n")):
+        style = '"'
+    elif _LINES.fullmatch(value):
+        style = "|"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 def _float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:

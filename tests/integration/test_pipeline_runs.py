@@ -179,7 +179,7 @@ def test_describing_a_fresh_clone_changes_no_byte_of_it(
 
     pipeline = reader.describe()
     reader.describe({path: (fresh / path).read_bytes() + b"\n" for path in sample.edit})
-    reader.inputs([dep.path for stage in pipeline.stages for dep in stage.deps], lambda path: ("0" * 32, 0))
+    reader.inputs([dep.path for stage in pipeline.stages for dep in stage.deps], lambda _: ("0" * 32, 0))
     run_config(reader, "../cache")
 
     assert changes(before, project_digest(fresh)) == []

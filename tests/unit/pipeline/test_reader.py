@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.stage import DepKind, OutKind
+from dvc_magic.pipeline import ProjectReader
+from tests.support.digest import changes, project_digest
+
+TRAIN = """\
+stages:
+  train:
+    desc: learns
+    cmd: python train.py --lr ${lr} ${net}
+    deps: [train.py, /etc/hostname, https://example.com/x]
+    params: [lr, seed]
+    outs:
+      - model.bin: {persist: true, push: false, remote: r}
+    metrics:
+      - m.json: {cache: false}
+    plots:
+      - p.csv
+"""
+PARAMS = "lr: 0.1\nseed: 3\nnet: {width: 4, deep: true, sizes: [1, 2]}\n"
+
+
+def test_a_folder_without_dvc_is_no_project(tmp_path):
+    with pytest.raises(NotAProjectError, match="dvc init"):
+        ProjectReader(tmp_path, StorePaths(tmp_path / "store"))
+
+
+def test_a_project_without_pipeline_has_no_stages(make_reader):
+    assert make_reader({}).describe().stages == ()
+
+
+def test_deps_and_outs_carry_what_the_entry_says(make_reader):
+    stage = make_reader({"dvc.yaml": TRAIN, "params.yaml": PARAMS}).describe().get("train")
+    assert [dep.kind for dep in stage.deps] == [DepKind.LOCAL, DepKind.ABSOLUTE, DepKind.URL]
+
+
+def test_outs_know_their_kind_and_options(make_reader):
+    text = TRAIN.replace(", https://example.com/x", "")
+    stage = make_reader({"dvc.yaml": text, "params.yaml": PARAMS}).describe().get("train")
+    model, metric, plot = stage.outs
+    assert (model.kind, model.persist, model.push, model.remote, model.cache) == (OutKind.OUT, True, False, "r", True)
+    assert (metric.kind, metric.cache) == (OutKind.METRIC, False)
+    assert plot.kind is OutKind.PLOT
+    assert (stage.desc, stage.deps[1].path) == ("learns", "/etc/hostname")
+
+
+def test_flags_are_tracked_leaves_first_then_those_of_templates(make_reader):
+    text = TRAIN.replace(", https://example.com/x", "")
+    stage = make_reader({"dvc.yaml": text, "params.yaml": PARAMS}).describe().get("train")
+    assert [(flag.key, flag.value, flag.tracked) for flag in stage.flags] == [
+        ("lr", 0.1, True),
+        ("seed", 3, True),
+        ("net.width", 4, False),
+        ("net.deep", True, False),
+        ("net.sizes", [1, 2], False),
+    ]
+
+
+def test_every_file_format_is_read_as_dvc_reads_it(make_reader):
+    stage = (
+        make_reader(
+            {
+                "dvc.yaml": "stages:\n  s:\n    cmd: x\n    params:\n      - a.json: [n.x]\n"
+                "      - b.toml: [t]\n      - c.py: [T, C]\n      - d.yaml:\n      - e.conf: [y]\n",
+                "a.json": '{"n": {"x": [1, {"y": null}]}}',
+                "b.toml": "[t]\nf = 2.5\n",
+                "c.py": "T = (1, 2)\nclass C:\n    v: int = 3\n    def __init__(self):\n        self.w = 'w'\n",
+                "d.yaml": "k: 1e-05\nz: {}\n",
+                "e.conf": "y: no\n",
+            }
+        )
+        .describe()
+        .get("s")
+    )
+    assert stage.locked == {
+        "a.json": {"n.x": [1, {"y": None}]},
+        "b.toml": {"t": {"f": 2.5}},
+        "c.py": {"C": {"v": 3, "w": "w"}, "T": [1, 2]},
+        "d.yaml": {"k": 1e-05, "z": {}},
+        "e.conf": {"y": "no"},
+    }
+    assert [flag.key for flag in stage.flags] == ["n.x", "t.f", "T", "C.v", "C.w", "k", "z", "y"]
+
+
+def test_keys_of_lists_and_numbers_are_found(make_reader):
+    stage = (
+        make_reader(
+            {
+                "dvc.yaml": "stages:\n  s:\n    cmd: x\n    params: [layers.1, years.2020]\n",
+                "params.yaml": "layers: [8, 16]\nyears: {2020: a}\n",
+            }
+        )
+        .describe()
+        .get("s")
+    )
+    assert stage.locked == {"params.yaml": {"layers.1": 16, "years.2020": "a"}}
+
+
+def test_an_overlay_stands_for_the_files_on_disk(make_reader):
+    reader = make_reader({"dvc.yaml": TRAIN.replace(", https://example.com/x", ""), "params.yaml": PARAMS})
+    changed = reader.describe({"params.yaml": PARAMS.replace("0.1", "7").encode()}).get("train")
+    assert changed.cmd == "python train.py --lr 7 --width 4 --deep --sizes 1 2"
+    assert changed.locked["params.yaml"]["lr"] == 7
+    assert reader.describe().get("train").locked["params.yaml"]["lr"] == 0.1
+
+
+def test_an_overlay_may_bring_a_file_that_is_not_there(make_reader):
+    reader = make_reader({"dvc.yaml": "vars: [v.yaml]\nstages:\n  s:\n    cmd: echo ${v}\n"})
+    stage = reader.describe({"v.yaml": b"v: 1\n"}).get("s")
+    assert (stage.cmd, stage.vars_files) == ("echo 1", ("v.yaml",))
+
+
+def test_the_result_does_not_depend_on_the_working_directory(make_reader, tmp_path, monkeypatch):
+    files = {
+        "params.yaml": "a: 1\n",
+        "sub/dvc.yaml": "stages:\n  s:\n    wdir: deep\n    cmd: echo ${a}\n"
+        "    deps: [../../d.txt]\n    params: [../p.yaml: ]\n",
+        "sub/params.yaml": "a: 2\n",
+        "sub/p.yaml": "k: 1\n",
+    }
+    here = make_reader(files).describe()
+    (tmp_path / "project/sub/deep").mkdir()
+    for place in (tmp_path / "project/sub/deep", Path("/")):
+        monkeypatch.chdir(place)
+        assert ProjectReader(tmp_path / "project", StorePaths(tmp_path / "store")).describe() == here
+    (stage,) = here.stages
+    assert (stage.address, stage.wdir, stage.cmd) == ("sub/dvc.yaml:s", "sub/deep", "echo 2")
+    assert ([dep.path for dep in stage.deps], stage.locked) == (["d.txt"], {"../p.yaml": {"k": 1}})
+
+
+def test_an_edit_of_any_file_that_was_read_is_seen(make_reader, tmp_path):
+    reader = make_reader({"dvc.yaml": "vars: [v.yaml]\nstages:\n  s:\n    cmd: echo ${v}\n", "v.yaml": "v: 1\n"})
+    for value in range(2, 8):
+        reader.describe()
+        (tmp_path / "project/v.yaml").write_text(f"v: {value}\n")
+        assert reader.describe().get("s").cmd == f"echo {value}"
+
+
+def test_a_new_pipeline_file_is_seen(make_reader, tmp_path):
+    reader = make_reader({"dvc.yaml": "stages:\n  s:\n    cmd: x\n", "sub/x.txt": ""})
+    time.sleep(0.03)
+    reader.describe()
+    (tmp_path / "project/sub/dvc.yaml").write_text("stages:\n  t:\n    cmd: y\n")
+    assert [stage.address for stage in reader.describe().stages] == ["s", "sub/dvc.yaml:t"]
+
+
+def test_a_settled_project_is_described_from_memory(make_reader):
+    reader = make_reader({"dvc.yaml": "stages:\n  s:\n    cmd: x\n"})
+    time.sleep(0.03)
+    assert reader.describe() is reader.describe()
+
+
+def test_reading_writes_nothing_into_the_project_nor_into_the_working_directory(make_reader, tmp_path, monkeypatch):
+    reader = make_reader({"dvc.yaml": TRAIN.replace(", https://example.com/x", ""), "params.yaml": PARAMS})
+    before, umask = project_digest(tmp_path / "project"), os.umask(0o022)
+    reader.describe()
+    reader.check_stage("train")
+    assert changes(before, project_digest(tmp_path / "project")) == []
+    assert os.umask(umask) == 0o022
+
+
+def test_nothing_is_printed(make_reader, capfd):
+    files = {
+        "dvc.yaml": "stages:\n  s:\n    foreach: [a]\n    do:\n      cmd: echo ${item}\n",
+        "params.yaml": "item: 1\n",
+    }
+    make_reader(files).describe()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("stages:\n  a: [\n", "dvc.yaml: line 3, column 1"),
+        ("stages:\n  a:\n    cmd: x\n    live: y\n", "dvc.yaml: line 3: extra keys not allowed at stages.a.live"),
+        ("stages:\n  a:\n    cmd: echo ${gone}\n", "dvc.yaml': Could not find 'gone'"),
+        ("vars: [gone.yaml]\nstages: {}\n", "'gone.yaml' does not exist"),
+    ],
+)
+def test_a_broken_pipeline_is_named_with_file_and_place(make_reader, text, said):
+    with pytest.raises(PipelineError) as error:
+        make_reader({"dvc.yaml": text}).describe()
+    assert said in str(error.value)
+    assert "\x1b" not in str(error.value)
+
+
+def test_a_broken_file_beside_a_good_one_is_a_problem_only(make_reader):
+    reader = make_reader({"dvc.yaml": "stages:\n  a:\n    cmd: x\n", "sub/dvc.yaml": "stages: 3\n"})
+    pipeline = reader.describe()
+    assert [stage.name for stage in pipeline.stages] == ["a"]
+    assert pipeline.problems[0].startswith("sub/dvc.yaml:")
+
+
+def test_missing_params_do_not_hide_the_stage_but_are_named_when_it_is_asked_for(make_reader):
+    reader = make_reader(
+        {
+            "dvc.yaml": "stages:\n  a:\n    cmd: x\n    params: [lr, k]\n"
+            "  b:\n    cmd: x\n    params:\n      - no.json: [q]\n",
+            "params.yaml": "k: 1\n",
+        }
+    )
+    assert reader.describe().get("a").locked == {"params.yaml": {"k": 1}}
+    with pytest.raises(MissingInputError, match="stage 'a' needs the param 'lr' of params.yaml"):
+        reader.check_stage("a")
+    with pytest.raises(MissingInputError, match="needs the param file no.json"):
+        reader.check_stage("b")
+    reader.check_stage("a", {"params.yaml": b"k: 1\nlr: 2\n"})
+    with pytest.raises(StageNotFoundError, match="no stage 'c'"):
+        reader.check_stage("c")
+
+
+def test_the_store_is_not_looked_into(tmp_path, make_reader):
+    make_reader({"dvc.yaml": "stages:\n  a:\n    cmd: x\n", "store/runs/1/dvc.yaml": "stages: 3\n"})
+    reader = ProjectReader(tmp_path / "project", StorePaths(tmp_path / "project/store"))
+    assert reader.describe().problems == ()
