@@ -13,7 +13,7 @@ from dvc_magic.model.stage import PipelineFile, Stage
 
 # Plain text that YAML 1.2 takes for a number or a word of its own and YAML 1.1 (which PyYAML knows) does not.
 _MISREAD = re.compile(
-    r"[-+.]*\d[\d_.eExXoObBa-fA-F+-]*|[-+]?\.(inf|nan)|y|n|yes|no|on|off|true|false|null|~", re.IGNORECASE
+    r"[-+.\d_][-+.:\d_a-fxo]*|[-+]?\.(inf|nan)|y|n|yes|no|on|off|true|false|null|~", re.IGNORECASE | re.ASCII
 )
 # Control characters, line ends that only one of the two knows, and blanks at an end: to be escaped.
 _UNSAFE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]|^\s|[ \n]\Z")
