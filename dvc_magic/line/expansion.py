@@ -180,8 +180,10 @@ def _values(value: Any, token: Token) -> tuple[tuple[Value | Space, ...], bool]:
         return tuple(_plain(item, token) for item in items), True
     if isinstance(value, list) and not (value and all(map(_is_run, value))):
         return (_plain(value, token),), False
-    if isinstance(value, Collection) and not isinstance(value, str | Mapping) and value and all(map(_is_run, value)):
-        return tuple(str(run.id) for run in value), True
+    if isinstance(value, Collection) and not isinstance(value, str | Mapping) and not hasattr(value, "shape"):
+        runs = [item for item in value if _is_run(item)]
+        if runs and len(runs) == len(value):
+            return tuple(str(run.id) for run in runs), True
     return (_plain(value, token),), False
 
 

@@ -122,7 +122,7 @@ def parse_override(text: str, *, aliases: bool) -> Parsed:
 
 def _root(error: BaseException) -> LineError:
     """What went wrong in the innermost function of an override."""
-    while error.__cause__ is not None:
+    while error.__cause__ is not None and not isinstance(error, LineError):
         error = error.__cause__
     if isinstance(error, LineError):
         return error

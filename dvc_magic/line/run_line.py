@@ -363,7 +363,7 @@ def _answer_guild(change: Change, scope: _Scope) -> None:
         wanted = format_values(first) if isinstance(first, list) and first and meant[0].type != "list" else given
         raise ParamError(
             f"{change.key}={given} sets the key {change.key} of {change.file}, and no stage here has that param. "
-            f"For {meant[0].key} write --{change.key} {wanted}. If the other key is meant, write -S {change.key}={given}"
+            f"For {meant[0].key} write --{change.key} {wanted}. For the other key write -S {change.key}={given}"
         )
 
 

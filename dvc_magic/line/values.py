@@ -27,7 +27,7 @@ _RESERVED: dict[str, Value] = {"true": True, "false": False, "null": None}
 _PREFIX = "x="
 _LONGEST_INT = 4000  # digits; Python refuses to read more than 4300 at once
 
-_NUMBER = r"[^\s,:\[\]()]+"
+_NUMBER = r"[+-]?[0-9.][0-9.eE_+-]*"
 _QUOTE_IT = "A text with special characters goes into quotes: '..'."
 _HINTS: tuple[tuple[str, str], ...] = (
     (r"^(?:uniform|loguniform|range|linspace|logspace)\[", "Functions take parentheses and commas: range(0,1,0.5)."),

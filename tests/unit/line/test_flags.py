@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dvc_magic.errors import ParamError
+from dvc_magic.line import find_param
+from dvc_magic.model.stage import Param
+
+WORDS = st.sampled_from(["lr", "max_iter", "max-iter", "model", "seed"])
+PARAMS = st.lists(
+    st.builds(
+        lambda file, words: Param(file=file, key=".".join(words), value=1),
+        st.sampled_from(["params.yaml", "conf/model.json"]),
+        st.lists(WORDS, min_size=1, max_size=3),
+    ),
+    max_size=6,
+)
+
+
+def params(*keys, file="params.yaml"):
+    return [Param(file=file, key=key, value=1) for key in keys]
+
+
+def find(spelling, own=(), upstream=(), options=()):
+    return find_param(spelling, own, upstream, options=options).name
+
+
+def test_an_end_of_a_key_will_do():
+    own = params("train.lr", "train.opt.beta")
+    assert find("lr", own) == "params.yaml:train.lr"
+    assert find("opt.beta", own) == "params.yaml:train.opt.beta"
+
+
+def test_a_piece_of_a_word_will_not():
+    with pytest.raises(ParamError, match="no flag --r"):
+        find("r", params("train.lr"))
+
+
+def test_a_whole_key_wins_even_upstream():
+    assert find("lr", params("train.lr"), params("lr")) == "params.yaml:lr"
+
+
+def test_the_targets_own_params_win_over_those_upstream():
+    assert find("lr", params("train.lr"), params("prepare.lr")) == "params.yaml:train.lr"
+
+
+def test_a_file_tells_equal_keys_apart():
+    own = params("lr") + params("lr", file="conf/a.json")
+    assert find("conf/a.json:lr", own) == find("a.json:lr", own) == "conf/a.json:lr"
+    assert find("params.yaml:lr", own) == "params.yaml:lr"
+
+
+def test_a_tie_shows_every_way_to_write_it():
+    with pytest.raises(ParamError, match=r"--a\.lr or --b\.lr"):
+        find("lr", params("a.lr", "b.lr"))
+    with pytest.raises(ParamError, match=r"--params\.yaml:lr or --c\.json:lr"):
+        find("lr", params("lr") + params("lr", file="c.json"))
+
+
+def test_dashes_and_underscores_are_one_when_nothing_is_spelled_so():
+    assert find("max-iter", params("train.max_iter")) == "params.yaml:train.max_iter"
+    assert find("max_iter", params("max-iter")) == "params.yaml:max-iter"
+    assert find("max-iter", params("max_iter", "max-iter")) == "params.yaml:max-iter"
+
+
+def test_the_name_of_an_option_shows_both_ways():
+    with pytest.raises(ParamError, match=r"--option:label .* --train\.label"):
+        find("label", params("train.label"), options={"label"})
+    with pytest.raises(ParamError, match=r"--option:label .* --params\.yaml:label"):
+        find("label", params("label"), options={"label"})
+
+
+def test_an_unknown_flag_gets_near_ones_and_the_list():
+    with pytest.raises(ParamError, match=r"Did you mean 'max_iter'.*The flags are train\.max_iter, train\.lr"):
+        find("max_itr", params("train.max_iter", "train.lr"))
+    with pytest.raises(ParamError, match="no stage here has params"):
+        find("lr")
+
+
+@given(PARAMS, PARAMS)
+def test_a_file_and_a_whole_key_always_name_that_param(own, upstream):
+    for wanted in [*own, *upstream]:
+        assert find(wanted.name, own, upstream) == wanted.name
+
+
+@given(PARAMS, PARAMS, st.lists(WORDS, min_size=1, max_size=2).map(".".join))
+def test_what_is_found_is_the_best_that_there_is(own, upstream, spelling):
+    try:
+        found = find_param(spelling, own, upstream, options=())
+    except ParamError:
+        return
+    if any(param.key == spelling for param in [*own, *upstream]):
+        assert found.key == spelling
+    elif any(param.key.endswith(f".{spelling}") for param in own):
+        assert found in own
+    assert found.key.replace("-", "_").endswith(spelling.replace("-", "_"))

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dvc_magic.errors import DvcMagicError, LineError, ParamError, RequestError, StageNotFoundError
+from dvc_magic.line import OPTION_NAMES, Space, find_stage, format_line, read_duration, read_run_line
+from dvc_magic.model.request import Change, ChangeKind, UpstreamPolicy
+from dvc_magic.model.stage import Dep, Out, Param, Pipeline, Stage
+from dvc_magic.model.values import same
+
+
+def stage(address, params=(), deps=(), outs=()):
+    return Stage(
+        address=address,
+        name=address.rpartition(":")[2],
+        dvcfile="dvc.yaml",
+        wdir=".",
+        cmd="run",
+        commands=("run",),
+        deps=tuple(Dep(path=path, declared=path) for path in deps),
+        outs=tuple(Out(path=path, declared=path) for path in outs),
+        flags=tuple(Param(file="params.yaml", key=key, value=value) for key, value in dict(params).items()),
+    )
+
+
+TRAIN = {
+    "train.lr": 0.1,
+    "train.max_iter": 5,
+    "train.shuffle": True,
+    "train.layers": [64],
+    "train.opt": "adam",
+    "version": "1.0",
+    "train.depth": None,
+}
+PIPELINE = Pipeline(
+    stages=(
+        stage("prepare", {"prepare.n": 10, "prepare.label": "a", "split.raise": True}, outs=["data"]),
+        stage("train", TRAIN, deps=["data"]),
+    )
+)
+NAMES = {
+    "lr": 0.5,
+    "grid": (0.1, 0.2),
+    "run": SimpleNamespace(id="abc", number=4),
+    "on": False,
+    "stage": "train",
+    "odd": (),
+}
+WORDS = st.sampled_from(
+    [
+        *["train", "prepare", "--lr", "--shuffle", "--no-shuffle", "--layers", "--depth", "--n"],
+        *["0.1", "-1", "1,2", "[1,2]", "'a", "a b'", "null", "None", "-", "--", "=", "''", "#", ";"],
+        *["-S", "x=1", "~x", "-j2", "--use", "prepare=1", "--all", "--help", "--into", "out", "--timeout", "5m"],
+        *["--label", "--option:label", "--upstream", "auto", "{lr}", "{grid}", "{odd}", "interval(0,1)"],
+    ]
+)
+
+
+def read(line, pipeline=PIPELINE):
+    return read_run_line(line, namespace=NAMES, pipeline=pipeline)
+
+
+def changes(line):
+    return {change.key: change.values for change in read(line).request.changes}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("train --lr 0.5", {"train.lr": (0.5,)}),
+        ("train --lr=0.5,1", {"train.lr": (0.5, 1.0)}),
+        ("train --lr -1e-3", {"train.lr": (-0.001,)}),
+        ("train --max-iter -1,0", {"train.max_iter": (-1, 0)}),
+        ("train --lr {lr}", {"train.lr": (0.5,)}),
+        ("train --lr={grid}", {"train.lr": (0.1, 0.2)}),
+        ("train --layers [{train_n},64]".replace("{train_n}", "32"), {"train.layers": ([32, 64],)}),
+        ("train --layers [1],[2,3]", {"train.layers": ([1], [2, 3])}),
+        ("train --version 1.10 --opt '0.5'", {"version": ("1.10",), "train.opt": ("0.5",)}),
+        ("train --opt http://h?y=1", {"train.opt": ("http://h?y=1",)}),
+        ("train --opt x-{lr}", {"train.opt": ("x-0.5",)}),
+        ("train --opt '{lr}'", {"train.opt": ("{lr}",)}),
+        ('train --opt "{lr} b"', {"train.opt": ("0.5 b",)}),
+        ("train --depth 3 --n 5", {"train.depth": (3,), "prepare.n": (5,)}),
+        ("train --depth null", {"train.depth": (None,)}),
+        ("train --params.yaml:train.lr 1", {"train.lr": (1.0,)}),
+        (
+            "train train.lr=0.5,1 -S new=3 -S +x.y=[1] ~z",
+            {"train.lr": (0.5, 1), "new": (3,), "x.y": ([1],), "z": (None,)},
+        ),
+        ("train -S 'a=1,2' -Sb=3 -S c={grid} d='x y'", {"a": (1, 2), "b": (3,), "c": (0.1, 0.2), "d": ("x y",)}),
+        ("train # --lr 0.5", {}),
+    ],
+)
+def test_flags_and_overrides_become_changes(line, expected):
+    assert changes(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("train --shuffle", (True,)),
+        ("train --no-shuffle", (False,)),
+        ("train --no-train.shuffle", (False,)),
+        ("train --shuffle false", (False,)),
+        ("train --shuffle=FALSE", (False,)),
+        ("train --shuffle true,false", (True, False)),
+        ("train --shuffle {on}", (False,)),
+        ("--shuffle train", (True,)),
+        ("--shuffle {stage}", (True,)),
+        ("--no-shuffle train", (False,)),
+    ],
+)
+def test_booleans_need_no_value(line, expected):
+    assert read(line).request.stages == ("train",)
+    assert changes(line) == {"train.shuffle": expected}
+
+
+def test_the_options_of_a_call():
+    line = (
+        "train --use prepare={run} --upstream never -C a -C 'b c' --timeout 1h30m -j2 --option:label x --tag a --tag b"
+    )
+    request = read(line).request
+    assert (request.use, request.upstream, request.copy_paths) == (
+        {"prepare": "abc"},
+        UpstreamPolicy.NEVER,
+        ("a", "b c"),
+    )
+    assert (request.timeout, request.jobs, request.label, request.tags) == (5400.0, 2, "x", ("a", "b"))
+    assert request.line == f"%dvc_run {line}"
+
+
+def test_the_options_of_the_cell():
+    asked = read("train --dry-run --no-raise --into result;", Pipeline(stages=(stage("train"),)))
+    assert (asked.dry_run, asked.raise_errors, asked.into, asked.silent) == (True, False, "result", True)
+    plain = read("train")
+    assert (plain.dry_run, plain.raise_errors, plain.into, plain.silent, plain.all) == (False, True, None, False, False)
+
+
+def test_without_a_stage_the_only_final_one_is_meant():
+    assert read("--lr 1").request.stages == ("train",)
+
+
+def test_several_final_stages_are_listed_or_all_taken():
+    two = Pipeline(stages=(stage("a", {"n": 1}), stage("b", {"n": 1})))
+    with pytest.raises(LineError, match="Several are final: a, b"):
+        read("", two)
+    asked = read("--all --n 2", two)
+    assert asked.all
+    assert asked.request.stages == ("a", "b")
+    with pytest.raises(LineError, match="name a stage, or give --all"):
+        read("a --all", two)
+
+
+def test_unknown_stages_get_near_ones():
+    with pytest.raises(StageNotFoundError, match="Did you mean 'train'.*The stages are prepare, train"):
+        read("trian --lr 1")
+    with pytest.raises(StageNotFoundError, match="no stages"):
+        read("", Pipeline(problems=("sub/dvc.yaml: bad",)))
+
+
+def test_a_group_of_stages_lists_its_items():
+    group = Pipeline(stages=(stage("train@eu"), stage("train@us"), stage("sub/dvc.yaml:other")))
+    with pytest.raises(StageNotFoundError, match="Pick one of them: train@eu, train@us"):
+        read("train", group)
+    assert read("train@us", group).request.stages == ("train@us",)
+    with pytest.raises(StageNotFoundError, match="Did you mean 'sub/dvc.yaml:other'"):
+        find_stage("other", group)
+
+
+def test_guilds_name_of_a_stage_is_understood():
+    assert read("dvc.yaml:train").request.stages == ("train",)
+
+
+def test_help_needs_nothing_else():
+    assert read("--help").help
+    asked = read("train --lr abc -h")
+    assert asked.help
+    assert asked.request.stages == ("train",)
+    assert asked.request.changes == ()
+
+
+@pytest.mark.parametrize("line", ["train --lr loguniform(1e-3,1)", "--lr loguniform(1e-3,1)"])
+def test_a_range_to_search_shows_the_sweep(line):
+    with pytest.raises(LineError) as caught:
+        read(line)
+    assert str(caught.value).endswith("\n  %dvc_sweep train --lr loguniform(1e-3,1)")
+
+
+def test_a_range_from_python_shows_the_sweep_too():
+    names = {"space": Space(kind="float", low=0.0, high=1.0)}
+    with pytest.raises(LineError, match="%dvc_sweep train --lr {space}"):
+        read_run_line("train --lr {space}", namespace=names, pipeline=PIPELINE)
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "said"),
+    [
+        ("train --lr", LineError, "--lr needs a value"),
+        ("train --lr --n 3", LineError, "--lr needs a value"),
+        ("train --lr 1 --train.lr 2", LineError, "given twice"),
+        ("train --lr 1 train.lr=2", LineError, "given twice"),
+        ("train --shuffle --no-shuffle", LineError, "given twice"),
+        ("train --no-shuffle=true", LineError, "write --shuffle true or --shuffle false"),
+        ("train --timeout 1 --timeout 2", LineError, "given twice"),
+        ("train -lr 1", LineError, "two dashes: --lr"),
+        ("train --lrr 1", ParamError, "Did you mean 'lr'"),
+        ("train --label x", ParamError, "--option:label .* --prepare.label"),
+        ("train --no-raise", ParamError, "--option:no-raise .* --split.raise"),
+        ("train --lr abc", ParamError, "train.lr in params.yaml is a float"),
+        ("train --lr [1,2]", ParamError, "write --train.lr 1,2"),
+        ("train --layers 3", ParamError, r"\[3\]"),
+        ("train --max-iter 3.0", ParamError, "Write 3"),
+        ("train --depth None", ParamError, "Write null"),
+        ("train lr=[0.1,0.2]", ParamError, "For train.lr write --lr 0.1,0.2"),
+        ("train lr=0.3", ParamError, "For train.lr write --lr 0.3"),
+        ("train train.lr=[1,2]", ParamError, "write --train.lr 1,2"),
+        ("train lr = 3", LineError, "KEY=VALUE has no blanks"),
+        ("train --shuffle yes", LineError, "booleans are true and false"),
+        ("train prepare", LineError, "One stage"),
+        ("train --upstream newest", LineError, "auto, latest, project, never"),
+        ("train -j 0", LineError, "from 1 up"),
+        ("train --timeout soon", RequestError, "30s, 5m or 2h"),
+        ("train --use prepare", LineError, "STAGE=RUN"),
+        ("train --use nope=3", StageNotFoundError, "nope"),
+        ("train --use prepare=3 --use prepare=4", LineError, "twice"),
+        ("train --into 2x", LineError, "name of a variable"),
+        ("train --into class", LineError, "name of a variable"),
+        ("train --lr {odd}", LineError, "no values"),
+        ("train --lr {nope}", LineError, "no variable 'nope'"),
+        ("train --dry-run=1", LineError, "takes no value"),
+        ("train -- x", LineError, "needs a name"),
+    ],
+)
+def test_what_is_wrong_is_said(line, error, said):
+    with pytest.raises(error, match=said):
+        read(line)
+
+
+@given(st.lists(WORDS, max_size=7).map(" ".join))
+def test_any_line_is_read_or_refused_with_an_error_of_ours(line):
+    try:
+        asked = read(line)
+    except DvcMagicError:
+        return
+    assert asked.help or asked.request.stages
+
+
+VALUES = {
+    "train.lr": st.floats(allow_nan=False),
+    "train.max_iter": st.integers(),
+    "train.shuffle": st.booleans(),
+    "train.layers": st.lists(st.integers() | st.text()),
+    "train.opt": st.text(),
+    "prepare.label": st.text(),
+}
+
+
+@given(
+    st.fixed_dictionaries({}, optional={key: st.lists(value, min_size=1, max_size=3) for key, value in VALUES.items()})
+)
+def test_a_formatted_line_asks_for_the_same_changes(wanted):
+    asked_for = [Change(file="params.yaml", key=key, values=tuple(values)) for key, values in wanted.items()]
+    request = read(format_line("train", asked_for, reserved=OPTION_NAMES).removeprefix("%dvc_run ")).request
+    assert [change.key for change in request.changes] == list(wanted)
+    assert all(same(list(change.values), wanted[change.key]) for change in request.changes)
+    assert all(change.kind is ChangeKind.SET for change in request.changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("0.5", 0.5), ("30s", 30), ("5m", 300), ("2h", 7200), ("1d", 86400)]
+)
+def test_durations(text, seconds):
+    assert read_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "0s", "5x", "m", "1 h", "inf", "nan", "1e3", "9" * 400])
+def test_what_is_no_duration(text):
+    with pytest.raises(RequestError, match="timeout"):
+        read_duration(text)
