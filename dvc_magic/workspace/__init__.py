@@ -1,7 +1,4 @@
-"""Snapshots of a project's sources, workspaces made from them, and what a run's surroundings are.
-
-Param files are rewritten in `dvc_magic.workspace.param_files`.
-"""
+"""Snapshots of a project's sources, workspaces made from them, and what a run's surroundings are."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.import_roots import import_roots
 from dvc_magic.workspace.lock_age import changed_since_lock
 from dvc_magic.workspace.materialise import materialise
+from dvc_magic.workspace.param_files import ValueChange, read_values, set_values
 from dvc_magic.workspace.place import LinkPolicy, link_policy, make_read_only, place_file, place_object, store_file
 from dvc_magic.workspace.read_set import atime_works, imported_modules, read_files
 from dvc_magic.workspace.snapshot import SIZE_LIMIT, load_snapshot, take_snapshot
@@ -21,6 +19,7 @@ __all__ = [
     "GitFacts",
     "HashCache",
     "LinkPolicy",
+    "ValueChange",
     "atime_works",
     "changed_since_lock",
     "import_roots",
@@ -35,6 +34,8 @@ __all__ = [
     "read_files",
     "read_git_facts",
     "read_packages",
+    "read_values",
+    "set_values",
     "store_file",
     "take_snapshot",
     "write_skeleton_git",

@@ -1,7 +1,11 @@
 """A ``.git`` for a workspace: git inside a run sees the project's history and never reaches the project's own ``.git``.
 
 It is written as files, without starting git: a detached HEAD at the project's commit, the project's objects as
-alternates (which git only reads), a copy of the index, no hooks, no automatic gc.
+alternates, a copy of the index, no hooks, no automatic gc.
+
+One trace is out of our hands: when git in a run writes an object that the project's repository has (``git add`` of
+an unchanged file, ``git commit``), it sets the mtime of that object's file there to now, as for any alternate, so that
+a ``git prune`` spares it. No content changes, and looking (``status``, ``log``, ``diff``) leaves no trace at all.
 """
 
 from __future__ import annotations

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import platform
+import sys
+from pathlib import Path
+
+import pytest
+
+from dvc_magic.errors import StoreError
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.workspace import environment, python_environment, read_packages
+from dvc_magic.workspace.interpreter import Interpreter
+from tests.support.projects import write
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only site-packages folders of the Python: this one, and ``second`` beside it."""
+    folders = (tmp_path / "site", tmp_path / "second", tmp_path / "missing")
+    for folder in folders[:2]:
+        folder.mkdir()
+    found = Interpreter(version="3.12.1", prefix="", site_folders=tuple(map(str, folders)))
+    monkeypatch.setattr(environment, "describe_interpreter", lambda _: found)
+    return folders[0]
+
+
+def _packages(store: StorePaths) -> dict[str, str]:
+    return read_packages(store, python_environment(store, "").packages)
+
+
+def test_it_tells_version_platform_and_what_is_installed(store: StorePaths) -> None:
+    found = python_environment(store, sys.executable)
+
+    assert (found.python, found.platform) == (platform.python_version(), sys.platform)
+    assert "pytest" in read_packages(store, found.packages)
+
+
+def test_names_and_versions_are_read_off_the_folders(site: Path, store: StorePaths) -> None:
+    for name in ("PyYAML-6.0.1", "ruamel.yaml-0.18.6", "a_b-1.0.dev3+g12", "noversion"):
+        (site / f"{name}.dist-info").mkdir()
+    write(site, {"old_egg-2.0-py3.11.egg-info": "", "module.py": ""})
+
+    assert _packages(store) == {
+        "a-b": "1.0.dev3+g12", "noversion": "", "old-egg": "2.0", "pyyaml": "6.0.1", "ruamel-yaml": "0.18.6",
+    }  # fmt: skip
+
+
+def test_the_first_folder_of_the_path_wins(site: Path, store: StorePaths) -> None:
+    (site / "x-1.dist-info").mkdir()
+    (site.parent / "second/x-2.dist-info").mkdir()
+
+    assert _packages(store) == {"x": "1"}
+
+
+def test_the_digest_changes_with_what_is_installed_alone(site: Path, store: StorePaths) -> None:
+    first = python_environment(store, "").packages
+    (site / "module.py").touch()
+    same = python_environment(store, "").packages
+    (site / "x-1.dist-info").mkdir()
+
+    assert first == same
+    assert python_environment(store, "").packages != first
+
+
+@pytest.mark.parametrize("digest", ["0" * 32, "../../run", ""])
+def test_a_list_that_is_not_there_says_so(store: StorePaths, digest: str) -> None:
+    with pytest.raises(StoreError, match="no list of packages"):
+        read_packages(store, digest)
+
+
+def test_a_python_that_does_not_start_has_no_version(store: StorePaths) -> None:
+    assert python_environment(store, "/nothing/python").python == ""

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dvc_magic.workspace import atime_works, imported_modules, materialise, read_files
+from tests.support.projects import write
+
+
+def test_the_probe_leaves_nothing(tmp_path: Path) -> None:
+    atime_works(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_tells_nothing(tmp_path: Path) -> None:
+    assert not atime_works(tmp_path / "missing")
+
+
+def test_the_files_that_a_command_read_are_found(project: Path, store, snap, tmp_path: Path) -> None:
+    if not atime_works(tmp_path):
+        pytest.skip("this mount keeps no access times")
+    write(project, {"used.json": "{}", "unused.json": "{}", "empty.py": "", "run.py": _PROGRAM, "old.txt": "o"})
+    os.utime(project / "old.txt", ns=(0, 0))
+    workspace = tmp_path / "w"
+    workspace.mkdir()
+    files = materialise(snap()[0], store.objects, workspace, leave_out=lambda _: False, replace={"p.yaml": b"a: 1"})
+    before = read_files(workspace, files)
+    subprocess.run([sys.executable, "run.py"], cwd=workspace, check=True)
+
+    assert before == ()
+    assert set(read_files(workspace, [*files, "gone"])) == {"run.py", "used.json", "src/model.py", "p.yaml", "old.txt"}
+
+
+_PROGRAM = """\
+import sys
+sys.path.insert(0, "src")
+for name in ("used.json", "p.yaml", "old.txt"):
+    open(name).read()
+__import__("mod" + "el")
+"""
+
+
+def test_imports_are_followed_through_packages_and_roots(tmp_path: Path) -> None:
+    files = {
+        "scripts/train.py": "import helper\nimport numpy\nfrom pkg.sub import thing, name\ndef f():\n    import late\n",
+        "scripts/helper.py": "import json\n",
+        "src/pkg/__init__.py": "from . import base\n",
+        "src/pkg/base.py": "from .. import x\nfrom .sub.thing import y\n",
+        "src/pkg/sub/__init__.py": "",
+        "src/pkg/sub/thing.py": "import scripts\n",
+        "late.py": "import importlib\nimportlib.import_module('by.name')\n",
+        "by/name.py": "import late\n",
+        "unused.py": "",
+    }
+    write(tmp_path, files)
+    expected = set(files) - {"scripts/train.py", "unused.py"}
+
+    assert set(imported_modules(tmp_path, ["scripts/train.py"], ["src"])) == expected
+
+
+def test_a_script_of_another_language_or_none_imports_nothing(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": "import b\nthis is no python\n", "b.py": "", "c.py": b"\0\xff"})
+
+    assert imported_modules(tmp_path, ["a.py", "c.py", "missing.py"], []) == ()
+
+
+def test_imports_do_not_climb_out_of_the_project(tmp_path: Path) -> None:
+    write(tmp_path, {"outside.py": "", "p/a.py": "from .. import outside\nfrom ... import outside\n"})
+
+    assert imported_modules(tmp_path / "p", ["a.py"], ["..", "/"]) == ()
