@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader) -> Pr
     _link_secrets(snapshot, Path(order.project), root)
     _write_dvc_files(order, root, store, reader)
     write_skeleton_git(read_git_facts(Path(order.project)), root)
+    if not order.record.dirty:
+        _settle_index(root)
     deps = _place(order, root, store, reader)
     _make_folders(order.stage, root)
     sources = {
@@ -66,6 +69,18 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader) -> Pr
     }
     sources |= {file: hashlib.md5(text, usedforsecurity=False).hexdigest() for file, text in written.items()}
     return Prepared(root=root, deps=deps, sources=sources, undeclared=_undeclared(order, sources))
+
+
+def _settle_index(root: Path) -> None:
+    """Let git trust its index where no tracked file differs from it.
+
+    Git reads a file again that is not older than the index (after a clone, every one), and what a stage's ``git status``
+    reads would count as read by the stage.
+    """
+    index = root / ".git" / "index"
+    if index.exists():
+        later = time.time() + 2
+        os.utime(index, (later, later))
 
 
 def _is_not_placed(path: str) -> bool:

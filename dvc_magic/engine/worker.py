@@ -79,9 +79,10 @@ class Pipe:
             for descriptor in self.descriptors():
                 selector.register(descriptor, selectors.EVENT_READ)
             while not self._waiting:
-                if self.abandoned:
+                if self.abandoned:  # reads what there is
                     return None
-                selector.select(0.5)
+                if not self._waiting:
+                    selector.select(0.5)
         self._stops = 0  # a stop that came too late for the last run is not meant for the next
         return self._waiting.popleft()
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 from tests.support.commands import dvc, git
 
@@ -64,7 +64,9 @@ def apply_edits(folder: Path, edits: Edits) -> None:
 def read_locks(folder: Path) -> dict[str, dict[str, Any]]:
     """The stages of each ``dvc.lock`` below `folder`, by the path of its ``dvc.yaml``."""
     return {
-        lock.with_suffix(".yaml").relative_to(folder).as_posix(): yaml.safe_load(lock.read_bytes()).get("stages", {})
+        lock.with_suffix(".yaml").relative_to(folder).as_posix(): YAML(typ="safe")
+        .load(lock.read_bytes())
+        .get("stages", {})
         for lock in sorted(folder.rglob("dvc.lock"))
         if ".dvc_magic" not in lock.parts
     }

@@ -133,6 +133,8 @@ stages:
       - report.txt
 """,
         "vars.yaml": "regions: [n1, n2, s1]\n",
+        # As committed after a first `dvc repro`: DVC hashes it with the folder that `total` depends on.
+        "clean/.gitignore": "/n1_v1.json\n/n2_v1.json\n/s1_v1.json\n",
         "settings.json": '{"paths": {"out": "clean"}, "unused": 1}\n',
         "params.yaml": """\
 clean:
