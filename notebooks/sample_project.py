@@ -39,5 +39,9 @@ def _build(folder: Path) -> Path:
         (*_GIT, "add", "--all"),
         (*_GIT, "commit", "--quiet", "--message", "Three stages from flowers to a score"),
     ):
-        subprocess.run(command, cwd=folder, check=True, env={**os.environ, "DVC_NO_ANALYTICS": "1"})
+        quiet = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+        done = subprocess.run(command, cwd=folder, env=quiet, capture_output=True, text=True, check=False)
+        if done.returncode:
+            message = f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr}"
+            raise RuntimeError(message)
     return folder

@@ -16,7 +16,7 @@ from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
 from dvc_magic.runs import Leaves, metrics_of, params_of
 from dvc_magic.store import RunStore, StoredRun
-from dvc_magic.views import Card, run_card, run_line
+from dvc_magic.views import Card, format_bytes, run_card, run_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,10 @@ class ResolvedDep(os.PathLike[str]):
         """The path as text."""
         return str(self.path)
 
+    def __repr__(self) -> str:
+        """Where it came from, its hash and its size."""
+        return f"<{self.source} {self.origin}, md5 {self.hash[:10]}, {format_bytes(self.size)}>"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedOut(os.PathLike[str]):
@@ -66,6 +70,10 @@ class ResolvedOut(os.PathLike[str]):
     def __fspath__(self) -> str:
         """The path as text."""
         return str(self.path)
+
+    def __repr__(self) -> str:
+        """What kind of output it is, its hash and its size."""
+        return f"<{self.kind}, md5 {self.hash[:10]}, {format_bytes(self.size)}>"
 
 
 @dataclass(frozen=True, slots=True)

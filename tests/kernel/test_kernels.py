@@ -130,8 +130,8 @@ import json, logging, os, signal, sys
 def _look():
     mask = os.umask(0); os.umask(mask)
     return [os.getcwd(), sorted(os.environ.items()), sys.path[:], mask,
-            {name: [repr(h) for h in logging.getLogger(name).handlers] for name in ["", *logging.root.manager.loggerDict]
-             if logging.getLogger(name).handlers},
+            {name: [repr(h) for h in logging.getLogger(name).handlers]
+             for name in ["", *logging.root.manager.loggerDict] if logging.getLogger(name).handlers},
             [repr(signal.getsignal(n)) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP)]]
 _before = _look()
 """

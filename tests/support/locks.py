@@ -63,10 +63,9 @@ def apply_edits(folder: Path, edits: Edits) -> None:
 
 def read_locks(folder: Path) -> dict[str, dict[str, Any]]:
     """The stages of each ``dvc.lock`` below `folder`, by the path of its ``dvc.yaml``."""
+    yaml = YAML(typ="safe")  # as DVC reads: YAML 1.1 takes 1e-05 for text
     return {
-        lock.with_suffix(".yaml").relative_to(folder).as_posix(): YAML(typ="safe")
-        .load(lock.read_bytes())
-        .get("stages", {})
+        lock.with_suffix(".yaml").relative_to(folder).as_posix(): yaml.load(lock.read_bytes()).get("stages", {})
         for lock in sorted(folder.rglob("dvc.lock"))
         if ".dvc_magic" not in lock.parts
     }

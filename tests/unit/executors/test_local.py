@@ -12,7 +12,7 @@ import pytest
 from dvc_magic.errors import StageNotFoundError, WorkerError, WorkerLostError
 from dvc_magic.executors import WorkerPool
 
-_WORKER = '''
+_WORKER = """
 import json, os, sys
 while line := sys.stdin.readline():
     request = json.loads(line)
@@ -26,7 +26,7 @@ while line := sys.stdin.readline():
     else:
         os._exit(9)
     print(json.dumps(answer), flush=True)
-'''
+"""
 
 
 @pytest.fixture
