@@ -34,6 +34,11 @@ def _key_text(key: str) -> str:
     return key if _BARE_KEY.fullmatch(key) else escaped(key)
 
 
+def _dotted(lead: KeyPath, last: str = "") -> str:
+    """A dotted key: its parts as TOML writes them, and after them `last` as it is."""
+    return ".".join([*(_key_text(str(part)) for part in lead), *([last] if last else [])])
+
+
 def _write(value: Value, old: str = "") -> str:
     """TOML for a value on one line; `old` is the text that it replaces, for its quotes."""
     match value:
@@ -56,15 +61,20 @@ def _write(value: Value, old: str = "") -> str:
 
 @dataclass(slots=True)
 class _Place:
-    """A value, with the inline table or section entry that it stands in."""
+    """A written value with the array or inline table that it stands in.
+
+    Attributes:
+        lead: when the path goes on to a table that dotted keys make in the inline table `node`: the rest of it.
+    """
 
     node: Node
     entry: Entry | None = None
     holder: Node | None = None
+    lead: tuple[str, ...] = ()
 
 
 def _find(sections: list[Section], path: KeyPath) -> _Place | None:
-    """The written value at `path`; `None` for a table that headers or dotted keys make."""
+    """The written value at `path`; `None` for a table that headers or dotted keys make outside inline tables."""
     for entry in _entries(sections):
         if path[: len(entry.path)] == entry.path:
             return _descend(_Place(entry.node, entry), path[len(entry.path) :])
@@ -76,7 +86,7 @@ def _entries(sections: list[Section]) -> Iterator[Entry]:
         yield from section.entries
 
 
-def _descend(place: _Place, rest: KeyPath) -> _Place | None:
+def _descend(place: _Place, rest: KeyPath) -> _Place:
     if not rest:
         return place
     if place.node.entries is None:
@@ -84,7 +94,7 @@ def _descend(place: _Place, rest: KeyPath) -> _Place | None:
     for entry in place.node.entries:
         if rest[: len(entry.key)] == entry.key:
             return _descend(_Place(entry.node, entry, place.node), rest[len(entry.key) :])
-    return None
+    return _Place(place.node, lead=rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ class TomlFormat:
     def put(self, text: str, path: KeyPath, value: Value) -> str:
         """The text with `value` at `path`, which must not be a table with a header."""
         place = _find(scan(text), path)
-        if place is None:
+        if place is None or place.lead:
             raise RefusedError("it is a table; set the keys in it one by one")
         new = _write(value, text[place.node.start : place.node.end])
         return apply_edits(text, [Edit(place.node.start, place.node.end, new)])
@@ -114,19 +124,21 @@ class TomlFormat:
         sections = scan(text)
         place = _find(sections, parent) if parent else None
         pair = f"{_key_text(key)} = {_write(value)}"
-        edit = _inline_entry(place.node, pair) if place is not None else _table_entry(text, sections, parent, pair)
+        if place is not None:
+            edit = _inline_entry(place.node, _dotted(place.lead, pair))
+        else:
+            edit = _table_entry(text, sections, parent, pair)
         return apply_edits(text, [edit])
 
     def remove(self, text: str, path: KeyPath) -> str:
         """The text without the entry or table at `path`; a table that it leaves empty stays."""
         sections = scan(text)
         place = _find(sections, path)
+        if place is not None and place.lead:
+            return apply_edits(text, [_inline_removal(text, place.node, place.lead)])
         if place is not None and place.holder is not None and place.entry is not None:
-            return apply_edits(text, [_inline_removal(place.holder, place.entry)])
-        edits = list(_removals(text, sections, path))
-        if not edits:
-            raise RefusedError("it is made by dotted keys in an inline table; set that table as a whole")
-        return apply_edits(text, edits)
+            return apply_edits(text, [_inline_removal(text, place.holder, place.entry.key)])
+        return apply_edits(text, list(_removals(text, sections, path)))
 
 
 def _universal(text: str) -> str:
@@ -142,10 +154,18 @@ def _inline_entry(node: Node, pair: str) -> Edit:
     return Edit(node.entries[-1].end, node.entries[-1].end, f", {pair}")
 
 
-def _inline_removal(holder: Node, entry: Entry) -> Edit:
+def _inline_removal(text: str, holder: Node, key: tuple[str, ...]) -> Edit:
+    """Take all at or below `key` out of an inline table; a table that it leaves empty stays."""
     entries = holder.entries or []
-    index = next(index for index, other in enumerate(entries) if other is entry)
-    return drop_entry([(entry.start, entry.end) for entry in entries], index, (holder.start + 1, holder.end - 1))
+    spans = [(entry.start, entry.end) for entry in entries]
+    if len(key) == 1 and sum(entry.key[:1] == key for entry in entries) == 1:
+        index = next(index for index, entry in enumerate(entries) if entry.key[:1] == key)
+        return drop_entry(spans, index, (holder.start + 1, holder.end - 1))
+    kept = [entry for entry in entries if entry.key[: len(key)] != key]
+    words = [text[entry.start : entry.end] for entry in kept]
+    if len(key) > 1 and not any(entry.key[: len(key) - 1] == key[:-1] for entry in kept):
+        words.append(f"{_dotted(key[:-1])} = {{}}")
+    return Edit(holder.start, holder.end, "{" + ", ".join(words) + "}")
 
 
 def _table_entry(text: str, sections: list[Section], parent: KeyPath, pair: str) -> Edit:
@@ -168,13 +188,14 @@ def _first_root_entry(text: str, sections: list[Section], pair: str) -> Edit:
     if len(sections) == 1:
         return append_line(text, pair)
     start = line_start(text, sections[1].start)
+    while start and text[line_start(text, start - 1) :].startswith("#"):  # comments that belong to the header
+        start = line_start(text, start - 1)
     return Edit(start, start, pair + line_break(text) * 2)
 
 
 def _dotted_entry(text: str, entry: Entry, lead: tuple[str, ...], pair: str) -> Edit:
     """A line after `entry`, with the part of its dotted key that leads to the table."""
-    prefix = "".join(f"{_key_text(part)}." for part in lead)
-    return insert_line(text, entry.end, text[line_start(text, entry.start) : entry.start] + prefix + pair)
+    return insert_line(text, entry.end, text[line_start(text, entry.start) : entry.start] + _dotted(lead, pair))
 
 
 def _new_section(text: str, sections: list[Section], parent: KeyPath, pair: str) -> Edit:
@@ -184,7 +205,7 @@ def _new_section(text: str, sections: list[Section], parent: KeyPath, pair: str)
     first = next(section for section in sections if section.path[: len(parent)] == parent)
     start = line_start(text, first.start)
     end = line_break(text)
-    return Edit(start, start, f"[{'.'.join(map(_key_text, parent))}]{end}{pair}{end * 2}")
+    return Edit(start, start, f"[{_dotted(parent)}]{end}{pair}{end * 2}")
 
 
 def _removals(text: str, sections: list[Section], path: KeyPath) -> Iterator[Edit]:
@@ -211,6 +232,5 @@ def _statements(sections: list[Section]) -> Iterator[Section | Entry]:
 def _emptied(item: Section | Entry, parent: KeyPath) -> str:
     """What keeps the table at `parent` when its last content goes."""
     if isinstance(item, Section):
-        return f"[{'.'.join(_key_text(str(part)) for part in parent)}]"
-    inner = parent[len(item.path) - len(item.key) :]
-    return f"{'.'.join(_key_text(str(part)) for part in inner)} = {{}}"
+        return f"[{_dotted(parent)}]"
+    return f"{_dotted(parent[len(item.path) - len(item.key) :])} = {{}}"

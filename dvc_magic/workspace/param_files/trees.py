@@ -27,14 +27,22 @@ def plain(value: Any) -> Any:
     """
     if value is None or isinstance(value, bool):
         return value
-    for kind in (int, float, str):
+    if isinstance(value, str):
+        return _writable(str(value))
+    for kind in (int, float):
         if isinstance(value, kind):
-            return value if type(value) is kind else kind(value)
+            return kind(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {_writable(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     raise RefusedError(f"a value of type {type(value).__name__} cannot be written to a param file")
+
+
+def _writable(text: str) -> str:
+    if any("\ud800" <= char <= "\udfff" for char in text):
+        raise RefusedError("the text has a lone surrogate, which no UTF-8 file can hold")
+    return text
 
 
 def real_key(tree: Mapping[Any, Any], name: Any) -> Any:

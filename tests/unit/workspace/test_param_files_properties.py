@@ -8,6 +8,7 @@ import math
 import tomllib
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -18,19 +19,89 @@ from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.values import same
 from dvc_magic.workspace.param_files import ValueChange, read_values, set_values
 
-SCALE = float(__import__("os").environ.get("SC", "1"))
 NASTY = [
-    *("no", "Yes", "on", "y", "null", "~", "", " x", "x ", "12:30", "1:2:3", "1e5", "1e-5", "0o17", "017", "1_000", ".5"),
-    *("2020-01-01", "=", "<<", "*a", "&a", "!x", "- a", "? a", "a: b", "a #b", "#", "{a}", "[a]", "a,b", "%x", "@x", "`x`"),
-    *("'", '"', "it's", 'say "x"', "a\nb", "\ta", "a\\b", "é", "\U0001f600", "\x85", "\u2028", "\x7f", "|", ">", "---", "..."),
-    *("...\n", ".inf", ".nan", "0x1F", "+1", "true", "null ", "x\r\ny", "{{a}}", "${a}", "1.0", "\ufeffx", "'''", '"""', "\x00\x1b"),
+    *(
+        "no",
+        "Yes",
+        "on",
+        "y",
+        "null",
+        "~",
+        "",
+        " x",
+        "x ",
+        "12:30",
+        "1:2:3",
+        "1e5",
+        "1e-5",
+        "0o17",
+        "017",
+        "1_000",
+        ".5",
+    ),
+    *(
+        "2020-01-01",
+        "=",
+        "<<",
+        "*a",
+        "&a",
+        "!x",
+        "- a",
+        "? a",
+        "a: b",
+        "a #b",
+        "#",
+        "{a}",
+        "[a]",
+        "a,b",
+        "%x",
+        "@x",
+        "`x`",
+    ),
+    *(
+        "'",
+        '"',
+        "it's",
+        'say "x"',
+        "a\nb",
+        "\ta",
+        "a\\b",
+        "é",
+        "\U0001f600",
+        "\x85",
+        "\u2028",
+        "\x7f",
+        "|",
+        ">",
+        "---",
+        "...",
+    ),
+    *(
+        "...\n",
+        ".inf",
+        ".nan",
+        "0x1F",
+        "+1",
+        "true",
+        "null ",
+        "x\r\ny",
+        "{{a}}",
+        "${a}",
+        "1.0",
+        "\ufeffx",
+        "'''",
+        '"""',
+        "\x00\x1b",
+    ),
 ]
 STRINGS = st.one_of(st.sampled_from(NASTY), st.text(st.characters(codec="utf-8"), max_size=8))
 FLOATS = st.one_of(st.floats(allow_nan=False), st.sampled_from([1e-5, 1e16, 1.0, -0.0, 1e300, 5e-324]))
 SCALARS = st.one_of(st.booleans(), st.integers(), FLOATS, STRINGS)
 KEYS = st.sampled_from(["lr", "n", "opt", "on", "no", "12", "a-b", "x_1", "é", "y", "null"])
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)), max_leaves=4
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
+    max_leaves=4,
 )
 NULLABLE = st.one_of(st.none(), VALUES)
 INDENTS = st.integers(1, 4)
@@ -75,8 +146,39 @@ def at(tree: Any, path: tuple[Any, ...]) -> Any:
 # YAML: documents are written line by line, with each layout that the specification allows for params.
 
 PLAIN = [
-    *("1", "-3", "0.1", "1e-5", "1.0e-05", "no", "yes", "12:30", "0o17", "1_000", "2020-01-01", "null", "~", "true", ".5", ".inf"),
-    *("word", "two words", "http://host/x", "a-b", "it's", "x#y", "é", '"quoted # : "', "'it''s'", '"\\n\\u00e9"', "''", "{}", "[]"),
+    *(
+        "1",
+        "-3",
+        "0.1",
+        "1e-5",
+        "1.0e-05",
+        "no",
+        "yes",
+        "12:30",
+        "0o17",
+        "1_000",
+        "2020-01-01",
+        "null",
+        "~",
+        "true",
+        ".5",
+        ".inf",
+    ),
+    *(
+        "word",
+        "two words",
+        "http://host/x",
+        "a-b",
+        "it's",
+        "x#y",
+        "é",
+        '"quoted # : "',
+        "'it''s'",
+        '"\\n\\u00e9"',
+        "''",
+        "{}",
+        "[]",
+    ),
     *("[1, 2]", "{a: 1, b: no}", "[ a ,  'b' , [c] ]", '{"a":1}', "!!str 12", "!!float 3", "[{lr: 1}, {lr: 2}]"),
 ]
 
@@ -88,16 +190,20 @@ def yaml_maps(draw: Any, indent: int, depth: int, anchors: list[str]) -> list[st
     if indent and draw(st.booleans()) and [name for name in anchors if name.startswith("m")]:
         base = draw(st.sampled_from([name for name in anchors if name.startswith("m")]))
         lines.append(" " * indent + f"<<: *{base}")
-    for key in draw(st.lists(st.sampled_from(["a", "b", "c", "on", "'no'", "12", "k.k"]), min_size=1, max_size=3, unique=True)):
+    for key in draw(
+        st.lists(st.sampled_from(["a", "b", "c", "on", "'no'", "12", "k.k"]), min_size=1, max_size=3, unique=True)
+    ):
         note = draw(LINES)
         lines += [note] if note else []
-        lines += draw(yaml_entries(f"{' ' * indent}{key}:", indent, step, depth, anchors))
+        lines += draw(yaml_entries(f"{' ' * indent}{key}:", indent, step, depth=depth, anchors=anchors))
     return lines
 
 
 @st.composite
-def yaml_entries(draw: Any, head: str, indent: int, step: int, depth: int, anchors: list[str]) -> list[str]:
-    kind = draw(st.sampled_from(["plain", "plain", "empty", "block", "folded", "alias", "anchor", "map", "map", "list", "long"]))
+def yaml_entries(draw: Any, head: str, indent: int, step: int, *, depth: int, anchors: list[str]) -> list[str]:
+    kind = draw(
+        st.sampled_from(["plain", "plain", "empty", "block", "folded", "alias", "anchor", "map", "map", "list", "long"])
+    )
     comment, inner = draw(COMMENTS), " " * (indent + step)
     if kind == "alias" and anchors:
         return [f"{head} *{draw(st.sampled_from(anchors))}{comment}"]
@@ -108,18 +214,22 @@ def yaml_entries(draw: Any, head: str, indent: int, step: int, depth: int, ancho
         return [f"{head}{comment}"]
     if kind in ("block", "folded"):
         sign = ("|" if kind == "block" else ">") + draw(st.sampled_from(["", "-", "+"]))
-        return [f"{head} {sign}{comment}", f"{inner}no: # text", *draw(st.sampled_from([[], [""], ["", f"{inner}more"]]))]
+        return [
+            f"{head} {sign}{comment}",
+            f"{inner}no: # text",
+            *draw(st.sampled_from([[], [""], ["", f"{inner}more"]])),
+        ]
     if kind == "long":
         return [f"{head} several words", f"{inner}on two lines"]
     if kind == "map" and depth:
-        return draw(yaml_nested(head, indent + step, depth, anchors, comment))
+        return draw(yaml_nested(head, indent + step, depth=depth, anchors=anchors, comment=comment))
     if kind == "list" and depth:
-        return draw(yaml_lists(head, indent, step, depth, anchors))
+        return draw(yaml_lists(head, indent, step, depth=depth, anchors=anchors))
     return [f"{head} {draw(st.sampled_from(PLAIN))}{comment}"]
 
 
 @st.composite
-def yaml_nested(draw: Any, head: str, indent: int, depth: int, anchors: list[str], comment: str) -> list[str]:
+def yaml_nested(draw: Any, head: str, indent: int, *, depth: int, anchors: list[str], comment: str) -> list[str]:
     inside = draw(yaml_maps(indent, depth - 1, anchors))
     if not draw(st.booleans()):
         return [f"{head}{comment}", *inside]
@@ -128,7 +238,7 @@ def yaml_nested(draw: Any, head: str, indent: int, depth: int, anchors: list[str
 
 
 @st.composite
-def yaml_lists(draw: Any, head: str, indent: int, step: int, depth: int, anchors: list[str]) -> list[str]:
+def yaml_lists(draw: Any, head: str, indent: int, step: int, *, depth: int, anchors: list[str]) -> list[str]:
     column = indent + draw(st.sampled_from([0, step]))
     lines = [head + draw(COMMENTS)]
     for _ in range(draw(st.integers(1, 3))):
@@ -157,20 +267,22 @@ def yaml_key(key: Any) -> Any:
     return True if key == "on" else key
 
 
-@settings(deadline=None, max_examples=int(200*SCALE))
+@settings(max_examples=200)
 @given(data=st.data())
 def test_in_yaml_only_the_asked_key_changes_for_readers_of_both_versions(data):
     text = data.draw(yaml_texts())
     before = yaml_trees(text)
     path = data.draw(st.sampled_from(leaves(before[0])))
-    value = data.draw(NULLABLE.filter(lambda value: not isinstance(value, dict) or not isinstance(at(before[0], path), dict | list)))
+    value = data.draw(
+        NULLABLE.filter(lambda value: not isinstance(value, dict) or not isinstance(at(before[0], path), dict | list))
+    )
     after = set_values(text, ".yaml", [ValueChange(key=".".join(map(str, path)), value=value)])
     new = yaml_trees(after)
     assert same(new[0], put(before[0], path, value))
     assert same(new[1], put(before[1], tuple(map(yaml_key, path)), value))
 
 
-@settings(deadline=None, max_examples=int(100*SCALE))
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_yaml_value_on_one_line_changes_that_line_alone(data):
     before = data.draw(st.sampled_from([text for text in PLAIN if not text.startswith("!!")]))
@@ -180,13 +292,14 @@ def test_a_yaml_value_on_one_line_changes_that_line_alone(data):
     after = set_values(text, ".in", [ValueChange(key="t.b", value=value)])
     old, new = text.split("\n"), after.split("\n")
     assert [one for one, other in zip(old, new, strict=True) if one != other] in ([], [old[3]])
-    assert new[3].startswith("    b:   ") and new[3].rstrip("\r").endswith("   # é")
+    assert new[3].startswith("    b:   ")
+    assert new[3].rstrip("\r").endswith("   # é")
 
 
 # JSON
 
 
-@settings(deadline=None, max_examples=int(100*SCALE))
+@settings(max_examples=100)
 @given(data=st.data())
 def test_in_json_only_the_asked_value_changes(data):
     tree = data.draw(st.dictionaries(STRINGS.filter(lambda key: key and "." not in key), NULLABLE, min_size=1))
@@ -202,8 +315,29 @@ def test_in_json_only_the_asked_value_changes(data):
 # TOML
 
 TOML_VALUES = [
-    *("1", "-3", "1e-5", "0.1", "inf", "true", '"a # b"', "'lit'", "'''two\nlines'''", '"""x\\"y"""', "1979-05-27 07:32:00"),
-    *("[1, 2]", "[ # note\n  1, # one\n  2,\n]", "{ a = 1, 'b.c' = [2] }", '{a.b = "x"}', "[{a=1}, {a=2}]", "[]", "{}", "0x1f"),
+    *(
+        "1",
+        "-3",
+        "1e-5",
+        "0.1",
+        "inf",
+        "true",
+        '"a # b"',
+        "'lit'",
+        "'''two\nlines'''",
+        '"""x\\"y"""',
+        "1979-05-27 07:32:00",
+    ),
+    *(
+        "[1, 2]",
+        "[ # note\n  1, # one\n  2,\n]",
+        "{ a = 1, 'b.c' = [2] }",
+        '{a.b = "x"}',
+        "[{a=1}, {a=2}]",
+        "[]",
+        "{}",
+        "0x1f",
+    ),
 ]
 
 
@@ -217,7 +351,9 @@ def toml_entries(draw: Any) -> list[str]:
 @st.composite
 def toml_texts(draw: Any) -> str:
     lines = ["# top", *draw(toml_entries())]
-    for header in draw(st.lists(st.sampled_from(["[t]", "[t.u]", "[[r]]", "[[r]] # x", "[ v . w ]", '["x y"]']), max_size=5)):
+    for header in draw(
+        st.lists(st.sampled_from(["[t]", "[t.u]", "[[r]]", "[[r]] # x", "[ v . w ]", '["x y"]']), max_size=5)
+    ):
         if header in lines and not header.startswith("[["):
             continue
         lines += ["", header, *draw(toml_entries())]
@@ -231,12 +367,12 @@ def toml_null(value: Any) -> bool:
     return value is None or any(map(toml_null, items))
 
 
-@settings(deadline=None, max_examples=int(150*SCALE))
+@settings(max_examples=150)
 @given(data=st.data())
 def test_in_toml_only_the_asked_value_changes_for_both_readers(data):
     text = data.draw(toml_texts())
     before = tomllib.loads(text)
-    paths = [path for path in leaves(before) if not isinstance(at(before, path), dict) and "r" != path[-1]]
+    paths = [path for path in leaves(before) if not isinstance(at(before, path), dict) and path[-1] != "r"]
     if not paths:
         return
     path = data.draw(st.sampled_from(paths))
@@ -250,21 +386,36 @@ def test_in_toml_only_the_asked_value_changes_for_both_readers(data):
 
 # Python
 
-PYTHON_VALUES = ["1", "-3", "3e-1", "'a'", '"é"', "(1, 2)", "{1, 2}", "[1, # é\n     2]", '{"a": 1, "b": [2]}', "None", "True", "('x'\n 'y')"]
+PYTHON_VALUES = [
+    "1",
+    "-3",
+    "3e-1",
+    "'a'",
+    '"é"',
+    "(1, 2)",
+    "{1, 2}",
+    "[1, # é\n     2]",
+    '{"a": 1, "b": [2]}',
+    "None",
+    "True",
+    "('x'\n 'y')",
+]
 
 
 @st.composite
 def python_texts(draw: Any) -> str:
     lines = ['"""é\U0001f600"""', "import os"]
     for name in draw(st.lists(st.sampled_from(["LR", "é", "T"]), max_size=4)):
-        form = draw(st.sampled_from(["{}={}", "{} = {}  # é", "{}: object = {}", "'é'; {} = {}; os.sep", "{} = ( {} )"]))
+        form = draw(
+            st.sampled_from(["{}={}", "{} = {}  # é", "{}: object = {}", "'é'; {} = {}; os.sep", "{} = ( {} )"])
+        )
         lines.append(form.format(name, draw(st.sampled_from(PYTHON_VALUES))))
     lines += ["class Train:", f"    N = {draw(st.sampled_from(PYTHON_VALUES))}", "    def __init__(self):"]
     lines += [f"        self.x = {draw(st.sampled_from(PYTHON_VALUES))} # x", "        y = 1", "def f(): return 1"]
     return draw(st.sampled_from(["\n", "\r\n"])).join(lines) + "\n"
 
 
-@settings(deadline=None, max_examples=int(150*SCALE))
+@settings(max_examples=150)
 @given(data=st.data())
 def test_in_python_only_the_asked_value_changes(data):
     text = data.draw(python_texts())
@@ -275,7 +426,8 @@ def test_in_python_only_the_asked_value_changes(data):
     after = set_values(text, ".py", [ValueChange(key=".".join(map(str, path)), value=value)])
     ast.parse(after)
     assert same(read_values(after, ".py", "p.py"), put(before, path, value))
-    assert text.splitlines()[:2] == after.splitlines()[:2] and text.splitlines()[-1] == after.splitlines()[-1]
+    assert text.splitlines()[:2] == after.splitlines()[:2]
+    assert text.splitlines()[-1] == after.splitlines()[-1]
     assert not isinstance(value, float) or math.isfinite(value) or "1e999" in after
 
 
@@ -292,12 +444,15 @@ def without(tree: Any, path: tuple[Any, ...]) -> Any:
     return tree
 
 
-@settings(deadline=None, max_examples=int(150 * SCALE))
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_key_added_to_yaml_changes_nothing_else(data):
     text = data.draw(yaml_texts())
     before = yaml_trees(text)
-    path = (*data.draw(st.sampled_from(maps(before[0]))), data.draw(st.sampled_from(["new", "off", "7e1", "new: key", " "])))
+    path = (
+        *data.draw(st.sampled_from(maps(before[0]))),
+        data.draw(st.sampled_from(["new", "off", "7e1", "new: key", " "])),
+    )
     value = data.draw(NULLABLE)
     change = ValueChange(key=".".join(map(str, path)), value=value, kind=ChangeKind.ADD)
     new = yaml_trees(set_values(text, ".yaml", [change]))
@@ -305,23 +460,44 @@ def test_a_key_added_to_yaml_changes_nothing_else(data):
     assert same(new[1], put(before[1], (*map(yaml_key, path[:-1]), path[-1]), value))
 
 
-@settings(deadline=None, max_examples=int(150 * SCALE))
+def inherits(text: str, path: tuple[Any, ...]) -> bool:
+    """Whether the key is there, or would still be there, through a merge key."""
+    node = yaml.compose(text.removeprefix("\ufeff"))
+    for part in path[:-1]:
+        pairs = list(enumerate(node.value)) if isinstance(node, yaml.SequenceNode) else reachable(node)
+        node = next(child for key, child in pairs if str(part) == str(key))
+    return str(path[-1]) in [key for key, _ in reachable(node)[own_count(node) :]]
+
+
+def own_count(node: Any) -> int:
+    return sum(key.value != "<<" for key, _ in node.value)
+
+
+def reachable(node: Any) -> list[tuple[str, Any]]:
+    """Own entries of a map first, then those that merge keys bring."""
+    own = [(key.value, child) for key, child in node.value if key.value != "<<"]
+    return own + [pair for key, child in node.value if key.value == "<<" for pair in reachable(child)]
+
+
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_key_removed_from_yaml_changes_nothing_else(data):
     text = data.draw(yaml_texts())
     before = yaml_trees(text)
-    path = data.draw(st.sampled_from([path for path in leaves(before[0]) if isinstance(at(before[0], path[:-1]), dict)]))
+    path = data.draw(
+        st.sampled_from([path for path in leaves(before[0]) if isinstance(at(before[0], path[:-1]), dict)])
+    )
     change = ValueChange(key=".".join(map(str, path)), kind=ChangeKind.REMOVE)
-    try:
-        new = yaml_trees(set_values(text, ".yaml", [change]))
-    except ParamError as error:
-        assert "merge key" in str(error)
+    if inherits(text, path):
+        with pytest.raises(ParamError, match="merge key"):
+            set_values(text, ".yaml", [change])
         return
+    new = yaml_trees(set_values(text, ".yaml", [change]))
     assert same(new[0], without(before[0], path))
     assert same(new[1], without(before[1], tuple(map(yaml_key, path))))
 
 
-@settings(deadline=None, max_examples=int(100 * SCALE))
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_key_added_to_toml_or_removed_from_it_changes_nothing_else(data):
     text = data.draw(toml_texts())
@@ -335,7 +511,7 @@ def test_a_key_added_to_toml_or_removed_from_it_changes_nothing_else(data):
     assert same(tomllib.loads(shorter), before)
 
 
-@settings(deadline=None, max_examples=int(100 * SCALE))
+@settings(max_examples=100)
 @given(data=st.data())
 def test_what_was_there_can_be_removed_from_toml(data):
     text = data.draw(toml_texts())
@@ -347,12 +523,17 @@ def test_what_was_there_can_be_removed_from_toml(data):
     assert same(tomllib.loads(set_values(text, ".toml", [change])), without(before, path))
 
 
-@settings(deadline=None, max_examples=int(100 * SCALE))
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_key_added_to_json_or_python_or_removed_from_it_changes_nothing_else(data):
     tree = data.draw(st.dictionaries(KEYS, NULLABLE, min_size=1))
     suffix, text = data.draw(
-        st.sampled_from([(".json", json.dumps(tree, indent=data.draw(st.sampled_from([None, 2])))), (".py", f"import os\nP = {tree!r}\n")])
+        st.sampled_from(
+            [
+                (".json", json.dumps(tree, indent=data.draw(st.sampled_from([None, 2])))),
+                (".py", f"import os\nP = {tree!r}\n"),
+            ]
+        )
     )
     before = read_values(text, suffix, "p")
     path = (*data.draw(st.sampled_from(maps(before))), "new")
