@@ -21,6 +21,7 @@ _CHUNK = 1 << 20  # bytes
 _RACY_NS = 2_000_000_000  # a younger file may change again without its times showing it
 _SCHEMA = 1
 _LARGEST = 256 << 20  # bytes of the database; beyond that it starts anew
+_MOST_IN_MEMORY = 200_000  # files
 _BATCH = 500  # paths in one query
 _ATTEMPTS = 5
 _INO_MASK = (1 << 63) - 1  # SQLite's integers are signed
@@ -157,6 +158,8 @@ class HashCache:
         with self._lock:
             for path in fresh.keys() - steady.keys():
                 self._memory.pop(path, None)
+            if len(self._memory) > _MOST_IN_MEMORY:
+                self._memory.clear()
             self._memory.update(steady)
             rows = [(os.fsencode(path), *facts, md5) for path, (facts, md5) in steady.items()]
             self._write("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?, ?, ?)", rows)

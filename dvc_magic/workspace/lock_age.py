@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from pathlib import Path
 
 from dvc_magic.model.snapshot import Snapshot
+from dvc_magic.workspace.git_command import ask_git
+
+__all__ = ["changed_since_lock"]
+
+_DIFF = ("diff", "--no-ext-diff", "--no-renames", "--name-only", "--relative", "-z")
 
 
 def changed_since_lock(project: Path, lock: str, snapshot: Snapshot) -> tuple[str, ...]:
@@ -15,7 +20,8 @@ def changed_since_lock(project: Path, lock: str, snapshot: Snapshot) -> tuple[st
     Otherwise, when the lock is newer than any commit or there is no git: those modified after it.
 
     Args:
-        project: the project's root. lock: the lock file, from the root.
+        project: the project's root.
+        lock: the lock file, from the root.
         snapshot: the sources now.
 
     Returns:
@@ -24,22 +30,20 @@ def changed_since_lock(project: Path, lock: str, snapshot: Snapshot) -> tuple[st
     file = project / lock
     if not file.exists():
         return ()
-    commit = _git(project, "log", "-1", "--format=%H", "--", lock) if snapshot.commit else None
-    pristine = commit and _git(project, "diff", "--name-only", "HEAD", "--", lock) == ""
-    if not commit or not pristine:
+    changed = _changed_since_commit(project, lock) if snapshot.commit else None
+    if changed is None:
         written = file.stat().st_mtime_ns
         return tuple(path for path, source in snapshot.files.items() if source.mtime_ns > written)
-    changed = _git(project, "diff", "--name-only", "--relative", "-z", commit) or ""
-    untracked = _git(project, "ls-files", "-z", "--others", "--exclude-standard") or ""
-    return tuple(path for path in (changed + untracked).split("\0") if path in snapshot.files)
+    return tuple(path for path in changed if path in snapshot.files)
 
 
-def _git(project: Path, *arguments: str) -> str | None:
-    """What git answers, stripped of its last newline; None when it cannot."""
-    try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", *arguments], cwd=project, capture_output=True, check=True, text=True
-        )  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
+def _changed_since_commit(project: Path, lock: str) -> list[str] | None:
+    """What differs from the lock's last commit, and what git does not track; None when that tells nothing."""
+    commit = ask_git(project, "log", "-1", "--format=%H", "--", f":(literal){lock}")
+    if not commit or ask_git(project, *_DIFF, "HEAD", "--", f":(literal){lock}") != b"":
         return None
-    return done.stdout.rstrip("\n")
+    changed = ask_git(project, *_DIFF, commit.decode().strip())
+    untracked = ask_git(project, "ls-files", "-z", "--others", "--exclude-standard")
+    if changed is None or untracked is None:
+        return None
+    return [os.fsdecode(path) for path in (changed + untracked).split(b"\0") if path]

@@ -50,7 +50,8 @@ def take_snapshot(
         paths: the store, which gets new contents and the snapshot.
         outs: what DVC makes or tracks, from the root: no sources, nor is anything below.
         named: what stages name, from the root: kept whatever its size or suffix.
-        copy_paths: ignored files and folders that the user wants as well; those that look secret are not stored.
+        copy_paths: ignored files and folders that the user wants as well; those that look secret are not stored,
+            but listed in ``linked``.
         size_limit: bytes; larger files that nothing names are left out.
         hashes: makes an unchanged file cost a stat.
 
@@ -66,8 +67,7 @@ def take_snapshot(
     _make_private(paths)
     listing = list_sources(project, rules)
     reader = _Reader(project, paths, hashes, limit=size_limit, kept=frozenset({*named, *extra.plain}))
-    wanted = sorted({*listing.paths, *extra.plain}.difference(extra.secret))
-    files, skipped, warnings = reader.read(wanted)
+    files, skipped, warnings = reader.read(sorted({*listing.paths, *extra.plain}))
     snapshot = _described(files, skipped, listing, extra)
     _keep(paths, snapshot)
     return snapshot, (*listing.warnings, *warnings)
@@ -104,11 +104,12 @@ def _store_folder(project: Path, paths: StorePaths) -> str | None:
 
 def _described(files: dict[str, SourceFile], skipped: dict[str, int], listing: Listing, extra: NamedFiles) -> Snapshot:
     listed = set(listing.paths)
+    linked = tuple(path for path in extra.secret if path not in listed)  # what git shows is no secret: it is code
     return Snapshot(
-        id=_identity(files, extra.secret),
+        id=_identity(files, linked),
         files=files,
         copied=tuple(path for path in extra.plain if path not in listed and path in files),
-        linked=extra.secret,
+        linked=linked,
         skipped=skipped,
         commit=listing.commit,
         dirty=listing.dirty,

@@ -58,7 +58,7 @@ class SourceRules:
     def admits(self, path: str) -> bool:
         """Whether a file is a source, by its path alone."""
         *folders, name = path.split("/")
-        if _is_dvc_file(folders, name) or not _CACHES.isdisjoint(folders) or in_any(path, self.outs):
+        if _is_dvc_file(folders, name) or not _CACHES.isdisjoint((*folders, name)) or in_any(path, self.outs):
             return False
         if self.store is not None and in_any(path, (self.store,)):
             return False

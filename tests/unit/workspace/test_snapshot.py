@@ -115,6 +115,14 @@ def test_ignored_files_that_the_user_names_are_copied(project: Path, store: Stor
     assert "data/.env" not in snapshot.files
 
 
+def test_code_that_is_named_like_a_secret_stays_a_source(project: Path, snap) -> None:
+    write(project, {"src/secret_sauce.py": "x"})
+    snapshot, _ = snap(copy_paths=["src"])
+
+    assert "src/secret_sauce.py" in snapshot.files
+    assert snapshot.linked == ()
+
+
 def test_a_missing_file_that_the_user_names_is_an_error(snap) -> None:
     with pytest.raises(MissingInputError, match="no such file"):
         snap(copy_paths=["nothing"])

@@ -205,6 +205,12 @@ def test_dvcignore_holds_without_git_at_every_level(tmp_path: Path) -> None:
     assert _listed(tmp_path) == [".dvcignore", "sub/.dvcignore", "sub/keep.log", "sub/raw/y", "tmp2"]
 
 
+def test_the_git_file_of_a_worktree_is_no_source(tmp_path: Path) -> None:
+    write(tmp_path, {".git": "gitdir: /nowhere\n", "a.py": ""})
+
+    assert _listed(tmp_path) == ["a.py"]
+
+
 def test_a_walk_ends_at_links_and_loops(tmp_path: Path) -> None:
     write(tmp_path, {"a/b.py": ""})
     (tmp_path / "a/loop").symlink_to("..")
