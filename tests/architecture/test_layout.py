@@ -46,8 +46,10 @@ def _goes_around_a_door(module: Path, name: str) -> bool:
     root, *below = name.split(".")
     if root != "dvc_magic" or not below or below[0] in (*WITHOUT_DOOR, module.relative_to(PACKAGE).parts[0]):
         return False
-    package = PACKAGE / below[0]
-    return package.is_dir() and (len(below) != 2 or below[1] not in _door(package / "__init__.py"))
+    package = PACKAGE
+    while below and (package / below[0]).is_dir():  # a package within a package has a door of its own
+        package /= below.pop(0)
+    return package != PACKAGE and (len(below) != 1 or below[0] not in _door(package / "__init__.py"))
 
 
 @pytest.mark.parametrize("init", sorted(PACKAGE.glob("*/__init__.py")), ids=lambda path: path.parent.name)
