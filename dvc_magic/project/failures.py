@@ -41,7 +41,8 @@ def failure_message(record: RunRecord, upstream: Sequence[RunRecord], paths: Run
     lines = [chain]
     tail = log_tail(paths.log)
     if tail:
-        lines += [f"--- the log's last {len(tail)} lines ({paths.log}) ---", *tail, "---"]
+        count = "line" if len(tail) == 1 else f"{len(tail)} lines"
+        lines += [f"--- the log's last {count} ({paths.log}) ---", *tail, "---"]
     if hint := missing_file_hint(record, tail, paths, project):
         lines.append(hint)
     lines.append(f"%dvc_log {record.number} shows the whole log, %dvc_show {record.number} the run with its files")

@@ -1,0 +1,275 @@
+"""The magics in a shell of their own: what they return, what they print, and how each mistake is answered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from dvc_magic.errors import DvcMagicError
+from tests.support.digest import changes, project_digest
+
+pytestmark = pytest.mark.integration
+
+FILES = {
+    "dvc.yaml": """
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py]
+    params: [prepare.n]
+    outs: [data.txt]
+  train:
+    cmd: python train.py
+    deps: [train.py, data.txt]
+    params: [train.lr, train.name, train.shuffle, train.layers, model.depth, tree.depth]
+    metrics: [m.json: {cache: false}]
+  lonely:
+    cmd: cat not-there.csv
+    deps: [not-there.csv]
+  keyless:
+    cmd: "true"
+    params: [nowhere]
+  fileless:
+    cmd: "true"
+    params: [absent.yaml: [a]]
+  secretive:
+    cmd: cat local/settings.env
+""",
+    "params.yaml": """
+prepare: {n: 2}
+train:
+  lr: 0.5   # learning rate
+  name: base
+  shuffle: true
+  layers: [64, 64]
+model: {depth: 3}
+tree: {depth: 4}
+""",
+    "prepare.py": """
+import yaml
+open("data.txt", "w").write("x" * yaml.safe_load(open("params.yaml"))["prepare"]["n"])
+""",
+    "train.py": """
+import json, yaml
+params = yaml.safe_load(open("params.yaml"))["train"]
+if params["name"] == "crash":
+    raise SystemExit("crashed on purpose")
+print("training", params["name"])
+json.dump({"loss": params["lr"], "html": "<script>alert(1)</script>"}, open("m.json", "w"))
+""",
+    ".gitignore": "local/\n/data.txt\n",
+}
+
+Magic = Callable[..., Any]
+
+
+@pytest.fixture
+def shell(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """A shell in a project, with the extension loaded."""
+    root = make_project(FILES)
+    (root / "local").mkdir()
+    (root / "local/settings.env").write_text("KEY=1\n")
+    monkeypatch.chdir(root)
+    config = Config()
+    config.HistoryManager.enabled = False
+    made = InteractiveShell(config=config)
+    made.extension_manager.load_extension("dvc_magic")
+    yield made
+    made.extension_manager.unload_extension("dvc_magic")
+    made.atexit_operations()
+
+
+def _magic(shell: InteractiveShell, name: str, line: str = "") -> Any:
+    return shell.run_line_magic(name, line)
+
+
+def _message(shell: InteractiveShell, name: str, line: str = "") -> str:
+    """The message of the error that a magic ends in; the project and its store must not notice."""
+    before = project_digest(Path.cwd())
+    with pytest.raises(DvcMagicError) as caught:
+        _magic(shell, name, line)
+    assert changes(before, project_digest(Path.cwd())) == []
+    shown = caught.value._render_traceback_()
+    assert not any("Traceback" in line for line in shown)
+    return str(caught.value)
+
+
+def test_a_run_comes_back_with_its_metrics(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    run = _magic(shell, "dvc_run", "train --lr 0.25 --label 'first try' --tag good")
+
+    assert (run.stage, run.status, run.metrics["loss"]) == ("train", "completed", 0.25)
+    assert (run.label, run.tags, run.record.line) == (
+        "first try", ("good",), "%dvc_run train --lr 0.25 --label 'first try' --tag good",
+    )  # fmt: skip
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("prepare 1 runs (")
+    assert printed[0].endswith("-> train 2 runs")
+    assert "training base" in printed
+
+
+def test_html_of_a_run_is_escaped(shell: InteractiveShell) -> None:
+    run = _magic(shell, "dvc_run", "train")
+
+    assert "<script>" not in run._repr_html_()
+    assert "&lt;script&gt;" in run._repr_html_()
+    assert "<script>" not in _magic(shell, "dvc_runs")._repr_html_()
+
+
+def test_values_of_the_notebook_are_passed_as_values(shell: InteractiveShell) -> None:
+    shell.user_ns.update(rate=1e-5, sizes=[8, 8], rates=(0.1, 0.2))
+
+    run = _magic(shell, "dvc_run", "train --lr {rate} --layers {sizes} --name v{rate}")
+    runs = _magic(shell, "dvc_run", "train --lr {rates} --jobs 2")
+
+    assert (run.params["lr"], run.params["layers"], run.params["name"]) == (1e-5, [8, 8], "v1e-05")
+    assert [one.metrics["loss"] for one in runs] == [0.1, 0.2]
+
+
+def test_a_dry_run_shows_the_plan_and_runs_nothing(shell: InteractiveShell) -> None:
+    plan = _magic(shell, "dvc_run", "train --dry-run")
+
+    assert "prepare runs" in repr(plan)
+    assert len(_magic(shell, "dvc_runs")) == 0
+
+
+def test_into_names_the_variable_and_a_semicolon_silences(shell: InteractiveShell) -> None:
+    assert _magic(shell, "dvc_run", "prepare --into made;") is None
+
+    assert shell.user_ns["made"].stage == "prepare"
+
+
+def test_no_raise_gives_the_failed_run_back(shell: InteractiveShell) -> None:
+    run = _magic(shell, "dvc_run", "train --name crash --no-raise")
+
+    assert (run.status, run.exit_code) == ("failed", 1)
+    assert "crashed on purpose" in repr(_magic(shell, "dvc_log"))
+    assert _magic(shell, "dvc_show").id == run.id
+
+
+def test_a_timeout_stops_the_run(shell: InteractiveShell) -> None:
+    Path("train.py").write_text("import time\ntime.sleep(60)\n")
+
+    run = _magic(shell, "dvc_run", "train --timeout 0.3 --no-raise")
+
+    assert (run.status, run.reason) == ("stopped", "timeout")
+
+
+def test_set_adds_and_changes_keys_in_dvcs_grammar(shell: InteractiveShell) -> None:
+    run = _magic(shell, "dvc_run", "train -S train.lr=0.125 -S +train.extra=[1,2]")
+
+    text = (run.workspace / "params.yaml").read_text()
+    assert "lr: 0.125   # learning rate" in text
+    assert "extra: [1, 2]" in text
+
+
+def test_runs_are_listed_filtered_and_sorted(shell: InteractiveShell) -> None:
+    _magic(shell, "dvc_run", "train --lr 0.3,0.1,0.2 --tag grid")
+
+    assert [run.metrics["loss"] for run in _magic(shell, "dvc_runs", "--sort metrics.loss")] == [0.1, 0.2, 0.3]
+    assert len(_magic(shell, "dvc_runs", "metrics.loss < 0.25 and stage == 'train'")) == 2
+    assert len(_magic(shell, "dvc_runs", "--stage train --status completed --tag grid -n 2")) == 2
+    assert len(_magic(shell, "dvc_runs", "--all")) == 4
+    assert "loss" in repr(_magic(shell, "dvc_runs"))
+
+
+def test_copied_files_reach_the_stage(shell: InteractiveShell) -> None:
+    run = _magic(shell, "dvc_run", "secretive -C local/settings.env")
+
+    assert run.log.text() == "KEY=1\n"
+
+
+def test_an_unknown_stage_is_answered_with_near_ones(shell: InteractiveShell) -> None:
+    assert "'train'" in _message(shell, "dvc_run", "trian")
+
+
+def test_an_unknown_flag_is_answered_with_near_ones(shell: InteractiveShell) -> None:
+    message = _message(shell, "dvc_run", "train --shufle false")
+
+    assert "shuffle" in message
+
+
+def test_an_ambiguous_flag_shows_both_ways(shell: InteractiveShell) -> None:
+    message = _message(shell, "dvc_run", "train --depth 5")
+
+    assert "--model.depth" in message
+    assert "--tree.depth" in message
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--lr high", ("params.yaml", "train.lr", "float", "high")),
+        ("--layers 64", ("train.layers", "[64]")),
+        ("--lr [0.1,0.2]", ("train.lr", "0.1,0.2")),
+        ("--shuffle=3", ("train.shuffle", "bool")),
+    ],
+)
+def test_a_value_of_a_wrong_type_names_file_key_expected_and_got(
+    shell: InteractiveShell, flag: str, words: tuple[str, ...]
+) -> None:
+    message = _message(shell, "dvc_run", f"train {flag}")
+
+    assert [word for word in words if word not in message] == []
+
+
+def test_a_range_prints_the_sweep_that_was_meant(shell: InteractiveShell) -> None:
+    assert "%dvc_sweep train" in _message(shell, "dvc_run", "train --lr interval(0.1,0.2)")
+
+
+def test_a_missing_dependency_is_named(shell: InteractiveShell) -> None:
+    message = _message(shell, "dvc_run", "lonely")
+
+    assert "'lonely' needs 'not-there.csv'" in message
+    assert len(_magic(shell, "dvc_runs")) == 0
+
+
+def test_a_missing_param_file_and_a_missing_key_are_named(shell: InteractiveShell) -> None:
+    assert "absent.yaml" in _message(shell, "dvc_run", "fileless")
+    assert "'nowhere'" in _message(shell, "dvc_run", "keyless")
+
+
+def test_a_failing_command_shows_chain_log_and_next_commands(shell: InteractiveShell) -> None:
+    message = _message(shell, "dvc_run", "train --name crash")
+
+    assert "prepare 1 completed -> train 2 failed, exit 1" in message
+    assert "crashed on purpose" in message
+    assert "%dvc_log 2" in message
+
+
+def test_a_failing_upstream_is_the_cause_that_is_shown(shell: InteractiveShell) -> None:
+    Path("prepare.py").write_text("raise SystemExit('no data today')\n")
+
+    message = _message(shell, "dvc_run", "train")
+
+    assert "train 2 was not executed: prepare 1 failed, exit 1" in message or "prepare" in message
+    assert "no data today" in message
+
+
+def test_a_file_that_git_ignores_is_pointed_at(shell: InteractiveShell) -> None:
+    message = _message(shell, "dvc_run", "secretive")
+
+    assert "%dvc_run secretive -C local/settings.env" in message
+
+
+def test_no_project_is_said(shell: InteractiveShell, tmp_path: Path) -> None:
+    shell.extension_manager.unload_extension("dvc_magic")
+    (tmp_path / "elsewhere").mkdir()
+    os.chdir(tmp_path / "elsewhere")
+    shell.extension_manager.load_extension("dvc_magic")
+
+    assert "no DVC project" in _message(shell, "dvc_stages")
+
+
+@pytest.mark.parametrize(
+    "text", ["stages: [", "stages:\n  a:\n    command: x\n", "stages:\n  a:\n    cmd: echo ${nope}\n"]
+)
+def test_a_bad_dvc_yaml_is_said_in_dvcs_words(shell: InteractiveShell, text: str) -> None:
+    Path("dvc.yaml").write_text(text)
+
+    assert "dvc.yaml" in _message(shell, "dvc_run", "a")
