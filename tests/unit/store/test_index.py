@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dvc_magic.model.record import Notes
+from dvc_magic.store import RunStore, check_store, write_noun
+
+DAMAGES = [
+    "delete",
+    "empty",
+    "text",
+    "truncate",
+    "flip",
+    "no wal",
+    "older",
+    "newer",
+    "other tables",
+    "wrong rows",
+    "folder",
+]
+
+
+def damage(path, kind, at):
+    content = path.read_bytes()
+    place = at % len(content)
+    match kind:
+        case "delete":
+            path.unlink()
+        case "empty":
+            path.write_bytes(b"")
+        case "text":
+            path.write_bytes(b"not a database, and long enough to look like one" * 100)
+        case "truncate":
+            path.write_bytes(content[:place])
+        case "flip":
+            path.write_bytes(content[:place] + bytes([content[place] ^ (1 << at % 8)]) + content[place + 1 :])
+        case "no wal":
+            path.with_name(path.name + "-wal").unlink(missing_ok=True)
+        case "folder":
+            path.unlink()
+            (path / "in the way").mkdir(parents=True)
+        case _:
+            change(path, kind)
+
+
+def change(path, kind):
+    statements = {
+        "older": "PRAGMA user_version = 0",
+        "newer": "PRAGMA user_version = 99",
+        "other tables": "DROP TABLE heads; CREATE TABLE heads (id)",
+        "wrong rows": "UPDATE heads SET number = number + 7; UPDATE bodies SET record = 5",
+    }
+    with closing(sqlite3.connect(path)) as base:
+        base.executescript(statements[kind])
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_listings_equal_the_records_whatever_happens_to_the_index(store, add, kind):
+    for number in range(1, 5):
+        add(number)
+    expected = store.all()
+    damage(store.paths.index, kind, 3)
+    again = RunStore.open(store.home)
+    assert again.all(limit=2) == expected[:2]
+    assert again.all() == expected
+    assert check_store(again) == []
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(blows=st.lists(st.tuples(st.sampled_from(["flip", "truncate"]), st.integers(0, 2**40)), min_size=1, max_size=3))
+def test_listings_equal_the_records_after_random_damage_to_the_index(tmp_path_factory, make_record, blows):
+    store = RunStore.open(tmp_path_factory.mktemp("any") / "store")
+    for number in range(1, 4):
+        record = make_record(number)
+        with store.claim(record.id):
+            store.write(record, durable=False)
+    expected = store.all()
+    for kind, at in blows:
+        if store.paths.index.stat().st_size:
+            damage(store.paths.index, kind, at)
+    assert store.all() == expected
+    assert store.all(limit=2) == expected[:2]
+
+
+def test_an_index_of_a_newer_version_is_left_alone(store, add):
+    record = add()
+    change(store.paths.index, "newer")
+    before = store.paths.index.read_bytes()
+    assert [run.record for run in store.all()] == [record]
+    store.write(replace(record, exit_code=0))
+    assert store.all()[0].record.exit_code == 0
+    assert store.paths.index.read_bytes() == before
+
+
+def test_a_record_changed_behind_the_index_is_read_anew(store, add):
+    record = add()
+    store.all()
+    changed = replace(record, exit_code=3)
+    write_noun(store.paths.run(record.id).record, changed)
+    write_noun(store.paths.run(record.id).notes, Notes(label="new"))
+    assert [(run.record, run.notes.label) for run in store.all(limit=1)] == [(changed, "new")]
+    assert [(run.record, run.notes.label) for run in store.all()] == [(changed, "new")]
+
+
+def test_a_file_name_that_is_not_utf8_can_be_indexed(store, add):
+    record = add(copied=(os.fsdecode(b"caf\xe9"),), stage="tra\udcffin")
+    assert [run.record for run in store.all()] == [record]
+    assert store.of_stage("tra\udcffin")[0].record == record
+
+
+def test_unchanged_runs_are_taken_from_the_index(store, add, monkeypatch):
+    add(1)
+    expected = store.all()
+    monkeypatch.setattr(store.index, "parse", None)
+    assert store.all() == expected
+
+
+def test_a_locked_index_is_not_thrown_away(store, add, monkeypatch):
+    add(1)
+    expected = store.all()
+    monkeypatch.setattr("dvc_magic.store.index._BUSY", 0.05)
+    inode = store.paths.index.stat().st_ino
+    with closing(sqlite3.connect(store.paths.index, isolation_level=None)) as base:
+        base.execute("BEGIN EXCLUSIVE")
+        record = add(2)
+        assert [run.number for run in store.all()] == [2, 1]
+    assert store.paths.index.stat().st_ino == inode
+    assert store.all()[1:] == expected
+    assert store.get(record.id) in store.all()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounts need root")
+def test_a_store_that_cannot_be_written_can_be_read(store, add):
+    for number in (1, 2):
+        add(number)
+    code = (
+        "import sys, pathlib; from dvc_magic.store import RunStore;"
+        "store = RunStore.open(pathlib.Path(sys.argv[1])); print([run.number for run in store.all()])"
+    )
+    script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" -c "$3" "$1"'
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-m", "true"], check=False).returncode:
+        pytest.skip("no mount namespaces here")
+    command = ["unshare", "-m", "sh", "-c", script, "sh", store.home, sys.executable, code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[2, 1]\n"
+
+
+def test_threads_and_forked_children_use_one_store_at_once(store, add):
+    for number in range(1, 6):
+        add(number)
+    failures = []
+
+    def list_again():
+        for _ in range(10):
+            if len(store.all()) != 5:
+                failures.append(1)
+
+    threads = [threading.Thread(target=list_again) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if len(store.all()) == 5 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    for thread in threads:
+        thread.join()
+    assert not failures
