@@ -1,8 +1,8 @@
 """Driving one call from its capture to the last record: in the process that made the call.
 
 The driver holds no truth: workers write the records, and a driver that dies leaves runs that end by themselves. It
-walks the points of the call in grid order, settles upstream stages as their outputs become known, and hands runs to idle
-workers. An upstream run that several points need is executed once.
+walks the points of the call in grid order, settles upstream stages as their outputs become known, and hands runs to
+idle workers. An upstream run that several points need is executed once.
 """
 
 from __future__ import annotations

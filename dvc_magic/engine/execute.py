@@ -164,7 +164,6 @@ class _Run:
 
     def _end(self, prepared: Prepared, ending: Ending) -> RunRecord:
         """The final record after the commands have ended, however they did."""
-        stage = self._order.stage
         self._note_reads(prepared)
         if ending.leftovers:
             self._warnings.append(

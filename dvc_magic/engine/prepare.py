@@ -74,8 +74,8 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader) -> Pr
 def _settle_index(root: Path) -> None:
     """Let git trust its index where no tracked file differs from it.
 
-    Git reads a file again that is not older than the index (after a clone, every one), and what a stage's ``git status``
-    reads would count as read by the stage.
+    Git reads a file again that is not older than the index (after a clone, every one), and what a stage's
+    ``git status`` reads would count as read by the stage.
     """
     index = root / ".git" / "index"
     if index.exists():

@@ -41,7 +41,7 @@ class LogTail:
 
 
 class ForegroundDisplay:
-    """Prints a call while it goes (an observer of the engine); with several runs at once, lines carry the run's name."""
+    """Prints a call while it goes, as the engine's observer; with several runs at once, lines carry the run's name."""
 
     def __init__(self, paths: StorePaths, *, prefix: bool, show: Callable[[str], None]) -> None:
         self._paths = paths

@@ -42,5 +42,6 @@ def unload(shell: InteractiveShell) -> None:
             if getattr(shell.magics_manager.magics[kind].get(name), "__self__", None) is magics:
                 del shell.magics_manager.magics[kind][name]
     del shell.magics_manager.registry[DvcMagics.__name__]
-    if magics in shell.configurables:
-        shell.configurables.remove(magics)
+    configured: list[object] = list(shell.configurables)
+    if magics in configured:
+        shell.configurables.pop(configured.index(magics))

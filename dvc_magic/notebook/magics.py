@@ -39,6 +39,7 @@ class DvcMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
+        self._shell = shell
         self._project: Project | None = None
         self._last: Run | None = None
 
@@ -61,7 +62,7 @@ class DvcMagics(Magics):
         return self._project
 
     def _names(self, local_ns: Mapping[str, Any] | None) -> dict[str, Any]:
-        return {**self.shell.user_global_ns, **self.shell.user_ns, **(local_ns or {})}
+        return {**self._shell.user_global_ns, **self._shell.user_ns, **(local_ns or {})}
 
     def _show(self, text: str) -> None:
         sys.stdout.write(text)
@@ -168,7 +169,7 @@ class DvcMagics(Magics):
         single = len(runs) == 1 and not asked.request.is_grid
         result = runs[0] if single else runs
         if asked.into:
-            self.shell.user_ns[asked.into] = result
+            self._shell.user_ns[asked.into] = result
         return None if asked.silent else result
 
     @output_can_be_silenced

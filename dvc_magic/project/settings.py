@@ -48,8 +48,8 @@ def find_root(start: Path) -> Path:
         if (candidate / ".dvc").is_dir():
             return candidate
     message = (
-        f"no DVC project at {str(folder)!r} or above it (there is no .dvc folder); go to one with %dvc_project PATH, or "
-        "make this folder one with: dvc init"
+        f"no DVC project at {str(folder)!r} or above it (there is no .dvc folder); go to one with %dvc_project PATH, "
+        "or make this folder one with: dvc init"
     )
     raise NotAProjectError(message)
 
@@ -58,7 +58,8 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ, *, home: 
     """The settings of the project at `root`.
 
     The run store is ``.dvc_magic`` in the project, unless `home`, ``DVC_MAGIC_HOME`` or ``home:`` in
-    ``dvc_magic.yaml`` name a folder; below such a folder, which projects may share, each project has a store of its own.
+    ``dvc_magic.yaml`` name a folder; below such a folder, which projects may share, each project has a store of its
+    own.
 
     Raises:
         ProjectError: ``dvc_magic.yaml`` cannot be read.

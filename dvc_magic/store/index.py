@@ -2,7 +2,7 @@
 
 The files of the runs are the truth. A row counts only while the signatures of its two files (mtime, size, inode) are
 those that it was made from and while its own checks hold; every other one is read anew from the files. Each call opens
-a connection of its own, so that threads share none and none outlives a fork.
+a connection of its own, so that threads share none and none outlives a fork; forks wait for the end of a call.
 
 Table ``heads`` has what a listing is ordered and chosen by, and is small; ``bodies`` has the contents. Both keep bytes:
 a text with a lone surrogate, which a file name may hold, is nothing that SQLite takes.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import zlib
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 VERSION = 1
 _BUSY = 30.0  # seconds that a connection waits for another one's write
 _CHUNK = 500  # rows per query
+_HEAD_TYPES = (str, int, str, bytes)  # SQLite keeps any type in any column, and damage can change it
 _NO_DAMAGE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM)
 
 _SCHEMA = f"""
@@ -135,6 +137,11 @@ class Index:
     def __init__(self, paths: StorePaths) -> None:
         self._paths = paths
         self._runs = os.fspath(paths.runs)
+        # A fork while another thread is inside SQLite would copy SQLite's own locks, taken, into the child.
+        self._busy = threading.RLock()
+        os.register_at_fork(
+            before=self._busy.acquire, after_in_parent=self._busy.release, after_in_child=self._busy.release
+        )
 
     # the files: the truth
 
@@ -192,19 +199,19 @@ class Index:
 
     def put(self, run_id: str) -> None:
         """Take in what was just written of a run, as far as the index can be written."""
-        with suppress(sqlite3.Error, OSError), closing(self._open()) as base:
+        with self._busy, suppress(sqlite3.Error, OSError), closing(self._open()) as base:
             _save(base, [self.parse(run_id)])
 
     def drop(self, run_id: str) -> None:
         """Forget a run, as far as the index can be written."""
-        with suppress(sqlite3.Error, OSError), closing(self._open()) as base:
+        with self._busy, suppress(sqlite3.Error, OSError), closing(self._open()) as base:
             _forget(base, [run_id])
 
     def rows(self) -> dict[str, Entry] | None:
         """The rows as they are, for a check; None when there is no readable index."""
         if not self._paths.index.exists():
             return None
-        with suppress(sqlite3.Error), closing(self._open()) as base:
+        with self._busy, suppress(sqlite3.Error), closing(self._open()) as base:
             return {entry.id: entry for entry in _load(base, _load_heads(base))}
         return None
 
@@ -212,6 +219,10 @@ class Index:
 
     def _with(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do `work` on the index; on a new one when it is unusable; in memory when there can be none."""
+        with self._busy:
+            return self._attempt(work)
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
         for attempt in (self._open, self._open_anew):
             try:
                 with closing(attempt()) as base:
@@ -310,14 +321,9 @@ def _whole_heads(rows: Iterable[tuple[Any, ...]]) -> list[Head]:
     return [
         Head(run_id, number, _to_text(stage), signature)
         for run_id, number, signature, stage, guard in rows
-        if _of_types((run_id, number, signature, stage), (str, int, str, bytes))
+        if (type(run_id), type(number), type(signature), type(stage)) == _HEAD_TYPES
         and _head_guard(run_id, number, signature, stage) == guard
     ]
-
-
-def _of_types(values: tuple[object, ...], types: tuple[type, ...]) -> bool:
-    # SQLite keeps any type in any column, and damage can change it
-    return all(isinstance(value, kind) for value, kind in zip(values, types, strict=True))
 
 
 def _load(base: sqlite3.Connection, heads: list[Head]) -> list[Entry]:
@@ -335,7 +341,7 @@ def _load_chunk(base: sqlite3.Connection, heads: dict[str, Head]) -> list[Entry]
     return [
         _entry(heads[run_id], record, notes, problem)
         for run_id, record, notes, problem, guard in base.execute(query, list(heads))
-        if _of_types((record, notes, problem), (bytes, bytes, bytes))
+        if type(record) is type(notes) is type(problem) is bytes
         and run_id in heads
         and _body_guard(run_id, heads[run_id].signature, record, notes, problem) == guard
     ]

@@ -47,7 +47,8 @@ root, module = Path(sys.argv[1]), sys.argv[2]
 def edit():
     while not any("going" in log.read_text() for log in root.glob(".dvc_magic/runs/*/output.log")):
         time.sleep(0.01)
-    for name, text in {module: "VERSION = 'edited'", "raw.txt": "edited", "params.yaml": "lr: 9.0", "train.py": "x("}.items():
+    edits = {module: "VERSION = 'edited'", "raw.txt": "edited", "params.yaml": "lr: 9.0", "train.py": "x("}
+    for name, text in edits.items():
         (root / name).write_text(text)
     Path(os.environ["GO"]).touch()
 threading.Thread(target=edit).start()
@@ -63,22 +64,9 @@ def _environment_with(project: Path, folder: Path) -> Path:
     python = folder / "bin" / "python"
     site = next(folder.glob("lib/python*/site-packages"))
     (site / "outer.pth").write_text(sysconfig.get_paths()["purelib"] + "\n" + str(Path(__file__).parents[2]) + "\n")
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "--python",
-            str(python),
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--no-build-isolation",
-        ]
-        + ["--no-index", "--disable-pip-version-check", "--editable", str(project)],
-        check=True,
-        capture_output=True,
-    )
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check"]
+    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--editable", str(project)]
+    subprocess.run([*pip, *offline], check=True, capture_output=True)
     return python
 
 
@@ -117,7 +105,8 @@ def test_a_fresh_clone_is_the_same_to_the_byte_after_runs_that_succeed_and_fail(
 
     origin = make_project(
         {
-            "dvc.yaml": "stages:\n  good:\n    cmd: git status > s.txt\n    outs: [s.txt]\n  bad:\n    cmd: git status; exit 1\n"
+            "dvc.yaml": "stages:\n  good:\n    cmd: git status > s.txt\n    outs: [s.txt]\n"
+            "  bad:\n    cmd: git status; exit 1\n"
         }
     )
     root = clone(origin)

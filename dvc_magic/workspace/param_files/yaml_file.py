@@ -30,6 +30,7 @@ from dvc_magic.workspace.param_files.yaml_text import string_text, value_text
 
 _BOM = "\ufeff"
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_COMMENT_LINE = re.compile(r"( *)#")
 _BLOCK_HEADER = re.compile(r"[|>][-+0-9]*")
 _MOST_STEPS = 1000  # each takes one alias or anchor out of the way: a bound against bugs, not a limit met in practice
 
@@ -232,9 +233,21 @@ def _removal(text: str, node: Node, holder_key: Node | None, index: int) -> list
         return [drop_entry(spans, index, (node.body + 1, node.end - 1))]
     if not stands_alone(text, key.start):
         return [Edit(key.start, node.keys[index + 1].start)]
+    return [Edit(line_start(text, key.start), _lines_end(text, key, value))]
+
+
+def _lines_end(text: str, key: Node, value: Node) -> int:
+    """Where the lines of a block entry end, with the comments below that are indented deeper than its key.
+
+    Such a comment is the entry's own, and would become text of a block scalar that came to stand above it.
+    """
     end = max(key.end, value.end)
-    at_next = end > key.end and end == line_start(text, end)
-    return [Edit(line_start(text, key.start), end if at_next else next_line(text, end))]
+    if end == key.end or end != line_start(text, end):  # a block text ends where the next line starts
+        end = next_line(text, end)
+    column = key.start - line_start(text, key.start)
+    while (comment := _COMMENT_LINE.match(text, end)) and len(comment.group(1)) > column:
+        end = next_line(text, comment.end())
+    return end
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -161,17 +162,17 @@ def test_threads_and_forked_children_use_one_store_at_once(store, add):
     failures = []
 
     def list_again():
-        for _ in range(10):
-            if len(store.all()) != 5:
-                failures.append(1)
+        failures.extend(1 for _ in range(20) if len(store.all()) != 5)
 
     threads = [threading.Thread(target=list_again) for _ in range(4)]
     for thread in threads:
         thread.start()
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if len(store.all()) == 5 else 1)
-    assert os.waitpid(child, 0)[1] == 0
+    for _ in range(20):
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)  # a child that hangs would hold the test's output open
+            os._exit(0 if len(store.all()) == 5 else 1)
+        assert os.waitpid(child, 0)[1] == 0
     for thread in threads:
         thread.join()
     assert not failures

@@ -4,6 +4,7 @@ import json
 import os
 import resource
 import stat
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -55,10 +56,8 @@ def test_no_flipped_bit_gives_another_record(tmp_path, record):
     for position in range(len(content)):
         for bit in range(8):
             content[position] ^= 1 << bit
-            try:  # `1E-5` for `1e-5` is the same number
+            with suppress(StoreError):  # `1E-5` for `1e-5` is the same number
                 assert decode_noun(bytes(content), RunRecord, path=tmp_path) == record
-            except StoreError:
-                pass
             content[position] ^= 1 << bit
 
 

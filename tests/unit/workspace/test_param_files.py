@@ -130,6 +130,11 @@ def test_removed_keys_take_their_lines_with_them():
     assert set_values(text, ".yaml", gone) == "# c\nb:\n  d: 2\nf: {y: 2}\nl:\n- q: 2\n"
 
 
+def test_a_removed_key_takes_the_comments_below_it_that_are_indented_deeper():
+    text = "a: |\n  text\nb:\n   # of b\n# of c\nc: 1\n"
+    assert set_one(text, ".yaml", "b", None, ChangeKind.REMOVE) == "a: |\n  text\n# of c\nc: 1\n"
+
+
 def test_a_map_is_set_key_by_key_as_dvc_does_it():
     text = "t:\n  a: 1 # a\n  b: {c: 2, d: 3}\n"
     assert set_one(text, ".yaml", "t", {"b": {"c": 5}}) == text.replace("c: 2", "c: 5")
