@@ -156,6 +156,7 @@ def test_a_store_that_cannot_be_written_can_be_read(store, add):
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[2, 1]\n"
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_threads_and_forked_children_use_one_store_at_once(store, add):
     for number in range(1, 6):
         add(number)
