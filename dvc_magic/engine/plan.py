@@ -8,8 +8,8 @@ or just executed. `decide` looks at one stage:
 
 ``prepare`` runs; whether ``featurize`` must is known once prepare's new output is (it is reused when its inputs come
 out byte-equal, as in ``dvc repro``); the target always runs. The same function therefore serves twice: at the call, to
-show the plan, and again whenever a stage above has ended. As a match is always by content, a diamond cannot mix lineages: a
-run that consumed other bytes than the ones chosen now does not match.
+show the plan, and again whenever a stage above has ended. As a match is always by content, a diamond cannot mix
+lineages: a run that consumed other bytes than the ones chosen now does not match.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Running a stage's commands under supervision, in a worker process.
 
 The stop ladder: a stop asked by a person begins with SIGINT, so that a script can save what it has, then SIGTERM 10
-seconds later, then SIGKILL; each further request climbs one step at once. A timeout begins with SIGTERM. When the kernel
-is gone nobody waits for the script: SIGTERM, and SIGKILL after one second.
+seconds later, then SIGKILL; each further request climbs one step at once. A timeout begins with SIGTERM. When the
+kernel is gone nobody waits for the script: SIGTERM, and SIGKILL after one second.
 """
 
 from __future__ import annotations

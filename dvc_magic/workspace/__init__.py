@@ -1,4 +1,8 @@
-"""Snapshots of a project's sources, workspaces made from them, and what a run's surroundings are."""
+"""Snapshots of a project's sources, workspaces made from them, and what a run's surroundings are.
+
+`dvc_magic.workspace.param_files`, which rewrites param files, has a door of its own: the kernel, which needs this one,
+is spared its parsers.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,6 @@ from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.import_roots import import_roots
 from dvc_magic.workspace.lock_age import changed_since_lock
 from dvc_magic.workspace.materialise import materialise
-from dvc_magic.workspace.param_files import ValueChange, read_values, set_values
 from dvc_magic.workspace.place import LinkPolicy, link_policy, make_read_only, place_file, place_object, store_file
 from dvc_magic.workspace.read_set import atime_works, imported_modules, read_files
 from dvc_magic.workspace.snapshot import SIZE_LIMIT, load_snapshot, take_snapshot
@@ -19,7 +22,6 @@ __all__ = [
     "GitFacts",
     "HashCache",
     "LinkPolicy",
-    "ValueChange",
     "atime_works",
     "changed_since_lock",
     "import_roots",
@@ -34,8 +36,6 @@ __all__ = [
     "read_files",
     "read_git_facts",
     "read_packages",
-    "read_values",
-    "set_values",
     "store_file",
     "take_snapshot",
     "write_skeleton_git",

@@ -183,6 +183,7 @@ def test_a_yaml_file_that_dvc_cannot_read_is_refused_by_name(text):
         ("a: 1\n", "a", "\ud800", ChangeKind.SET),
         ("a: 1\n", "a..b", 1, ChangeKind.ADD),
         ("&k a: 1\nb: *k\n", "a", None, ChangeKind.REMOVE),
+        ("a: |+\n  t\nb: 1\n\n", "b", None, ChangeKind.REMOVE),
     ],
 )
 def test_what_cannot_be_done_to_one_key_alone_is_refused(text, key, value, kind):

@@ -483,6 +483,7 @@ def reachable(node: Any) -> list[tuple[str, Any]]:
 @given(data=st.data())
 def test_a_key_removed_from_yaml_changes_nothing_else(data):
     text = data.draw(yaml_texts())
+    assume("|+" not in text and ">+" not in text)  # which would take in blank lines below the key: refused then
     before = yaml_trees(text)
     path = data.draw(
         st.sampled_from([path for path in leaves(before[0]) if isinstance(at(before[0], path[:-1]), dict)])
