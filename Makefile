@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: test lint types layers unit notebooks demo lab format clean
+.PHONY: test lint types layers unit notebooks demo lab bench format clean
 .DEFAULT_GOAL := test
 
 test:
@@ -43,6 +43,9 @@ demo: $(STAMP)
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab --notebook-dir notebooks
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/engine_cost.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix-only
