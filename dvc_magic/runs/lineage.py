@@ -175,7 +175,8 @@ def _part(own: dict[str, Any], upstream: Sequence[tuple[str, Mapping[str, Any]]]
 def _values(run: StoredRun, kind: str) -> Leaves:
     if kind == "params":
         return params_of(run.record)
-    return metrics_of(run.record, run.paths.dvc_root(run.record.root))
+    root = None if run.record.metrics else run.paths.dvc_root(run.record.root)
+    return metrics_of(run.record, root)
 
 
 def run_row(run: StoredRun, upstream: Iterable[StoredRun] = ()) -> RunRow:

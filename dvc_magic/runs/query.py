@@ -345,10 +345,10 @@ class _Parser:
             raise self._error(start, f"more than {_DEPTH} lists within each other")
         items: list[Any] = []
         while not self._skip("]"):
-            if items and not self._skip(","):
-                raise self._error(self._peek.start, "expected ',' or ']'")
             if self._peek.kind == "end":
                 raise self._error(start, "this list is never closed")
+            if items and not self._skip(","):
+                raise self._error(self._peek.start, "expected ',' or ']'")
             items.append(self._value())
         self._depth -= 1
         return items

@@ -52,8 +52,8 @@ def _named(store: RunStore, name: str) -> list[StoredRun]:
 
 
 def _last(store: RunStore) -> StoredRun:
-    for runs in (store.all(limit=_PAGE), store.all()):
-        asked = next((run for run in runs if run.record.call.asked), None)
+    for limit in (_PAGE, None):
+        asked = next((run for run in store.all(limit=limit) if run.record.call.asked), None)
         if asked is not None:
             return asked
     raise RunNotFoundError("There is no last run: the store has no run that was asked for. Start one with %dvc_run.")
