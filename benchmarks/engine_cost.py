@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dvc_magic.project import Project
@@ -45,7 +45,7 @@ def main() -> None:
         print(f"{name:18}{median:10.0f}{median - bare:12.0f}")
 
 
-def _measured(ways: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
+def _measured(ways: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(_ROUNDS):
         for name, run in ways.items():

@@ -72,4 +72,6 @@ def decode(text: str | bytes, kind: type[T]) -> T:
     Raises:
         ValueError: the text is not JSON, or not of that shape.
     """
+    if "$" not in (text if isinstance(text, str) else text.decode()):
+        return msgspec.json.decode(text, type=kind)  # nothing is tagged: a sixth of the time, which lists of runs feel
     return from_data(json.loads(text), kind)

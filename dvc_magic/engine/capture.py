@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from dvc_magic.engine.order import Capture, CaptureRequest, Point
-from dvc_magic.errors import MissingInputError, ParamError, ProjectError
+from dvc_magic.errors import MissingInputError, ProjectError
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import Override
@@ -152,11 +152,7 @@ def _written(
             if entry.file == file
         ]
         text = _source_text(root, paths, snapshot, file)
-        try:
-            texts[file] = set_values(text, PurePosixPath(file).suffix.lower(), changes)
-        except ParamError as error:
-            message = f"{file}: {error}"
-            raise ParamError(message) from error
+        texts[file] = set_values(text, PurePosixPath(file).suffix.lower(), changes, path=file)
     return texts
 
 

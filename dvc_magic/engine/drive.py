@@ -24,7 +24,7 @@ from dvc_magic.engine.point import PointState
 from dvc_magic.errors import DvcMagicError, ProjectError, RunError, WorkerLostError
 from dvc_magic.executors import Worker, WorkerPool, sweep_run
 from dvc_magic.model.inputs import InputFacts
-from dvc_magic.model.record import CallInfo, Notes, RunRecord, RunStatus, Times
+from dvc_magic.model.record import CallInfo, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Stage
@@ -313,6 +313,7 @@ class Driver:
             record=replace(
                 self._record(job),
                 deps=deps,
+                outs={out.path: OutRecord(kind=out.kind, cache=out.cache) for out in stage.outs},
                 upstream=upstream,
                 warnings=self._capture.notices if job.asked else (),
                 root=_root_folder(self._project, stage),
@@ -326,6 +327,7 @@ class Driver:
             placements=placements,
             param_files=tuple(file for file in point.param_files if file not in stage.param_files),
             timeout=self._request.timeout,
+            known_reads=tuple(dict.fromkeys(path for run in self._completed(stage)[:20] for path in run.read)),
         )
 
     def _record(self, job: _Job) -> RunRecord:

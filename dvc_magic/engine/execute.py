@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dvc_magic.engine.listing import Listing, listing_hash, write_listing
+from dvc_magic.engine.listing import Listing, listing_hash, object_path, read_listing, write_listing
 from dvc_magic.engine.order import WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.supervise import Control, Ending, supervise
@@ -27,6 +27,8 @@ from dvc_magic.pipeline import DepHash, ProjectReader, RunRepo, command_environm
 from dvc_magic.runs import read_metric_file
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import HashCache, atime_works, make_read_only, read_files, store_file
+
+_NAMED = 5  # undeclared reads named in a warning
 
 
 @dataclass(slots=True)
@@ -164,6 +166,7 @@ class _Run:
 
     def _end(self, prepared: Prepared, ending: Ending) -> RunRecord:
         """The final record after the commands have ended, however they did."""
+        self._check_links()
         self._note_reads(prepared)
         if ending.leftovers:
             self._warnings.append(
@@ -210,11 +213,42 @@ class _Run:
             store_file(self._store_paths.cache, source, out.hash)
         return out
 
+    def _check_links(self) -> None:
+        """Take objects out of the runs' cache that the command wrote into through a hardlink, and say so."""
+        cache = self._store_paths.cache
+        for path, dep in self._record.deps.items():
+            if dep.placed != "hardlink":
+                continue
+            spoiled = [md5 for md5 in set(read_listing(cache, dep.seen).values()) if self._is_spoiled(md5)]
+            for md5 in spoiled:
+                quarantine = cache / "quarantine"
+                quarantine.mkdir(exist_ok=True, mode=0o700)
+                object_path(cache, md5).replace(quarantine / md5)
+            if spoiled:
+                self._warnings.append(
+                    f"the command wrote into its dependency {path}; the copy kept for other runs is removed"
+                )
+                self._record = replace(self._record, deps={**self._record.deps, path: replace(dep, changed=True)})
+
+    def _is_spoiled(self, md5: str) -> bool:
+        """Whether an object is no longer what its name says; an untouched one costs a stat."""
+        file = object_path(self._store_paths.cache, md5)
+        facts = file.stat()
+        untouched = facts.st_mode & 0o222 == 0 and facts.st_mtime < self._record.times.created.timestamp()
+        return not untouched and self._hashes.md5(file).md5 != md5
+
     def _note_reads(self, prepared: Prepared) -> None:
         if not atime_works(self._paths.folder):
             return
         read = read_files(prepared.root, prepared.undeclared)
         self._record = replace(self._record, read={path: prepared.sources[path] for path in read}, read_by="atime")
+        news = sorted(set(read) - set(self._order.known_reads))
+        if news:
+            shown = ", ".join(news[:_NAMED]) + (f" and {len(news) - _NAMED} more" if len(news) > _NAMED else "")
+            self._warnings.append(
+                f"stage {self._record.stage!r} reads what its deps do not name: {shown}. Runs here notice when these "
+                f"change, dvc repro does not; to declare them: deps: [{', '.join(news[:_NAMED])}]"
+            )
 
     def _metrics(self, root: Path) -> dict[str, Any]:
         """The content of every metric file that this run wrote."""

@@ -106,6 +106,7 @@ class WorkOrder:
         placements: deps that are not sources.
         param_files: other stages' param files, listed at the top of the run's ``dvc.yaml``.
         timeout: seconds that the commands may take.
+        known_reads: undeclared files that an earlier run of the stage was seen to read, and so were told of.
     """
 
     record: RunRecord
@@ -118,3 +119,4 @@ class WorkOrder:
     placements: tuple[Placement, ...] = ()
     param_files: tuple[str, ...] = ()
     timeout: float | None = None
+    known_reads: tuple[str, ...] = ()

@@ -214,3 +214,30 @@ def test_edits_during_a_run_do_not_reach_it(make_project: Any, tmp_path: Path) -
 
     assert run.metrics["loss"] == 0.5
     assert (run.workspace / "data.txt").read_text().startswith("ABC\nABC\n")
+
+
+def test_what_a_stage_reads_undeclared_is_said_once(project: Project) -> None:
+    first = project.run("prepare")
+    again = project.run("prepare")
+
+    assert "conf/settings.json, helper.py, template.txt" in first.record.warnings[0]
+    assert again.record.warnings == ()
+
+
+def test_a_run_cannot_spoil_a_linked_input_for_another(make_project: Any) -> None:
+    files = {
+        "dvc.yaml": "stages:\n  spoil:\n    cmd: wc -c big.bin > n.txt; chmod +w big.bin; echo more >> big.bin\n"
+        "    deps: [big.bin]\n    outs: [n.txt]\n",
+        ".dvc/config": "[cache]\n    type = hardlink\n",
+    }
+    root = make_project(files)
+    (root / ".gitignore").write_text("big.bin\n")
+    (root / "big.bin").write_bytes(b"x" * 2_000_000)
+
+    with Project.open(root) as project:
+        runs = [project.run("spoil"), project.run("spoil")]
+
+        assert [run.deps["big.bin"].placed for run in runs] == ["hardlink"] * 2
+        assert [(run.workspace / "n.txt").read_text() for run in runs] == ["2000000 big.bin\n"] * 2
+        assert "wrote into its dependency big.bin" in "\n".join(runs[0].record.warnings)
+    assert (root / "big.bin").stat().st_size == 2_000_000

@@ -91,9 +91,9 @@ class Kernel:
 
 
 @pytest.fixture
-def kernel(make_project: Any) -> Iterator[Kernel]:
-    """A kernel in a fresh project, with the extension loaded."""
-    root = make_project(FILES)
+def kernel(make_project: Any, clone: Any) -> Iterator[Kernel]:
+    """A kernel in a fresh clone of a project, with the extension loaded."""
+    root = clone(make_project(FILES))
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(root))
     started = Kernel(manager, client, root)
     try:

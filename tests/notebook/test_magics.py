@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,6 +84,7 @@ def shell(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Intera
     yield made
     made.extension_manager.unload_extension("dvc_magic")
     made.atexit_operations()
+    atexit.unregister(made.atexit_operations)
 
 
 def _magic(shell: InteractiveShell, name: str, line: str = "") -> Any:
