@@ -72,6 +72,7 @@ def decode(text: str | bytes, kind: type[T]) -> T:
     Raises:
         ValueError: the text is not JSON, or not of that shape.
     """
-    if "$" not in (text if isinstance(text, str) else text.decode()):
-        return msgspec.json.decode(text, type=kind)  # nothing is tagged: a sixth of the time, which lists of runs feel
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if b"$" not in data and b"\xed" not in data:
+        return msgspec.json.decode(data, type=kind)  # nothing tagged, no lone surrogate: a sixth of the time
     return from_data(json.loads(text), kind)

@@ -6,7 +6,7 @@ import fcntl
 import os
 import stat
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +18,7 @@ from dvc_magic.store.ids import is_run_id, new_run_id
 from dvc_magic.store.index import Entry, Head, Index
 from dvc_magic.store.lock import RunLock, held
 from dvc_magic.store.record_file import read_noun, sync_folder, write_noun
+from dvc_magic.store.stored import DamagedRun, StoredRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,40 +30,6 @@ _LOST_ERROR = "The worker that executed this run is gone, and the run with it: r
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _COUNTER_BYTES = 100
 _TOLERATED = {"lost+found"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRun:
-    """A run as readers see it.
-
-    Attributes:
-        record: with status ``lost`` where it says pending or running and no worker holds the run's lock.
-        notes: the user's.
-        paths: the run's files.
-    """
-
-    record: RunRecord
-    notes: Notes
-    paths: RunPaths
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        return self.record.id
-
-    @property
-    def number(self) -> int:
-        """The run's number."""
-        return self.record.number
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DamagedRun:
-    """A run whose record or notes cannot be read; `problem` says which and why."""
-
-    id: str
-    paths: RunPaths
-    problem: str
 
 
 class RunStore:

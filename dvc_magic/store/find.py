@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dvc_magic.errors import AmbiguousRunError, RunNotFoundError, close_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dvc_magic.store.directory import RunStore, StoredRun
+    from dvc_magic.model.record import RunRecord
+    from dvc_magic.store.stored import StoredRun
 
 _PREFIX = 3  # characters
 _LISTED = 8  # candidates in a message
 _PAGE = 50
 
 
-def find_run(store: RunStore, text: str | int) -> StoredRun:
+class Lookups(Protocol):
+    """What `find_run` asks a store."""
+
+    def all(self, *, limit: int | None = None) -> list[StoredRun]:
+        """The runs, newest first; the newest `limit` of them."""
+
+    def of_number(self, number: int) -> list[StoredRun]:
+        """The runs of this number: one, or none."""
+
+    def of_prefix(self, prefix: str) -> list[StoredRun]:
+        """The runs whose id begins so."""
+
+    def trashed(self) -> list[RunRecord]:
+        """The removed runs."""
+
+
+def find_run(store: Lookups, text: str | int) -> StoredRun:
     """The run that `text` names.
 
     A number beats a label of digits, ``last`` and a whole id beat everything; a label and the start of another run's
@@ -43,7 +60,7 @@ def _is_number(name: str) -> bool:
     return re.fullmatch(r"[0-9]{1,18}", name) is not None
 
 
-def _named(store: RunStore, name: str) -> list[StoredRun]:
+def _named(store: Lookups, name: str) -> list[StoredRun]:
     started = store.of_prefix(name.lower()) if re.fullmatch(r"[0-9a-fA-F]{3,12}", name) else []
     if exact := [run for run in started if run.id == name.lower()]:
         return exact
@@ -51,7 +68,7 @@ def _named(store: RunStore, name: str) -> list[StoredRun]:
     return list({run.id: run for run in [*started, *labelled]}.values())
 
 
-def _last(store: RunStore) -> StoredRun:
+def _last(store: Lookups) -> StoredRun:
     for limit in (_PAGE, None):
         asked = next((run for run in store.all(limit=limit) if run.record.call.asked), None)
         if asked is not None:
@@ -59,7 +76,7 @@ def _last(store: RunStore) -> StoredRun:
     raise RunNotFoundError("There is no last run: the store has no run that was asked for. Start one with %dvc_run.")
 
 
-def _not_found(store: RunStore, name: str) -> RunNotFoundError:
+def _not_found(store: Lookups, name: str) -> RunNotFoundError:
     trashed = [run for run in store.trashed() if name in (str(run.number), run.id)]
     if trashed:
         return RunNotFoundError(f"Run {name} is in the trash; %dvc_restore {trashed[0].id} takes it out.")
