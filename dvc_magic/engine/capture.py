@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from dvc_magic.engine.order import Capture, CaptureRequest, Point
+from dvc_magic.engine.scripts import scripts_of
 from dvc_magic.errors import MissingInputError, ProjectError
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.paths import StorePaths
@@ -188,15 +188,6 @@ def _inputs(reader: ProjectReader, points: Iterable[Point], hashes: HashCache) -
 def _imports(root: Path, stage: Stage, snapshot: Snapshot, roots: tuple[str, ...]) -> tuple[str, ...]:
     """Undeclared local modules that the stage's scripts import, by a static scan."""
     deps = {dep.path for dep in stage.deps}
-    words = {word for command in stage.commands for word in _words(command)}
-    named = {str(PurePosixPath(stage.wdir) / word) for word in words if word.endswith(".py")}
-    scripts = [path for path in {*deps, *named} if path.endswith(".py") and path in snapshot.files]
+    scripts = scripts_of(stage, snapshot.files)
     found = imported_modules(root, scripts, roots)
     return tuple(path for path in {*found, *scripts} if path not in deps and path in snapshot.files)
-
-
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError:  # a command that only a shell understands
-        return command.split()

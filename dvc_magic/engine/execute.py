@@ -17,6 +17,7 @@ from typing import Any
 from dvc_magic.engine.listing import Listing, listing_hash, object_path, read_listing, write_listing
 from dvc_magic.engine.order import WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
+from dvc_magic.engine.scripts import scripts_of
 from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.executors import RUN_TOKEN
@@ -26,7 +27,7 @@ from dvc_magic.model.stage import OutKind
 from dvc_magic.pipeline import DepHash, ProjectReader, RunRepo, command_environment, shell_argv
 from dvc_magic.runs import read_metric_file
 from dvc_magic.store import RunStore
-from dvc_magic.workspace import HashCache, atime_works, make_read_only, read_files, store_file
+from dvc_magic.workspace import HashCache, atime_works, imported_modules, make_read_only, read_files, store_file
 
 _NAMED = 5  # undeclared reads named in a warning
 
@@ -238,10 +239,9 @@ class _Run:
         return not untouched and self._hashes.md5(file).md5 != md5
 
     def _note_reads(self, prepared: Prepared) -> None:
-        if not atime_works(self._paths.folder):
-            return
-        read = read_files(prepared.root, prepared.undeclared)
-        self._record = replace(self._record, read={path: prepared.sources[path] for path in read}, read_by="atime")
+        read_by = "atime" if atime_works(self._paths.folder) else "imports"
+        read = self._reads(prepared, read_by)
+        self._record = replace(self._record, read={path: prepared.sources[path] for path in read}, read_by=read_by)
         news = sorted(set(read) - set(self._order.known_reads))
         if news:
             shown = ", ".join(news[:_NAMED]) + (f" and {len(news) - _NAMED} more" if len(news) > _NAMED else "")
@@ -249,6 +249,14 @@ class _Run:
                 f"stage {self._record.stage!r} reads what its deps do not name: {shown}. Runs here notice when these "
                 f"change, dvc repro does not; to declare them: deps: [{', '.join(news[:_NAMED])}]"
             )
+
+    def _reads(self, prepared: Prepared, read_by: str) -> tuple[str, ...]:
+        """The undeclared sources that were read; where the mount keeps no access times, those that scripts import."""
+        if read_by == "atime":
+            return read_files(prepared.root, prepared.undeclared)
+        scripts = scripts_of(self._order.stage, prepared.sources)
+        imported = {*scripts, *imported_modules(prepared.root, scripts, self._record.import_roots)}
+        return tuple(path for path in prepared.undeclared if path in imported)
 
     def _metrics(self, root: Path) -> dict[str, Any]:
         """The content of every metric file that this run wrote."""

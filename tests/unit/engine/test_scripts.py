@@ -1,0 +1,32 @@
+"""Which Python files a stage starts from."""
+
+from __future__ import annotations
+
+from dvc_magic.engine.scripts import scripts_of
+from dvc_magic.model.stage import Dep, Stage
+
+
+def _stage(command: str, *, wdir: str = ".") -> Stage:
+    return Stage(
+        address="s",
+        name="s",
+        dvcfile="dvc.yaml",
+        wdir=wdir,
+        cmd=command,
+        commands=(command,),
+        deps=(Dep(path="lib/model.py", declared="lib/model.py"), Dep(path="data.csv", declared="data.csv")),
+    )
+
+
+def test_deps_and_words_of_the_command_count_when_they_are_sources() -> None:
+    sources = {"lib/model.py", "src/train.py", "data.csv"}
+
+    assert scripts_of(_stage("python src/train.py --out x.py"), sources) == ("lib/model.py", "src/train.py")
+
+
+def test_words_are_seen_from_the_wdir() -> None:
+    assert scripts_of(_stage("python train.py", wdir="src"), {"src/train.py", "train.py"}) == ("src/train.py",)
+
+
+def test_a_command_that_only_a_shell_understands_is_split_at_blanks() -> None:
+    assert scripts_of(_stage("echo 'a && python run.py"), {"run.py"}) == ("run.py",)
