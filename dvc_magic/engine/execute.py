@@ -7,6 +7,7 @@ record is written when the run begins and when it ends, and once more by nobody.
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.paths import RunPaths, StorePaths
-from dvc_magic.model.record import DepRecord, OutRecord, RunRecord, RunStatus, Times
+from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.stage import OutKind
 from dvc_magic.pipeline import DepHash, ProjectReader, RunRepo, command_environment, shell_argv
 from dvc_magic.runs import read_metric_file
@@ -68,20 +69,29 @@ def execute(
     clock = _Clock.start()
     lock = store.claim(order.record.id)
     try:
-        if order.notes.label or order.notes.tags:
-            store.write_notes(order.record.id, order.notes)
         begun = replace(
             order.record,
             status=RunStatus.RUNNING,
             attempts=order.record.attempts + 1,
             times=Times(created=clock.created),
         )
-        store.write(begun, durable=False)
+        _begin(store, begun, order.notes)
         ended = _Run(order, begun, store=store, reader=reader, hashes=hashes, clock=clock).live(environ, control)
         store.write(ended)
         return ended
     finally:
         lock.release()
+
+
+def _begin(store: RunStore, record: RunRecord, notes: Notes) -> None:
+    """Write the first record and the notes; when they cannot be written, nothing stays."""
+    try:
+        if notes.label or notes.tags:
+            store.write_notes(record.id, notes)
+        store.write(record, durable=False)
+    except BaseException:
+        shutil.rmtree(store.paths.run(record.id).folder, ignore_errors=True)
+        raise
 
 
 class _Run:

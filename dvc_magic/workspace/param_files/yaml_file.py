@@ -25,7 +25,15 @@ from dvc_magic.workspace.param_files.changes import (
     next_line,
     stands_alone,
 )
-from dvc_magic.workspace.param_files.yaml_nodes import Node, compose, flow_text, inherited, own_index, walk
+from dvc_magic.workspace.param_files.yaml_nodes import (
+    Node,
+    compose,
+    flow_text,
+    inherited,
+    inherited_key,
+    own_index,
+    walk,
+)
 from dvc_magic.workspace.param_files.yaml_text import string_text, value_text
 
 _BOM = "\ufeff"
@@ -187,8 +195,8 @@ def content_end(text: str, node: Node) -> int:
 
 
 def _addition(text: str, node: Node, key: str, new: str) -> list[Edit]:
-    """Add an entry at the end of a map that is written where it stands."""
-    pair = f"{string_text(key)}: {new}"
+    """Add an entry, its key as it is to be written, at the end of a map that is written where it stands."""
+    pair = f"{key}: {new}"
     if node.flow and text[node.body : node.body + 1] != "{":
         return [Edit(node.body, node.end, "{" + text[node.body : node.end] + f", {pair}" + "}")]
     if not node.keys:
@@ -200,6 +208,13 @@ def _addition(text: str, node: Node, key: str, new: str) -> list[Edit]:
     explicit = text.rfind("?", line_start(text, first), first)
     column = (explicit if explicit >= 0 else first) - line_start(text, first)
     return [_new_line(text, node, " " * column, pair)]
+
+
+def _spelled(text: str, holder: Node, key: Any) -> str:
+    """An inherited key as the map that has it spells it: ``on`` is one key in YAML 1.1, ``"on"`` another."""
+    known = inherited_key(holder, key)
+    written = text[known.body : known.end] if known is not None and known.target is None else ""
+    return written if written and "\n" not in written else string_text(str(key))
 
 
 def _new_line(text: str, node: Node, indent: str, pair: str) -> Edit:
@@ -287,7 +302,7 @@ class YamlFormat:
         holder, _ = _node_at(root, path[:-1])
         index = own_index(holder, path[-1])
         if index is None:
-            return _addition(text, holder, str(path[-1]), value_text(value))
+            return _addition(text, holder, _spelled(text, holder, path[-1]), value_text(value))
         node = holder.items[index]
         quote = node.style if node.style in ("'", '"') else None
         return _replacement(text, node, holder.keys[index] if holder.keys else None, value_text(value, quote))
@@ -295,7 +310,7 @@ class YamlFormat:
     def _add(self, text: str, root: Node | None, parent: KeyPath, key: str, value: Value) -> list[Edit]:
         if not parent and (root is None or root.kind != "map"):
             return _first_entry(text, root, key, value_text(value))
-        return _addition(text, _node_at(root, parent)[0], key, value_text(value))
+        return _addition(text, _node_at(root, parent)[0], string_text(key), value_text(value))
 
     def _remove(self, text: str, root: Node | None, path: KeyPath) -> list[Edit]:
         holder, holder_key = _node_at(root, path[:-1])

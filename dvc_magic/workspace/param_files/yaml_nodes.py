@@ -173,6 +173,16 @@ def inherited(node: Node, key: Any) -> Node | None:
     return None
 
 
+def inherited_key(node: Node, key: Any) -> Node | None:
+    """The node of `key` where a map has it through its merge key."""
+    for base in _bases(node):
+        index = own_index(base, key)
+        found = base.keys[index] if index is not None else inherited_key(base, key)
+        if found is not None:
+            return found
+    return None
+
+
 def _bases(node: Node) -> Iterator[Node]:
     for key, value in zip(node.keys, node.items, strict=True):
         if key.is_merge:

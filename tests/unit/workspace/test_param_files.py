@@ -332,3 +332,9 @@ def test_dvcs_own_reader_finds_what_was_set(tmp_path, name):
     added = ValueChange(key="new", value=wanted["new"], kind=ChangeKind.ADD)
     path.write_bytes(set_values(FILES[name], path.suffix, [added]).encode())
     assert same(LOADERS[path.suffix](path), wanted)
+
+
+def test_an_inherited_key_is_written_as_its_owner_spells_it() -> None:
+    text = "a: &base\n  on: 1\nb:\n  <<: *base\n  c: 1\n"
+
+    assert set_values(text, ".yaml", [ValueChange(key="b.on", value=2)]) == f"{text}  on: 2\n"
