@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from dvc_magic.engine.order import Capture, CaptureRequest, Point
 from dvc_magic.engine.scripts import scripts_of
-from dvc_magic.errors import MissingInputError, ProjectError
+from dvc_magic.errors import MissingInputError, ParamError, ProjectError
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import Override
@@ -116,7 +116,11 @@ def _point(
     param_files: tuple[str, ...],
 ) -> Point:
     overrides = request.points[index % len(request.points)]
-    texts = _written(Path(request.project), StorePaths(Path(request.home)), snapshot, request, overrides)
+    base = reader.describe()
+    try:
+        texts = _written(Path(request.project), StorePaths(Path(request.home)), snapshot, request, overrides)
+    except ParamError as error:
+        raise ParamError(f"{error}{_elsewhere(base, overrides)}") from error
     overlay = {file: text.encode() for file, text in texts.items()}
     pipeline = reader.describe(overlay)
     stage = pipeline.get(target)
@@ -137,6 +141,18 @@ def _point(
         ),
         param_files=param_files,
     )
+
+
+def _elsewhere(pipeline: Pipeline, overrides: tuple[Override, ...]) -> str:
+    """A hint when a key that its file lacks is a param of another file."""
+    known = {flag.name: flag for stage in pipeline.stages for flag in stage.flags}.values()
+    meant = [
+        f"{flag.file}:{flag.key}"
+        for override in overrides
+        for flag in known
+        if flag.key == override.key and flag.file != override.file
+    ]
+    return f" It is in another file; write -S {meant[0]}=VALUE" if meant else ""
 
 
 def _written(

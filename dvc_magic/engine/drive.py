@@ -21,7 +21,7 @@ from dvc_magic.engine.observer import Observer, PointPlan
 from dvc_magic.engine.order import Capture, WorkOrder
 from dvc_magic.engine.plan import Action, Decision
 from dvc_magic.engine.point import PointState
-from dvc_magic.errors import DvcMagicError, ProjectError, RunError, WorkerLostError
+from dvc_magic.errors import DvcMagicError, ProjectError, RequestError, RunError, WorkerLostError
 from dvc_magic.executors import Worker, WorkerPool, sweep_run
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.record import CallInfo, Notes, OutRecord, RunRecord, RunStatus, Times
@@ -158,6 +158,7 @@ class Driver:
         decisions: list[Decision] = []
         *upstream, target = state.stages
         needed = self._needed(state)
+        self._refuse_idle_overrides(state, needed)
         for stage in upstream:
             if stage.address not in needed:
                 continue
@@ -169,6 +170,24 @@ class Driver:
         state.require_inputs(target)
         decisions.append(Decision(stage=target.address, action=Action.RUN, reason="asked for"))
         return PointPlan(target=target.address, decisions=tuple(decisions))
+
+    def _refuse_idle_overrides(self, state: PointState, needed: set[str]) -> None:
+        """Refuse a value that no stage of the call could take, because ``--use`` names the run of the stage that would.
+
+        Raises:
+            RequestError: there is such a value.
+        """
+        target = state.stages[-1]
+        takers = [stage for stage in state.stages if stage is target or stage.address in needed - set(self._used)]
+        for override in state.point.overrides:
+            place = (override.file, override.key)
+            owners = [stage for stage in state.stages if place in {(flag.file, flag.key) for flag in stage.flags}]
+            if owners and not any(stage in takers for stage in owners):
+                message = (
+                    f"{override.key} has no effect here: only {owners[0].address!r} takes it, and --use says whose "
+                    "outputs are used instead; leave out one of the two"
+                )
+                raise RequestError(message)
 
     def _needed(self, state: PointState) -> set[str]:
         """The stages that the target's inputs lead to; what lies above a run named by ``--use`` is not looked at."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dvc_magic.engine.listing import Listing, listing_hash, object_path, read_listing, write_listing
+from dvc_magic.engine.listing import Listing, listing_hash, object_path, quarantine, read_listing, write_listing
 from dvc_magic.engine.order import WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.scripts import scripts_of
@@ -121,7 +121,7 @@ class _Run:
     def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
         """Prepare, execute, finish; returns the final record."""
         try:
-            prepared = prepare(self._order, store=self._store_paths, reader=self._reader)
+            prepared = prepare(self._order, store=self._store_paths, reader=self._reader, hashes=self._hashes)
             self._record = replace(
                 self._record, deps=prepared.deps, times=replace(self._record.times, started=datetime.now(UTC))
             )
@@ -232,9 +232,7 @@ class _Run:
                 continue
             spoiled = [md5 for md5 in set(read_listing(cache, dep.seen).values()) if self._is_spoiled(md5)]
             for md5 in spoiled:
-                quarantine = cache / "quarantine"
-                quarantine.mkdir(exist_ok=True, mode=0o700)
-                object_path(cache, md5).replace(quarantine / md5)
+                quarantine(cache, md5)
             if spoiled:
                 self._warnings.append(
                     f"the command wrote into its dependency {path}; the copy kept for other runs is removed"

@@ -60,6 +60,13 @@ def write_listing(cache: Path, listing: Mapping[str, str]) -> str:
     return digest
 
 
+def quarantine(cache: Path, md5: str) -> None:
+    """Take an object that is no longer what its name says out of the cache; it is kept aside, in ``quarantine``."""
+    folder = cache / "quarantine"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    object_path(cache, md5).replace(folder / md5)
+
+
 def below(listing: Mapping[str, str], folder: str) -> Listing:
     """The part of a listing that lies at `folder`, relative to it; the whole for ``""``."""
     if not folder:

@@ -21,7 +21,9 @@ from enum import StrEnum
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.stage import DepKind, Stage
-from dvc_magic.model.values import FlatValues, same
+from dvc_magic.model.values import FlatValues, flatten, same
+
+_PARAMS = "params changed"
 
 
 class Action(StrEnum):
@@ -105,13 +107,18 @@ def _automatic(facts: Facts, candidates: Sequence[RunRecord]) -> Decision:
     matching = next((run for run, difference in differences if not difference), None)
     project_difference = _project_mismatch(facts)
     if matching is None and project_difference:
-        reason = differences[0][1] if differences else f"no run of it yet; {project_difference}"
+        reason = _nearest([difference for _, difference in differences]) or f"no run of it yet; {project_difference}"
         return Decision(stage=stage, action=Action.RUN, reason=reason)
     if pending:
         return Decision(stage=stage, action=Action.WHEN_CHANGED, reason="if its inputs change")
     if matching is not None:
         return Decision(stage=stage, action=Action.REUSE, reason="code, data, params equal", run=matching)
     return Decision(stage=stage, action=Action.PROJECT, reason="dvc.lock is current")
+
+
+def _nearest(differences: Sequence[str]) -> str:
+    """The difference to tell: that of the newest run with the same params, if there is one, else of the newest."""
+    return next((text for text in differences if not text.startswith(_PARAMS)), next(iter(differences), ""))
 
 
 def mismatch(facts: Facts, run: RunRecord) -> str:
@@ -137,12 +144,12 @@ def mismatch(facts: Facts, run: RunRecord) -> str:
 
 def _params_difference(before: Mapping[str, FlatValues], now: Mapping[str, FlatValues]) -> str:
     for file in sorted({*before, *now}):
-        old, new = before.get(file, {}), now.get(file, {})
+        old, new = dict(flatten(before.get(file, {}))), dict(flatten(now.get(file, {})))
         for key in sorted({*old, *new}):
             if key not in old or key not in new:
-                return f"params changed: {key}"
+                return f"{_PARAMS}: {key}"
             if not same(old[key], new[key]):
-                return f"params changed: {key} {_short(old[key])} -> {_short(new[key])}"
+                return f"{_PARAMS}: {key} {_short(old[key])} -> {_short(new[key])}"
     return ""
 
 

@@ -169,6 +169,13 @@ class PointState:
                 listing |= below(content, dep.path.removeprefix(path).lstrip("/"))
             else:
                 listing |= moved(content, path.removeprefix(f"{dep.path}/"))
+        if not listing:
+            names = ", ".join(f"{made.address} has {', '.join(self.settled[made.address].outs)}" for made in makers)
+            message = (
+                f"nothing of what is to be used upstream has {dep.path!r} ({names}); the stage above made other "
+                "outputs then: leave out --use and --upstream, so that it runs again"
+            )
+            raise MissingInputError(message)
         return listing
 
     def require_inputs(self, stage: Stage) -> None:

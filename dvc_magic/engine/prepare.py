@@ -8,13 +8,16 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dvc_magic.engine.order import WorkOrder
+from dvc_magic.engine.listing import object_path, quarantine, read_listing
+from dvc_magic.engine.order import Placement, WorkOrder
+from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import DepRecord
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Out, Stage
 from dvc_magic.pipeline import ProjectReader, project_cache_types, run_config, stage_files
 from dvc_magic.workspace import (
+    HashCache,
     link_policy,
     load_snapshot,
     materialise,
@@ -41,7 +44,7 @@ class Prepared:
     undeclared: tuple[str, ...]
 
 
-def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader) -> Prepared:
+def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashes: HashCache) -> Prepared:
     """Make the workspace of a run.
 
     Raises:
@@ -62,7 +65,7 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader) -> Pr
     write_skeleton_git(read_git_facts(Path(order.project)), root)
     if not order.record.dirty:
         _settle_index(root)
-    deps = _place(order, root, store, reader)
+    deps = _place(order, root, store, reader, hashes)
     _make_folders(order.stage, root)
     sources = {
         path: file.md5 for path, file in snapshot.files.items() if file.link is None and not _is_not_placed(path)
@@ -121,14 +124,42 @@ def _write_dvc_files(order: WorkOrder, root: Path, store: StorePaths, reader: Pr
     target.write_text(stage_files(order.stage, order.file, order.param_files), encoding="utf-8")
 
 
-def _place(order: WorkOrder, root: Path, store: StorePaths, reader: ProjectReader) -> dict[str, DepRecord]:
+def _place(
+    order: WorkOrder, root: Path, store: StorePaths, reader: ProjectReader, hashes: HashCache
+) -> dict[str, DepRecord]:
     links = link_policy(project_cache_types(reader), is_root=os.geteuid() == 0)
     deps = dict(order.record.deps)
     for placement in order.placements:
+        _verify(order, placement, store.cache, hashes)
         placed = place_object(store.cache, placement.hash, root / placement.path, links)
         if placement.path in deps:
             deps[placement.path] = replace(deps[placement.path], placed=placed)
     return deps
+
+
+def _verify(order: WorkOrder, placement: Placement, cache: Path, hashes: HashCache) -> None:
+    """Make sure that the runs' cache still holds what it says; root can write into read-only outputs.
+
+    Side effects: an object that was altered is moved to ``quarantine``, so that the next call makes it anew.
+
+    Raises:
+        MissingInputError: an object was altered.
+    """
+    altered = [
+        md5
+        for md5 in set(read_listing(cache, placement.hash).values())
+        if (file := object_path(cache, md5)).exists() and hashes.md5(file).md5 != md5
+    ]
+    for md5 in altered:
+        quarantine(cache, md5)
+    if altered:
+        dep = order.record.deps.get(placement.path)
+        maker = f", an output of run {dep.run}," if dep is not None and dep.run else ""
+        message = (
+            f"{placement.path!r}{maker} was changed after it was made, and is no longer used; run "
+            f"{order.record.stage!r} again to have it made anew (Run.copy gives files to work on)"
+        )
+        raise MissingInputError(message)
 
 
 def _make_folders(stage: Stage, root: Path) -> None:

@@ -113,7 +113,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--parent", type=int, required=True)
     pipe = Pipe(parent=parser.parse_args().parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Not SIG_IGN, which the stages' commands would inherit: they would never see an interrupt.
+    signal.signal(signal.SIGINT, lambda *_: None)
     become_subreaper()
     from dvc_magic.engine.service import Service  # noqa: PLC0415 - DVC takes 0.25 s; the lifeline comes first
 

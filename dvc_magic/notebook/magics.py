@@ -81,7 +81,7 @@ class DvcMagics(Magics):
             %dvc_project ../churn-model
 
         The project is kept until the next ``%dvc_project PATH``, wherever the kernel goes. Its runs are below it in
-        ``.dvc_magic``, which ``git clean -fdx`` would remove.
+        ``.dvc_magic``; ``git clean -fdx`` would remove their records.
         """
         options = read_options(line, positional="PATH", namespace=self._names(local_ns))
         if options.positional is not None:

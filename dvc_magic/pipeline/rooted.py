@@ -34,6 +34,14 @@ def settled(known: Version) -> bool:
     return known is None or known[1] < time.time_ns() - _UNSETTLED_NS
 
 
+def _open_unseen(path: str, flags: int) -> int:
+    """Open a file without renewing its access time: what a stage reads is told from these times."""
+    try:
+        return os.open(path, flags | getattr(os, "O_NOATIME", 0))
+    except PermissionError:  # somebody else's file, whose times we may not leave alone
+        return os.open(path, flags)
+
+
 class _RootedLocal(FsspecLocalFileSystem):
     cachable = False  # fsspec would hand out one object for equal arguments
 
@@ -57,6 +65,8 @@ class _RootedLocal(FsspecLocalFileSystem):
 
     def open(self, path: str, mode: str = "r", encoding: str | None = None, **kwargs: Any) -> IO[Any]:
         content = self._replaced(path)
+        if content is None and mode in ("r", "rb") and not kwargs:
+            return open(self._on_disk(path), mode, encoding=encoding, opener=_open_unseen)
         if content is None:
             return super().open(self._on_disk(path), mode=mode, encoding=encoding, **kwargs)  # type: ignore[no-any-return, no-untyped-call]
         if set(mode) & set("wax+"):

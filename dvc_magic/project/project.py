@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -212,6 +212,11 @@ class Project:
         Raises:
             RunsFailedError: some runs ended badly; all were tried.
         """
+        single = [key for key, values in params.items() if isinstance(values, str) or not isinstance(values, Iterable)]
+        if single:
+            value = params[single[0]]
+            message = f"{single[0]!r} needs a list of values here; for one value write [{value!r}], or use run()"
+            raise RequestError(message)
         many = {key: list(values) for key, values in params.items()}
         request = self._request(
             stage,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
-from dvc_magic.errors import RequestError
+from dvc_magic.errors import RequestError, close_matches
 from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus, SourceKind
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
@@ -76,6 +77,45 @@ class ResolvedOut(os.PathLike[str]):
         return f"<{self.kind}, md5 {self.hash[:10]}, {format_bytes(self.size)}>"
 
 
+T = TypeVar("T")
+
+
+class Paths(Mapping[str, T]):
+    """Deps or outs by their path from the workspace's root; a wrong path is answered with those that there are."""
+
+    def __init__(self, found: dict[str, T]) -> None:
+        self._found = found
+
+    def __getitem__(self, path: str) -> T:
+        """What is at a path.
+
+        Raises:
+            RequestError: nothing is.
+        """
+        if path not in self._found:
+            known = list(self._found)
+            hint = close_matches(path, known)
+            message = f"there is nothing at {path!r}.{hint} There is: {', '.join(known) or 'nothing'}"
+            raise RequestError(message)
+        return self._found[path]
+
+    def __contains__(self, path: object) -> bool:
+        """Whether there is something at a path."""
+        return path in self._found
+
+    def __iter__(self) -> Iterator[str]:
+        """The paths."""
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._found)
+
+    def __repr__(self) -> str:
+        """One line for each path."""
+        return "\n".join(f"{path}: {item!r}" for path, item in self._found.items()) or "none"
+
+
 @dataclass(frozen=True, slots=True)
 class RunLog:
     """What the commands of a run printed, both streams, as it came.
@@ -114,6 +154,11 @@ class Run:
         if not self._stored.record.status.final:
             self._stored = self._store.get(self._stored.record.id)
         return self._stored
+
+    @property
+    def stored(self) -> StoredRun:
+        """Record, notes and paths as the store has them now."""
+        return self._read()
 
     @property
     def record(self) -> RunRecord:
@@ -223,7 +268,7 @@ class Run:
     @property
     def deps(self) -> Mapping[str, ResolvedDep]:
         """Path from the workspace's root -> dependency."""
-        return {path: self._dep(path, dep) for path, dep in self.record.deps.items()}
+        return Paths({path: self._dep(path, dep) for path, dep in self.record.deps.items()})
 
     def _dep(self, path: str, dep: DepRecord) -> ResolvedDep:
         return ResolvedDep(
@@ -241,7 +286,7 @@ class Run:
     @property
     def outs(self) -> Mapping[str, ResolvedOut]:
         """Path from the workspace's root -> output, metric files included."""
-        return {path: self._out(path, out) for path, out in self.record.outs.items()}
+        return Paths({path: self._out(path, out) for path, out in self.record.outs.items()})
 
     def _out(self, path: str, out: OutRecord) -> ResolvedOut:
         return ResolvedOut(path=self.workspace / path, kind=out.kind, hash=out.hash, size=out.size, files=out.files)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from dvc_magic.errors import RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
 from dvc_magic.project.run import Run
-from dvc_magic.runs import frame, lineage, parse_query, run_row
+from dvc_magic.runs import frame, lineage, metrics_of, parse_query, run_row
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.views import Table, runs_table
 
@@ -74,8 +75,9 @@ class Runs(Sequence[Run]):
         return self._with(stored for stored in self._stored if wanted.matches(run_row(stored, self._lineage(stored))))
 
     def order_by(self, name: str, *, descending: bool = False) -> Runs:
-        """The runs sorted by a param, metric or field, such as ``metrics.loss``; runs without it come last."""
+        """The runs sorted by a param, metric or field, such as ``metrics.loss``; those without it, or with NaN, last."""
         keyed = [(run_row(stored, self._lineage(stored)).get(name), stored) for stored in self._stored]
+        keyed = [(None if value != value else value, stored) for value, stored in keyed]  # noqa: PLR0124 - NaN
         known = [(value, stored) for value, stored in keyed if value is not None]
         try:
             known.sort(key=lambda pair: pair[0], reverse=descending)
@@ -95,7 +97,8 @@ class Runs(Sequence[Run]):
             raise RequestError(message)
         completed = self._with(run for run in self._stored if run.record.status is RunStatus.COMPLETED)
         for run in completed.order_by(name, descending=maximize is not None):
-            if run_row(self._store.get(run.id), []).get(name) is not None:
+            value = run_row(run.stored, self._lineage(run.stored)).get(name)
+            if value is not None and value == value:  # noqa: PLR0124 - NaN is no value to be best
                 return run
             break
         message = f"none of the {len(completed)} completed runs has {name!r}"
@@ -128,9 +131,16 @@ class Runs(Sequence[Run]):
 
     def table(self, limit: int | None = None) -> Table:
         """The runs as a table, ready to show; the first `limit` of them."""
-        shown = list(self)[:limit]
-        rows = [(run.record, run.notes, run.params, run.metrics) for run in shown]
-        return runs_table(rows, total=len(self))
+        shown = [(stored, run_row(stored, self._lineage(stored))) for stored in self._stored[:limit]]
+        rows = [
+            (stored.record, stored.notes, row.params, metrics_of(stored.record, self._root(stored)))
+            for stored, row in shown
+        ]
+        return runs_table(rows, total=len(self), stored=len(self) or len(self._store.all(limit=1000)))
+
+    @staticmethod
+    def _root(stored: StoredRun) -> Path:
+        return stored.paths.dvc_root(stored.record.root)
 
     def __repr__(self) -> str:
         """The table as text."""

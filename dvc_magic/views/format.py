@@ -9,6 +9,14 @@ from typing import Any
 _MINUTE, _HOUR, _KILO = 60.0, 3600.0, 1000.0
 
 
+_DIGITS = 6
+
+
+def format_number(value: Any) -> Any:
+    """A float to six significant digits, for tables and lines; anything else as it is."""
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) and value == value else value  # noqa: PLR0124 - NaN
+
+
 def format_value(value: Any, *, width: int | None = None) -> str:
     """A param or metric value, exact; cut with an ellipsis beyond `width` characters."""
     if value is None:

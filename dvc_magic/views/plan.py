@@ -13,10 +13,14 @@ def plan_text(plan: tuple[PointPlan, ...]) -> str:
     if len(plan) == 1:
         return chain
     alike = all(
-        [(d.stage, d.action) for d in point.decisions] == [(d.stage, d.action) for d in plan[0].decisions]
+        [_kind(decision) for decision in point.decisions] == [_kind(decision) for decision in plan[0].decisions]
         for point in plan
     )
     return f"{len(plan)} runs, {'each' if alike else 'the first'}: {chain}"
+
+
+def _kind(decision: Decision) -> tuple[str, Action, int | None]:
+    return decision.stage, decision.action, decision.run.number if decision.run is not None else None
 
 
 def _decision_text(decision: Decision) -> str:

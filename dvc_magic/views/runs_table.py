@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dvc_magic.model.record import Notes, RunRecord
-from dvc_magic.views.format import format_seconds, format_time, format_value
+from dvc_magic.views.format import format_number, format_seconds, format_time, format_value
 from dvc_magic.views.table import Table
 
 _CELL = 24
@@ -17,14 +17,14 @@ def runs_table(
     rows: Sequence[tuple[RunRecord, Notes, Mapping[str, Any], Mapping[str, Any]]],
     *,
     total: int,
-    now_shown: int | None = None,
+    stored: int,
 ) -> Table:
     """One row for each run: number, stage, status, when, how long, then params that differ and metrics.
 
     Args:
-        rows: record, notes, flat params and flat metrics of each run, in the order to show.
+        rows: record, notes, flat params (of the lineage too) and flat metrics of each run, in the order to show.
         total: how many runs there are, when not all are shown.
-        now_shown: how many of them the rows are; all by default.
+        stored: how many runs the store has, for the word on an empty table.
     """
     params = _differing([row[2] for row in rows])[:_COLUMNS]
     metrics = list(dict.fromkeys(key for row in rows for key in row[3]))[:_COLUMNS]
@@ -44,23 +44,23 @@ def runs_table(
         for record, notes, own_params, own_metrics in rows
     )
     first_value = len(headers) - len(params) - len(metrics)
-    shown = now_shown if now_shown is not None else len(rows)
+    shown = len(rows)
     return Table(
         headers=tuple(headers),
         rows=body,
         numeric=frozenset({0, 4, *range(first_value, len(headers))}),
         note=f"{shown} of {total} runs" if shown < total else "",
-        empty="no runs yet: %dvc_run STAGE makes one" if total == 0 else "no run matches",
+        empty="no runs yet: %dvc_run STAGE makes one" if stored == 0 else f"none of {stored} runs matches",
     )
 
 
 def _cell(values: Mapping[str, Any], key: str) -> str:
-    return format_value(values[key], width=_CELL) if key in values else ""
+    return format_value(format_number(values[key]), width=_CELL) if key in values else ""
 
 
 def _differing(params: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Keys whose values are not the same in all runs; with a single run, all of its keys."""
+    """Keys whose values are not the same in all runs that have them; with a single run, all of its keys."""
     keys = list(dict.fromkeys(key for values in params for key in values))
     if len(params) == 1:
         return keys
-    return [key for key in keys if len({repr(values.get(key, "")) for values in params}) > 1]
+    return [key for key in keys if len({repr(values[key]) for values in params if key in values}) > 1]

@@ -51,4 +51,4 @@ class Table:
         return f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}'
 
     def _align(self, column: int) -> str:
-        return f' style="text-align: {"right" if column in self.numeric else "left"}"'
+        return f' style="text-align: {"right" if column in self.numeric else "left"}; white-space: nowrap"'

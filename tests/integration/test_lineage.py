@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from dvc_magic.errors import MissingInputError
+from dvc_magic.errors import MissingInputError, RequestError, RunFailedError
+from dvc_magic.model.request import RunRequest
 from dvc_magic.project import Project, Run
 
 pytestmark = pytest.mark.integration
@@ -241,3 +242,69 @@ def test_a_run_cannot_spoil_a_linked_input_for_another(make_project: Any) -> Non
         assert [(run.workspace / "n.txt").read_text() for run in runs] == ["2000000 big.bin\n"] * 2
         assert "wrote into its dependency big.bin" in "\n".join(runs[0].record.warnings)
     assert (root / "big.bin").stat().st_size == 2_000_000
+
+
+def test_what_the_engine_reads_itself_is_not_taken_for_the_stages_reading(make_project: Any) -> None:
+    files = {
+        "dvc.yaml": "vars: [vars.yaml]\nstages:\n  one:\n    cmd: echo ${greeting} > one.txt\n    outs: [one.txt]\n"
+        "  two:\n    cmd: cat one.txt\n    deps: [one.txt]\n    params: [b]\n",
+        "params.yaml": "a: 1\nb: 2\n",
+        "vars.yaml": "greeting: hi\n",
+    }
+    with Project.open(make_project(files)) as project:
+        first = project.run("two")
+
+        assert first.upstream["one"].record.read == {}
+        assert _upstream_numbers(project.run("two", {"b": 3})) == {"one": 1}
+
+
+def test_an_output_that_was_altered_is_never_passed_on(project: Project) -> None:
+    first = project.run("train")
+    data = first.upstream["prepare"].outs["data.txt"].path
+    data.chmod(0o644)
+    data.write_text("forged")
+
+    with pytest.raises(RunFailedError, match=r"'data\.txt'.* was changed after it was made"):
+        project.run("train")
+
+    again = project.run("train")
+    assert again.metrics["size"] == first.metrics["size"]
+    assert _upstream_numbers(again) != {"prepare": 1}
+
+
+def test_a_value_that_no_stage_of_the_call_takes_is_refused(project: Project) -> None:
+    project.run("train")
+
+    with pytest.raises(RequestError, match=r"prepare\.n has no effect"):
+        project.run("train", {"n": 7}, use={"prepare": 1})
+
+
+def test_a_named_run_without_the_output_is_refused_before_anything_runs(project: Project) -> None:
+    project.run("train")
+    text = (project.root / "dvc.yaml").read_text()
+    (project.root / "dvc.yaml").write_text(text.replace("data.txt", "other.txt"))
+
+    with pytest.raises(MissingInputError, match=r"has 'other\.txt' \(prepare has data\.txt\)"):
+        project.run("train", upstream="latest")
+
+
+def test_the_reason_for_a_run_is_told_from_the_nearest_one(project: Project) -> None:
+    project.run("train")
+    project.run("train", {"n": 9})
+    (project.root / "prepare.py").write_text(FILES["prepare.py"] + "# edited\n")
+
+    plan = project.dry_run(RunRequest(stages=("train",)))
+
+    assert "prepare runs (code changed: prepare.py)" in repr(plan)
+
+
+def test_a_table_shows_the_upstream_param_that_a_grid_varies(project: Project) -> None:
+    runs = project.grid("train", {"n": [1, 2]})
+
+    assert "prepare.n" in repr(runs)
+    assert "none of" in repr(project.runs.where("metrics.loss > 100"))
+
+
+def test_a_wrong_path_of_an_out_is_answered_with_those_that_there_are(project: Project) -> None:
+    with pytest.raises(RequestError, match=r"Did you mean 'model\.txt'"):
+        _ = project.run("train").outs["modle.txt"]
