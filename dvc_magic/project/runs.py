@@ -75,7 +75,7 @@ class Runs(Sequence[Run]):
         return self._with(stored for stored in self._stored if wanted.matches(run_row(stored, self._lineage(stored))))
 
     def order_by(self, name: str, *, descending: bool = False) -> Runs:
-        """The runs sorted by a param, metric or field, such as ``metrics.loss``; those without it, or with NaN, last."""
+        """The runs sorted by a param, metric or field, such as ``metrics.loss``; without it, or NaN, last."""
         keyed = [(run_row(stored, self._lineage(stored)).get(name), stored) for stored in self._stored]
         keyed = [(None if value != value else value, stored) for value, stored in keyed]  # noqa: PLR0124 - NaN
         known = [(value, stored) for value, stored in keyed if value is not None]
