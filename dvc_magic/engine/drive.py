@@ -17,17 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from dvc_magic.codec import from_data, to_data
+from dvc_magic.engine.interrupts import held
+from dvc_magic.engine.listing import source_mark
 from dvc_magic.engine.observer import Observer, PointPlan
 from dvc_magic.engine.order import Capture, WorkOrder
-from dvc_magic.engine.plan import Action, Decision
+from dvc_magic.engine.plan import Action, Decision, mismatch
 from dvc_magic.engine.point import PointState
 from dvc_magic.errors import DvcMagicError, ProjectError, RequestError, RunError, WorkerLostError
-from dvc_magic.executors import Worker, WorkerPool, sweep_run
+from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.record import CallInfo, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot
-from dvc_magic.model.stage import DepKind, Stage
+from dvc_magic.model.stage import Dep, DepKind, Stage
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import load_snapshot
 
@@ -43,6 +45,7 @@ class _Job:
     states: list[PointState]
     asked: bool
     order: WorkOrder | None = None
+    record: RunRecord | None = None
 
 
 @dataclass(slots=True)
@@ -81,6 +84,7 @@ class Driver:
         self._ingested: dict[str, str] = {}
         self._candidates: dict[str, list[RunRecord]] = {}
         self._interrupts = 0
+        self._answers: list[tuple[Worker, Message]] = []
         self._plans: tuple[PointPlan, ...] = ()
         self._numbers: dict[str, int] = {}
         self._snapshot: Snapshot = load_snapshot(store.paths, capture.snapshot)
@@ -89,7 +93,7 @@ class Driver:
 
     def _state(self, index: int) -> PointState:
         point = self._capture.points[index]
-        sources = {path: file.md5 for path, file in self._snapshot.files.items() if file.link is None}
+        sources = {path: source_mark(file) for path, file in self._snapshot.files.items()}
         sources |= {file: _md5(text) for file, text in point.replace.items()}
         return PointState(
             point,
@@ -198,7 +202,7 @@ class Driver:
             for producer in state.point.pipeline.upstream(stage):
                 if producer.address not in needed:
                     needed.add(producer.address)
-                    if producer.address not in self._used:
+                    if producer.address not in self._used and not producer.frozen:
                         open_ends.append(producer)
         return needed
 
@@ -226,8 +230,17 @@ class Driver:
                 if stage.address in state.settled or not (is_target or stage.address in needed):
                     continue
                 for dep in stage.deps:
-                    if dep.kind is DepKind.LOCAL and not state.point.pipeline.producers(dep.path):
+                    if dep.kind is DepKind.LOCAL and self._from_project(state, dep):
                         self._keep(dep.path)
+                for out in stage.outs:
+                    if out.persist and self._capture.inputs[out.path].present:
+                        self._ingest(out.path)
+
+    def _from_project(self, state: PointState, dep: Dep) -> bool:
+        """Whether a dependency, or a part of it, is the project's: of a folder around outs, the files beside them."""
+        makers = state.point.pipeline.producers(dep.path)
+        around = any(out.path.startswith(f"{dep.path}/") for made in makers for out in made.outs)
+        return not makers or (around and self._capture.inputs[dep.path].present)
 
     def _keep(self, path: str) -> None:
         known = self._snapshot.files.get(path)
@@ -263,24 +276,37 @@ class Driver:
                 self._start()
             if not progress.running:
                 return bool(self._interrupts) or not progress.queue
-            for worker, message in self._pool.wait(list(progress.running), timeout=_TICK):
-                if message.is_answer:
-                    self._ended(worker, message.result)
+            self._pool.until_ready(list(progress.running), timeout=_TICK)
+            with held():  # an answer that was read and not noted would be waited for without end
+                answers = self._pool.wait(list(progress.running), timeout=0)
+                self._answers += [(worker, message) for worker, message in answers if message.is_answer]
+            self._note_answers()
             self._observer.waiting()
 
+    def _note_answers(self) -> None:
+        """Take note of the answers that were read, also of those that an interrupt or an error has left over."""
+        while self._answers:
+            with held():
+                worker, message = self._answers.pop(0)
+                record = self._ended(worker, message.result)
+            self._observer.finished(record)
+
     def _interrupt(self) -> None:
-        self._interrupts += 1
-        self._progress.queue.clear()
-        for worker in self._progress.running:
-            worker.send({"do": "stop"})
-            if self._interrupts > _KILL_STEP:
-                worker.kill()
+        with held():
+            self._interrupts += 1
+            self._progress.queue.clear()
+            for worker in self._progress.running:
+                worker.send({"do": "stop"})
+                if self._interrupts > _KILL_STEP:
+                    worker.kill()
 
     def _abandon(self) -> None:
         """Stop what runs, because the call cannot go on; the workers end their runs by themselves."""
-        for worker in self._progress.running:
-            worker.send({"do": "stop", "steps": 2})
-            worker.close(patience=15.0)
+        with held():
+            for worker in self._progress.running:
+                worker.send({"do": "stop", "steps": 2})
+            for worker in self._progress.running:
+                worker.close(patience=15.0)
 
     def _advance(self) -> None:
         """Settle what can be settled and queue what has to run, in grid order."""
@@ -308,7 +334,10 @@ class Driver:
         key = json.dumps([stage.address, stage.cmd, to_data(stage.locked), sorted(facts.inputs.items())])
         state.waiting.add(stage.address)
         job = self._progress.upstream.get(key)
-        if job is None:
+        if job is not None and job.record is not None and not mismatch(facts, job.record):
+            self._hand_on(state, job.record)
+            return
+        if job is None or job.record is not None:
             job = _Job(stage=stage, states=[], asked=False)
             self._progress.upstream[key] = job
             self._progress.queue.append(job)
@@ -319,9 +348,10 @@ class Driver:
         while progress.queue and len(progress.running) < self._request.jobs:
             job = progress.queue.pop(0)
             job.order = self._order(job)
-            worker = self._pool.idle()
-            worker.request("execute", order=to_data(job.order), environ=self._environ)
-            progress.running[worker] = job
+            with held():  # a worker that has a request and is not in `running` would never be stopped
+                worker = self._pool.idle()
+                worker.request("execute", order=to_data(job.order), environ=self._environ)
+                progress.running[worker] = job
             self._observer.started(job.order.record)
 
     def _order(self, job: _Job) -> WorkOrder:
@@ -386,20 +416,27 @@ class Driver:
             return self._numbers.pop(stage.address)
         return self._store.next_numbers(1)[0]
 
-    def _ended(self, worker: Worker, result: Callable[[], Any]) -> None:
+    def _ended(self, worker: Worker, result: Callable[[], Any]) -> RunRecord:
         job = self._progress.running.pop(worker)
         assert job.order is not None
         record = self._outcome(worker, job.order.record, result)
-        self._observer.finished(record)
         if job.asked:
             self._progress.done[job.states[0].point.index] = record
-        elif record.status is RunStatus.COMPLETED:
-            for state in job.states:
-                state.waiting.discard(job.stage.address)
-                state.settle_from_run(job.stage, record)
+            return record
+        job.record = record
+        for state in job.states:
+            state.waiting.discard(job.stage.address)
+            # What the run read without declaring it may differ between the points that waited for it.
+            if state is job.states[0] or not mismatch(state.facts(state.stage(job.stage.address)), record):
+                self._hand_on(state, record)
+        return record
+
+    def _hand_on(self, state: PointState, record: RunRecord) -> None:
+        """Give a point what an upstream run has made, or end the point when that run ended badly."""
+        if record.status is RunStatus.COMPLETED:
+            state.settle_from_run(state.stage(record.stage), record)
         else:
-            for state in job.states:
-                self._fail_target(state, record)
+            self._fail_target(state, record)
 
     def _outcome(self, worker: Worker, ordered: RunRecord, result: Callable[[], Any]) -> RunRecord:
         try:

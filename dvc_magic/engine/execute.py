@@ -117,6 +117,7 @@ class _Run:
         self._repo: RunRepo | None = None
         self._open_error: DvcMagicError | None = None
         self._warnings: list[str] = list(record.warnings)
+        self._before: dict[str, tuple[int, ...]] = {}
 
     def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
         """Prepare, execute, finish; returns the final record."""
@@ -134,6 +135,7 @@ class _Run:
 
     def _execute(self, prepared: Prepared, environ: Mapping[str, str], control: Control) -> Ending:
         stage = self._order.stage
+        self._before = {path: _stamp(prepared.root / path) for path in self._metric_files()}
         full = self._environment(prepared, environ)
         return supervise(
             [shell_argv(command, full) for command in stage.commands],
@@ -269,11 +271,9 @@ class _Run:
     def _metrics(self, root: Path) -> dict[str, Any]:
         """The content of every metric file that this run wrote."""
         found: dict[str, Any] = {}
-        stage = self._order.stage
-        named = [*(out.path for out in stage.outs if out.kind is OutKind.METRIC), *self._order.file.metrics]
-        for path in dict.fromkeys(named):
+        for path in self._metric_files():
             file = root / path
-            if not file.is_file() or path in self._record.deps:
+            if not file.is_file() or _stamp(file) == self._before.get(path):
                 continue
             content, warning = read_metric_file(file)
             if warning:
@@ -281,6 +281,11 @@ class _Run:
             else:
                 found[path] = content
         return found
+
+    def _metric_files(self) -> list[str]:
+        stage = self._order.stage
+        named = [*(out.path for out in stage.outs if out.kind is OutKind.METRIC), *self._order.file.metrics]
+        return list(dict.fromkeys(named))
 
     def _final(self, status: RunStatus, *, reason: str = "", error: str = "") -> RunRecord:
         return replace(
@@ -291,6 +296,15 @@ class _Run:
             warnings=tuple(self._warnings),
             times=replace(self._record.times, finished=datetime.now(UTC), total=round(self._clock.elapsed, 6)),
         )
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    """What a write of the file changes; empty when there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _keep_tree(folder: Path, cache: Path, hashes: HashCache) -> Listing:

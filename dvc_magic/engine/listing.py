@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from dvc_magic.model.snapshot import SourceFile
+
 Listing: TypeAlias = dict[str, str]
 
 DIR_SUFFIX = ".dir"
@@ -36,7 +38,7 @@ def read_listing(cache: Path, digest: str) -> Listing:
 
 
 def _tree_text(listing: Mapping[str, str]) -> str:
-    entries = [{"md5": listing[path], "relpath": path} for path in sorted(listing, key=lambda path: path.split("/"))]
+    entries = [{"md5": listing[path], "relpath": path} for path in sorted(listing)]
     return json.dumps(entries, sort_keys=True)
 
 
@@ -65,6 +67,13 @@ def quarantine(cache: Path, md5: str) -> None:
     folder = cache / "quarantine"
     folder.mkdir(exist_ok=True, mode=0o700)
     object_path(cache, md5).replace(folder / md5)
+
+
+def source_mark(file: SourceFile) -> str:
+    """What stands for a source in a read set: the md5 of its content, or of where a link leads."""
+    if file.link is None:
+        return file.md5
+    return hashlib.md5(f"link to {file.link}".encode(), usedforsecurity=False).hexdigest()
 
 
 def below(listing: Mapping[str, str], folder: str) -> Listing:

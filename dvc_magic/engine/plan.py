@@ -89,6 +89,8 @@ def decide(
         return Decision(stage=stage, action=Action.REUSE, reason="named by --use", run=used)
     if policy is UpstreamPolicy.PROJECT:
         return Decision(stage=stage, action=Action.PROJECT, reason="as it lies in the project")
+    if facts.stage.frozen:
+        return Decision(stage=stage, action=Action.PROJECT, reason="frozen")
     if policy is UpstreamPolicy.LATEST and candidates:
         return _latest(facts, candidates[0])
     return _automatic(facts, candidates)
@@ -106,6 +108,8 @@ def _automatic(facts: Facts, candidates: Sequence[RunRecord]) -> Decision:
     differences = [(run, mismatch(facts, run)) for run in candidates]
     matching = next((run for run, difference in differences if not difference), None)
     project_difference = _project_mismatch(facts)
+    if facts.stage.always_changed:
+        return Decision(stage=stage, action=Action.RUN, reason="always changed, as dvc.yaml says")
     if matching is None and project_difference:
         reason = _nearest([difference for _, difference in differences]) or f"no run of it yet; {project_difference}"
         return Decision(stage=stage, action=Action.RUN, reason=reason)

@@ -64,6 +64,10 @@ class PointState:
         """The lineage, upstream first; the target is the last."""
         return self.point.pipeline.stages
 
+    def stage(self, address: str) -> Stage:
+        """The stage of the lineage with this address."""
+        return next(stage for stage in self.stages if stage.address == address)
+
     def producers(self, stage: Stage) -> tuple[str, ...]:
         """Addresses of the stages directly above."""
         return tuple(producer.address for producer in self.point.pipeline.upstream(stage))
@@ -146,11 +150,24 @@ class PointState:
         if any(made.address not in self.settled for made in makers):
             return None
         if not makers:
-            return self._capture.inputs[dep.path].hash
+            return self._project_hash(dep.path)
         exact = [self.settled[made.address].outs.get(dep.path) for made in makers]
         if len(makers) == 1 and exact[0]:
             return exact[0]
-        return listing_hash(self._composed(dep, makers))
+        return listing_hash(self._with_params(dep.path, self._composed(dep, makers)))
+
+    def _project_hash(self, path: str) -> str:
+        """The md5 of what the project has at a path, with the call's param files in place of its own."""
+        if path in self.point.replace:
+            return self._sources[path]
+        if not any(file.startswith(f"{path}/") for file in self.point.replace):
+            return self._capture.inputs[path].hash
+        return listing_hash(self._with_params(path, read_listing(self._cache, self._ingest(path))))
+
+    def _with_params(self, path: str, listing: Listing) -> Listing:
+        start = f"{path}/"
+        own = {file: self._sources[file] for file in self.point.replace if file.startswith(start)}
+        return {**listing, **{file.removeprefix(start): md5 for file, md5 in own.items()}}
 
     def _composed(self, dep: Dep, makers: Sequence[Stage]) -> Listing:
         """The content of a dependency that is part of an output, or a folder around several."""

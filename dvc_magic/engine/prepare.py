@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dvc_magic.engine.listing import object_path, quarantine, read_listing
+from dvc_magic.engine.listing import object_path, quarantine, read_listing, source_mark
 from dvc_magic.engine.order import Placement, WorkOrder
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import StorePaths
@@ -66,10 +66,9 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashe
     if not order.record.dirty:
         _settle_index(root)
     deps = _place(order, root, store, reader, hashes)
+    _write_params_again(order, root)
     _make_folders(order.stage, root)
-    sources = {
-        path: file.md5 for path, file in snapshot.files.items() if file.link is None and not _is_not_placed(path)
-    }
+    sources = {path: source_mark(file) for path, file in snapshot.files.items() if not _is_not_placed(path)}
     sources |= {file: hashlib.md5(text, usedforsecurity=False).hexdigest() for file, text in written.items()}
     return Prepared(root=root, deps=deps, sources=sources, undeclared=_undeclared(order, sources))
 
@@ -124,6 +123,14 @@ def _write_dvc_files(order: WorkOrder, root: Path, store: StorePaths, reader: Pr
     target.write_text(stage_files(order.stage, order.file, order.param_files), encoding="utf-8")
 
 
+def _write_params_again(order: WorkOrder, root: Path) -> None:
+    """Placing a whole folder has put the project's own param files over those of the call."""
+    for file, text in order.replace.items():
+        if any(file.startswith(f"{placement.path}/") for placement in order.placements):
+            (root / file).unlink(missing_ok=True)
+            (root / file).write_text(text, encoding="utf-8", newline="")
+
+
 def _place(
     order: WorkOrder, root: Path, store: StorePaths, reader: ProjectReader, hashes: HashCache
 ) -> dict[str, DepRecord]:
@@ -131,6 +138,7 @@ def _place(
     deps = dict(order.record.deps)
     for placement in order.placements:
         _verify(order, placement, store.cache, hashes)
+        _unlink_way_out(root, placement.path)
         placed = place_object(store.cache, placement.hash, root / placement.path, links)
         if placement.path in deps:
             deps[placement.path] = replace(deps[placement.path], placed=placed)
@@ -162,8 +170,19 @@ def _verify(order: WorkOrder, placement: Placement, cache: Path, hashes: HashCac
         raise MissingInputError(message)
 
 
+def _unlink_way_out(root: Path, path: str) -> None:
+    """Remove the link on the way to a dep that leads out of the workspace: placing would write to where it leads."""
+    home, place = os.path.realpath(root), root
+    for part in path.split("/"):
+        place = place / part
+        if place.is_symlink() and not Path(os.path.realpath(place)).is_relative_to(home):
+            place.unlink()
+            return
+
+
 def _make_folders(stage: Stage, root: Path) -> None:
     for path in (stage.wdir, *(_parent(out) for out in stage.outs)):
+        _unlink_way_out(root, path)
         (root / path).mkdir(parents=True, exist_ok=True)
 
 

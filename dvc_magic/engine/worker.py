@@ -71,6 +71,7 @@ class Pipe:
             if message["do"] == "stop":
                 self._stops += message.get("steps", 1)
             else:
+                self._stops = 0  # a stop that came too late for the last run is not meant for the next
                 self._waiting.append(message)
 
     def next(self) -> dict[str, Any] | None:
@@ -83,7 +84,6 @@ class Pipe:
                     return None
                 if not self._waiting:
                     selector.select(0.5)
-        self._stops = 0  # a stop that came too late for the last run is not meant for the next
         return self._waiting.popleft()
 
     def say(self, message: dict[str, Any]) -> None:

@@ -151,7 +151,8 @@ class WorkerPool:
 
     def idle(self) -> Worker:
         """A worker with nothing to do, started when there is none."""
-        self._workers = [worker for worker in self._workers if worker.busy or worker.alive]
+        for worker in [worker for worker in self._workers if not worker.busy and not worker.alive]:
+            self.discard(worker)
         for worker in self._workers:
             if not worker.busy:
                 return worker
@@ -192,6 +193,14 @@ class WorkerPool:
             for _, message in self.wait([worker], timeout=None):
                 if message.is_answer:
                     return message
+
+    @staticmethod
+    def until_ready(workers: list[Worker], *, timeout: float) -> None:
+        """Sleep until one of these workers has something to say, or for `timeout` seconds; reads nothing."""
+        with selectors.DefaultSelector() as selector:
+            for worker in workers:
+                selector.register(worker, selectors.EVENT_READ)
+            selector.select(timeout)
 
     @staticmethod
     def wait(workers: list[Worker], *, timeout: float | None) -> list[tuple[Worker, Message]]:
