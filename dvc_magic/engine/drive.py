@@ -23,7 +23,7 @@ from dvc_magic.engine.observer import Observer, PointPlan
 from dvc_magic.engine.order import Capture, WorkOrder
 from dvc_magic.engine.plan import Action, Decision, mismatch
 from dvc_magic.engine.point import PointState
-from dvc_magic.errors import DvcMagicError, ProjectError, RequestError, RunError, WorkerLostError
+from dvc_magic.errors import DvcMagicError, MissingInputError, ProjectError, RequestError, RunError, WorkerLostError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.record import CallInfo, Notes, OutRecord, RunRecord, RunStatus, Times
@@ -105,6 +105,12 @@ class Driver:
         )
 
     def _named_run(self, stage: str, name: str) -> RunRecord:
+        above = {other.address for point in self._capture.points for other in point.pipeline.stages[:-1]}
+        if stage not in above:
+            message = f"--use {stage}={name}: what is run does not build on {stage!r}; it builds on " + (
+                ", ".join(sorted(above)) or "no stage"
+            )
+            raise RequestError(message)
         record = self._store.find(name).record
         if record.stage != stage:
             message = f"--use {stage}={name}: run {name} is a run of {record.stage!r}, not of {stage!r}"
@@ -311,8 +317,12 @@ class Driver:
     def _advance(self) -> None:
         """Settle what can be settled and queue what has to run, in grid order."""
         for state in self._states:
-            if state.point.index not in self._progress.done:
+            if state.point.index in self._progress.done:
+                continue
+            try:
                 self._advance_point(state)
+            except MissingInputError as error:  # of what has just been made: the other points go on
+                self._fail_point(state, error=str(error))
 
     def _advance_point(self, state: PointState) -> None:
         needed = self._needed(state)
@@ -450,6 +460,10 @@ class Driver:
 
     def _fail_target(self, state: PointState, cause: RunRecord) -> None:
         """Record that a target was never executed, because a stage above it ended badly."""
+        error = f"not executed: {cause.name} {cause.status}" + (f" ({cause.error})" if cause.error else "")
+        self._fail_point(state, error=error, upstream={cause.stage: cause.id})
+
+    def _fail_point(self, state: PointState, *, error: str, upstream: Mapping[str, str] | None = None) -> None:
         if state.point.index in self._progress.done or self._interrupts:
             return
         job = _Job(stage=state.stages[-1], states=[state], asked=True)
@@ -457,8 +471,8 @@ class Driver:
             self._record(job),
             status=RunStatus.FAILED,
             reason="upstream",
-            error=f"not executed: {cause.name} {cause.status}" + (f" ({cause.error})" if cause.error else ""),
-            upstream={cause.stage: cause.id},
+            error=error,
+            upstream=dict(upstream or {}),
         )
         lock = self._store.claim(record.id)
         try:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 import psutil
 
+_PATIENCE = 10.0  # seconds that a killed process is waited for
+
 RUN_TOKEN = "DVC_MAGIC_RUN"  # noqa: S105 - the name of an environment variable
 """Environment variable that every process of a run inherits; its value is the run's id."""
 
@@ -61,6 +63,8 @@ def end_descendants(*, grace: float = 2.0) -> int:
     _signal_all(first, signal.SIGTERM)
     until = time.monotonic() + grace
     while living := _living(me.children(recursive=True)):
+        if time.monotonic() > until + _PATIENCE:  # one that may not be signalled (sudo), or hangs in the kernel
+            break
         if time.monotonic() > until:
             _signal_all(living, signal.SIGKILL)
         time.sleep(0.01)

@@ -308,3 +308,10 @@ def test_a_table_shows_the_upstream_param_that_a_grid_varies(project: Project) -
 def test_a_wrong_path_of_an_out_is_answered_with_those_that_there_are(project: Project) -> None:
     with pytest.raises(RequestError, match=r"Did you mean 'model\.txt'"):
         _ = project.run("train").outs["modle.txt"]
+
+
+def test_use_of_a_stage_that_is_not_upstream_is_refused(project: Project) -> None:
+    project.run("prepare")
+
+    with pytest.raises(RequestError, match="does not build on 'train'; it builds on no stage"):
+        project.run("prepare", use={"train": 1})
