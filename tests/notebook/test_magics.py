@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ def shell(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Intera
     (root / "local").mkdir()
     (root / "local/settings.env").write_text("KEY=1\n")
     monkeypatch.chdir(root)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell makes itself the main module
     config = Config()
     config.HistoryManager.enabled = False
     made = InteractiveShell(config=config)
