@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -116,11 +116,10 @@ def _point(
     param_files: tuple[str, ...],
 ) -> Point:
     overrides = request.points[index % len(request.points)]
-    base = reader.describe()
     try:
         texts = _written(Path(request.project), StorePaths(Path(request.home)), snapshot, request, overrides)
     except ParamError as error:
-        raise ParamError(f"{error}{_elsewhere(base, overrides)}") from error
+        raise ParamError(f"{error}{_elsewhere(reader.describe(), overrides)}") from error
     overlay = {file: text.encode() for file, text in texts.items()}
     pipeline = reader.describe(overlay)
     stage = pipeline.get(target)
@@ -194,11 +193,17 @@ def _inputs(reader: ProjectReader, points: Iterable[Point], hashes: HashCache) -
                 wanted.update(dict.fromkeys(out.path for out in stage.outs))
             wanted.update(dict.fromkeys(out.path for out in stage.outs if out.persist))
 
+    return reader.inputs(list(wanted), file_hasher(hashes))
+
+
+def file_hasher(hashes: HashCache) -> Callable[[Path], tuple[str, int]]:
+    """What tells a project reader the md5 and the size in bytes of a file."""
+
     def hash_file(file: Path) -> tuple[str, int]:
         found = hashes.md5(file)
         return found.md5, found.size
 
-    return reader.inputs(list(wanted), hash_file)
+    return hash_file
 
 
 def _imports(root: Path, stage: Stage, snapshot: Snapshot, roots: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ idle workers. An upstream run that several points need is executed once.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from typing import Any
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.interrupts import held
-from dvc_magic.engine.listing import source_mark
+from dvc_magic.engine.listing import source_marks
 from dvc_magic.engine.observer import Observer, PointPlan
 from dvc_magic.engine.order import Capture, WorkOrder
 from dvc_magic.engine.plan import Action, Decision, mismatch
@@ -93,13 +92,11 @@ class Driver:
 
     def _state(self, index: int) -> PointState:
         point = self._capture.points[index]
-        sources = {path: source_mark(file) for path, file in self._snapshot.files.items()}
-        sources |= {file: _md5(text) for file, text in point.replace.items()}
         return PointState(
             point,
             capture=self._capture,
             snapshot=self._snapshot,
-            sources=sources,
+            sources=source_marks(self._snapshot, point.replace),
             cache=self._store.paths.cache,
             ingest=self._ingest,
         )
@@ -490,7 +487,3 @@ def _root_folder(project: Path, stage: Stage) -> str:
     paths = [*(dep.path for dep in stage.deps if dep.kind is DepKind.LOCAL), *(out.path for out in stage.outs)]
     depth = max((path.split("/").count("..") for path in paths), default=0)
     return "/".join(project.parts[-depth:]) if depth else "."
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from dvc_magic.model.snapshot import SourceFile
+from dvc_magic.model.snapshot import Snapshot, SourceFile
 
 Listing: TypeAlias = dict[str, str]
 
@@ -74,6 +74,12 @@ def source_mark(file: SourceFile) -> str:
     if file.link is None:
         return file.md5
     return hashlib.md5(f"link to {file.link}".encode(), usedforsecurity=False).hexdigest()
+
+
+def source_marks(snapshot: Snapshot, texts: Mapping[str, str]) -> dict[str, str]:
+    """What stands for each source of a run: those of the snapshot, with the run's own texts of param files."""
+    written = {file: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for file, text in texts.items()}
+    return {**{path: source_mark(file) for path, file in snapshot.files.items()}, **written}
 
 
 def below(listing: Mapping[str, str], folder: str) -> Listing:

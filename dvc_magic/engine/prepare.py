@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dvc_magic.engine.listing import object_path, quarantine, read_listing, source_mark
+from dvc_magic.engine.listing import object_path, quarantine, read_listing, source_marks
 from dvc_magic.engine.order import Placement, WorkOrder
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import StorePaths
@@ -68,8 +67,8 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashe
     deps = _place(order, root, store, reader, hashes)
     _write_params_again(order, root)
     _make_folders(order.stage, root)
-    sources = {path: source_mark(file) for path, file in snapshot.files.items() if not _is_not_placed(path)}
-    sources |= {file: hashlib.md5(text, usedforsecurity=False).hexdigest() for file, text in written.items()}
+    marks = source_marks(snapshot, order.replace)
+    sources = {path: mark for path, mark in marks.items() if path in order.replace or not _is_not_placed(path)}
     return Prepared(root=root, deps=deps, sources=sources, undeclared=_undeclared(order, sources))
 
 

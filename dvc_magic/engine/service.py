@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine.capture import capture
+from dvc_magic.engine.capture import capture, file_hasher
 from dvc_magic.engine.execute import execute
 from dvc_magic.engine.order import CaptureRequest, WorkOrder
 from dvc_magic.engine.supervise import Control
@@ -58,14 +58,10 @@ class Service:
 
     def _ingest(self, reader: ProjectReader, home: str, paths: list[str]) -> list[InputFacts]:
         cache = StorePaths(Path(home)).cache
-        hashes = self._hash_cache(home)
+        hash_file = file_hasher(self._hash_cache(home))
 
         def put(source: Path, md5: str) -> None:
             store_file(cache, source, md5)
-
-        def hash_file(file: Path) -> tuple[str, int]:
-            found = hashes.md5(file)
-            return found.md5, found.size
 
         return [reader.ingest(path, cache, put, hash_file) for path in paths]
 
