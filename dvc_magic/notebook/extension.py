@@ -5,10 +5,14 @@ from __future__ import annotations
 import atexit
 from typing import TYPE_CHECKING
 
+from dvc_magic.notebook.browsing import RunsMagics
 from dvc_magic.notebook.magics import DvcMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.magic import Magics
+
+_FURTHER = (RunsMagics,)  # made with the session of `DvcMagics`
 
 
 def _loaded(shell: InteractiveShell) -> DvcMagics | None:
@@ -25,9 +29,9 @@ def load(shell: InteractiveShell) -> None:
     if _loaded(shell) is not None:
         return
     magics = DvcMagics(shell)
-    shell.register_magics(magics)
-    atexit.register(magics.close)
-    magics.warm()
+    shell.register_magics(magics, *(further(shell, magics.session) for further in _FURTHER))
+    atexit.register(magics.session.close)
+    magics.session.warm()
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -35,13 +39,18 @@ def unload(shell: InteractiveShell) -> None:
     magics = _loaded(shell)
     if magics is None:
         return
-    magics.close()
-    atexit.unregister(magics.close)
-    for kind, names in magics.magics.items():
+    magics.session.close()
+    atexit.unregister(magics.session.close)
+    for registered in (magics, *(shell.magics_manager.registry[further.__name__] for further in _FURTHER)):
+        _take_away(shell, registered)
+
+
+def _take_away(shell: InteractiveShell, registered: Magics) -> None:
+    for kind, names in registered.magics.items():
         for name in names:
-            if getattr(shell.magics_manager.magics[kind].get(name), "__self__", None) is magics:
+            if getattr(shell.magics_manager.magics[kind].get(name), "__self__", None) is registered:
                 del shell.magics_manager.magics[kind][name]
-    del shell.magics_manager.registry[DvcMagics.__name__]
+    del shell.magics_manager.registry[type(registered).__name__]
     configured: list[object] = list(shell.configurables)
-    if magics in configured:
-        shell.configurables.pop(configured.index(magics))
+    if registered in configured:
+        shell.configurables.pop(configured.index(registered))

@@ -1,0 +1,69 @@
+"""What the magics of one kernel share: the project, the kernel's last run, and where their text goes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dvc_magic.errors import DvcMagicError
+from dvc_magic.project import Project, Run
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class Session:
+    """The magics' memory.
+
+    Attributes:
+        shell: the IPython shell that they are registered with.
+        last: the run that the kernel has asked for last, whatever its status.
+    """
+
+    def __init__(self, shell: InteractiveShell, *, home: Callable[[], str]) -> None:
+        self.shell = shell
+        self.last: Run | None = None
+        self._home = home
+        self._project: Project | None = None
+
+    @property
+    def project(self) -> Project:
+        """The project: found upward from the working directory at the first use, then kept."""
+        if self._project is None:
+            self._project = Project.open(home=self._home())
+        return self._project
+
+    def open(self, path: str) -> Project:
+        """Make another project the project; the one before stays when this one cannot be opened."""
+        chosen = Project.open(path, home=self._home())
+        self.close()
+        self._project, self.last = chosen, None
+        chosen.warm()
+        return chosen
+
+    def warm(self) -> None:
+        """Start a worker when the working directory lies in a project; the first magic says what is wrong, if it is."""
+        with contextlib.suppress(DvcMagicError, OSError):
+            self.project.warm()
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._project is not None:
+            self._project.close()
+            self._project = None
+
+    def remember_last(self) -> None:
+        """Note the newest run as the kernel's last."""
+        with contextlib.suppress(DvcMagicError):
+            self.last = self.project.last
+
+    def names(self, local_ns: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The names that a line may use: the function's that it stands in, the notebook's, the shell's."""
+        return {**self.shell.user_global_ns, **self.shell.user_ns, **(local_ns or {})}
+
+    def show(self, text: str) -> None:
+        """Print now."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
