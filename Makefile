@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: test lint types layers unit notebooks demo lab bench format clean
+.PHONY: test lint types layers unit browser notebooks demo lab bench format clean
 .DEFAULT_GOAL := test
 
 test:
@@ -12,6 +12,7 @@ test:
 	@$(MAKE) --no-print-directory types
 	@$(MAKE) --no-print-directory layers
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory browser
 	@$(MAKE) --no-print-directory notebooks
 
 # pip reads dependency groups since 25.1, which is newer than what most Pythons bring.
@@ -33,7 +34,11 @@ layers: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest -q -n 2 tests
+	$(BIN)/python -m pytest -q -n 2 --ignore=tests/browser tests
+
+# One server and one browser for all of them, and both cores: one after the other, in a process of its own.
+browser: $(STAMP)
+	$(BIN)/python -m pytest -q tests/browser
 
 notebooks: $(STAMP)
 	$(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg $(NOTEBOOKS)
@@ -45,7 +50,7 @@ lab: $(STAMP)
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
 bench: $(STAMP)
-	$(BIN)/python benchmarks/engine_cost.py
+	$(BIN)/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS))
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix-only

@@ -1,0 +1,128 @@
+"""JupyterLab in a browser, as a test sees it: open a notebook, run its cells, look at what they show."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+
+from tests.support.lab_server import LabServer
+
+if TYPE_CHECKING:  # tests that need no browser do without playwright
+    from playwright.sync_api import Locator, Page
+
+_WAIT_MS = 20_000
+
+# An idle indicator shows up before there is a kernel, and what is executed then is dropped in silence. A promise has
+# no time limit in the browser's driver.
+_KERNEL_READY = """async ([limit]) => {
+    const late = new Promise((_, no) => setTimeout(() => no(new Error(`no kernel in ${limit} ms`)), limit));
+    const session = window.jupyterapp.shell.currentWidget.context.sessionContext;
+    await Promise.race([late, session.ready.then(() => session.session.kernel.info)]);
+}"""
+_GO_TO = """async ([index]) => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    notebook.activeCellIndex = index;
+    await notebook.scrollToItem(index);
+}"""
+_START = "([id, args]) => { window.jupyterapp.commands.execute(id, args); }"
+_FINISH = """async ([id, args, limit]) => {
+    const late = new Promise((_, no) => setTimeout(() => no(new Error(`${id} not done in ${limit} ms`)), limit));
+    await Promise.race([late, window.jupyterapp.commands.execute(id, args)]);
+}"""
+_TRUSTED = "([index]) => window.jupyterapp.shell.currentWidget.content.widgets[index].model.trusted"
+_SHUT_DOWN = "() => window.jupyterapp?.shell.currentWidget?.context?.sessionContext.shutdown()"
+
+
+def write_notebook(path: Path, *sources: str) -> Path:
+    """A notebook of code cells at `path`, which is returned."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    # Without a kernel's name Lab asks for one in a dialog.
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
+    return path
+
+
+class LabPage:
+    """A page of JupyterLab with one notebook.
+
+    Cells are counted from 0, with those of Markdown. What waits fails after 20 seconds, or as it is told.
+    """
+
+    def __init__(self, page: Page, server: LabServer) -> None:
+        self.page = page
+        self._server = server
+        page.set_default_timeout(_WAIT_MS)
+
+    def open(self, notebook: Path) -> None:
+        """Show a notebook that lies below the server's root, and wait until its kernel takes code."""
+        self.page.goto(self._server.address(notebook))
+        self._wait_for_kernel()
+
+    def reload(self) -> None:
+        """What the browser's own button does; the kernel goes on."""
+        self.page.reload()
+        self._wait_for_kernel()
+
+    def start(self, index: int) -> Locator:
+        """Begin to execute a cell; returns its outputs, as they come."""
+        self.page.evaluate(_GO_TO, [index])
+        self.page.evaluate(_START, ["notebook:run-cell", {}])
+        return self.output(index)
+
+    def run(self, index: int, *, seconds: float = 30) -> Locator:
+        """Execute a cell to its end, or its error; returns its outputs."""
+        self.page.evaluate(_GO_TO, [index])
+        self.command("notebook:run-cell", seconds=seconds)
+        return self.output(index)
+
+    def run_all(self, *, seconds: float = 90) -> None:
+        """Execute all cells, to the end or the first error."""
+        self.command("notebook:run-all-cells", seconds=seconds)
+
+    def output(self, index: int) -> Locator:
+        """Outputs of a cell that is in view; the cell's source, which often has the same words, is not in it."""
+        return self.page.locator(
+            f'.jp-Notebook .jp-Cell[data-windowed-list-index="{index}"] .jp-Cell-outputWrapper .jp-OutputArea-output'
+        )
+
+    def show(self, index: int) -> Locator:
+        """Scroll to a cell, of which there may be no element before; returns its outputs."""
+        self.page.evaluate(_GO_TO, [index])
+        return self.output(index)
+
+    def trusts(self, index: int) -> bool:
+        """Whether Lab would run scripts in a cell's outputs: not so in files that someone else has written."""
+        trusted: bool = self.page.evaluate(_TRUSTED, [index])
+        return trusted
+
+    def command(self, name: str, *, seconds: float = 20, **arguments: Any) -> None:
+        """A command of Lab, to its end, such as ``docmanager:save`` or ``notebook:interrupt-kernel``."""
+        self.page.evaluate(_FINISH, [name, arguments, int(seconds * 1000)])
+
+    def save(self) -> None:
+        """Write the notebook's file."""
+        self.command("docmanager:save")
+
+    def dark(self) -> None:
+        """Change to Lab's dark theme, until the page is closed."""
+        self.command("apputils:change-theme", theme="JupyterLab Dark")
+        self.page.locator('body[data-jp-theme-light="false"]').wait_for(state="attached")
+
+    def screenshot(self, folder: Path, name: str) -> Path:
+        """A picture of what is in view, at ``NAME.png`` in `folder`; returns its path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name)}.png"
+        self.page.screenshot(path=target)
+        return target
+
+    def close(self) -> None:
+        """End the kernel and leave the page."""
+        self.page.evaluate(_SHUT_DOWN)
+        self.page.close()
+
+    def _wait_for_kernel(self) -> None:
+        self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        self.page.evaluate(_KERNEL_READY, [_WAIT_MS])
