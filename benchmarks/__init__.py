@@ -1,0 +1,1 @@
+"""What dvc_magic costs, measured beside what does the same job: ``make bench``."""
