@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dvc_magic.line.expansion import Passed, expand, expand_text
 from dvc_magic.line.fit import fit
-from dvc_magic.line.flags import find_param
-from dvc_magic.line.formatting import format_flag, format_line, format_value, format_values
-from dvc_magic.line.options import Option, Options, read_options
+from dvc_magic.line.flags import find_param, matching
+from dvc_magic.line.formatting import as_word, format_flag, format_line, format_value, format_values
+from dvc_magic.line.options import HELP, Option, Options, read_options
 from dvc_magic.line.overrides import read_override
-from dvc_magic.line.run_line import OPTION_NAMES, RUN_OPTIONS, RunLine, read_duration, read_run_line
+from dvc_magic.line.partial import Begun, read_begun
+from dvc_magic.line.run_line import OPTION_NAMES, RUN_OPTIONS, RUN_USAGE, RunLine, read_duration, read_run_line
 from dvc_magic.line.spaces import Grid, Space
-from dvc_magic.line.stages import find_stage
+from dvc_magic.line.stages import find_stage, flags_of
 from dvc_magic.line.tokens import Line, Part, Token, quote, read_line, split
+from dvc_magic.line.usage import Usage, asks_for_help
 from dvc_magic.line.values import parse_values
 
 __all__ = [
+    "HELP",
     "OPTION_NAMES",
     "RUN_OPTIONS",
+    "RUN_USAGE",
+    "Begun",
     "Grid",
     "Line",
     "Option",
@@ -26,17 +31,23 @@ __all__ = [
     "RunLine",
     "Space",
     "Token",
+    "Usage",
+    "as_word",
+    "asks_for_help",
     "expand",
     "expand_text",
     "find_param",
     "find_stage",
     "fit",
+    "flags_of",
     "format_flag",
     "format_line",
     "format_value",
     "format_values",
+    "matching",
     "parse_values",
     "quote",
+    "read_begun",
     "read_duration",
     "read_line",
     "read_options",

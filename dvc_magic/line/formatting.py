@@ -65,12 +65,13 @@ def format_flag(change: Change, *, reserved: Collection[str] = ()) -> str:
     name = f"{file}{change.key}"
     values = format_values(change.values)
     if change.kind is ChangeKind.SET:
-        return f"--{_word(name)} {values}"
+        return f"--{as_word(name)} {values}"
     added = "" if change.kind is ChangeKind.REMOVE else f"={values}"
-    return f"-S {_word(f'{file}{_PREFIX[change.kind]}{change.key}')}{added}"
+    return f"-S {as_word(f'{file}{_PREFIX[change.kind]}{change.key}')}{added}"
 
 
-def _word(name: str) -> str:
+def as_word(name: str) -> str:
+    """`name` as one word of a line, in quotes where it needs them."""
     return name if re.fullmatch(r"[^\s'\"(){}\[\]#;]+", name) else quote(name)
 
 
@@ -78,4 +79,4 @@ def format_line(
     stage: str, changes: Iterable[Change], *, command: str = "%dvc_run", reserved: Collection[str] = ()
 ) -> str:
     """The line that asks for `changes` of `stage`."""
-    return " ".join([command, _word(stage), *(format_flag(change, reserved=reserved) for change in changes)])
+    return " ".join([command, as_word(stage), *(format_flag(change, reserved=reserved) for change in changes)])

@@ -22,12 +22,18 @@ class Option:
         short: its other spelling, such as ``-j``; empty without one.
         takes: whether a value follows.
         repeats: whether it may be given more than once.
+        what: what the value is, in capitals: ``STAGE``, ``STAGE=RUN``, ``PATH``.
     """
 
     name: str
     short: str = ""
     takes: bool = True
     repeats: bool = False
+    what: str = ""
+
+
+HELP = Option(name="--help", short="-h", takes=False)
+"""The option that every magic has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +146,13 @@ def read_options(
         LineError: an unknown option, one given twice or without its value, or a word too many.
     """
     known = [*(Option(name=name) for name in values), *(Option(name=name, takes=False) for name in switches)]
+    return read_known(line, known=known, namespace=namespace, positional=positional, raw=raw)
+
+
+def read_known(
+    line: str, *, known: Sequence[Option], namespace: Mapping[str, object], positional: str = "", raw: bool = False
+) -> Options:
+    """Read a line with the options `known`; the rest is as in `read_options`."""
     read = read_line(line)
     given: list[Given] = []
     words: list[Token] = []

@@ -13,32 +13,36 @@ from dvc_magic.line.expansion import Passed, expand, expand_text
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import find_param, matching, option_or_param
 from dvc_magic.line.formatting import format_values
-from dvc_magic.line.options import Given, Option, check_once, is_dashed, next_value, take_option
+from dvc_magic.line.options import HELP, Given, Option, check_once, is_dashed, next_value, take_option
 from dvc_magic.line.overrides import DEFAULT_FILE, read_override
 from dvc_magic.line.spaces import Grid, Space
 from dvc_magic.line.stages import final_stages, find_stage, flags_of, only_final_stage
 from dvc_magic.line.tokens import Line, Token, partition, read_line
+from dvc_magic.line.usage import Usage
 from dvc_magic.line.values import parse_values
 from dvc_magic.model.request import Change, ChangeKind, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Param, Pipeline, Stage
 from dvc_magic.model.values import Value
 
 RUN_OPTIONS = (
-    Option(name="--set", short="-S", repeats=True),
-    Option(name="--use", repeats=True),
-    Option(name="--upstream"),
-    Option(name="--copy-path", short="-C", repeats=True),
-    Option(name="--timeout"),
-    Option(name="--jobs", short="-j"),
-    Option(name="--label"),
-    Option(name="--tag", repeats=True),
+    Option(name="--set", short="-S", repeats=True, what="KEY=V"),
+    Option(name="--use", repeats=True, what="STAGE=RUN"),
+    Option(name="--upstream", what="POLICY"),
+    Option(name="--copy-path", short="-C", repeats=True, what="PATH"),
+    Option(name="--timeout", what="T"),
+    Option(name="--jobs", short="-j", what="N"),
+    Option(name="--label", what="L"),
+    Option(name="--tag", repeats=True, what="TAG"),
     Option(name="--dry-run", takes=False),
     Option(name="--no-raise", takes=False),
-    Option(name="--into"),
+    Option(name="--into", what="NAME"),
     Option(name="--all", takes=False),
-    Option(name="--help", short="-h", takes=False),
+    HELP,
 )
 """The options of ``%dvc_run``."""
+
+RUN_USAGE = Usage(words=("STAGE",), options=RUN_OPTIONS, flags=True)
+"""The usage of ``%dvc_run``."""
 
 OPTION_NAMES = frozenset(option.name.removeprefix("--") for option in RUN_OPTIONS)
 """Their names without dashes: flags that have to be spelled in another way."""

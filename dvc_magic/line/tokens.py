@@ -190,6 +190,30 @@ def read_line(line: str) -> Line:
     return _without_semicolon(tokens)
 
 
+def read_partial(line: str) -> tuple[tuple[Token, ...], str | None]:
+    """The whole tokens of a line that is still being typed, and the begun one at its end.
+
+    The begun one is empty after a blank, and None inside a comment; in it quotes and brackets may be open.
+    """
+    tokens: list[Token] = []
+    index = 0
+    while index < len(line):
+        if line[index].isspace() or line[index : index + 2] == "\\\n":
+            index += 1
+            continue
+        if line[index] == "#":
+            return tuple(tokens), None
+        try:
+            end = _token_end(line, index)
+        except LineError:
+            end = len(line)
+        if end == len(line):
+            return tuple(tokens), line[index:]
+        tokens.append(Token(raw=line[index:end], start=index, end=end, line=line))
+        index = end
+    return tuple(tokens), ""
+
+
 def _without_semicolon(tokens: list[Token]) -> Line:
     if not tokens or not tokens[-1].raw.endswith(";"):
         return Line(tokens=tuple(tokens))

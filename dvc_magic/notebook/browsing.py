@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import (
-    Magics,
-    line_magic,
-    magics_class,
-    needs_local_scope,
-    no_var_expand,
-    output_can_be_silenced,
-)
+from IPython.core.magic import Magics, magics_class
 
 from dvc_magic.errors import RequestError
-from dvc_magic.line import Options, read_options
+from dvc_magic.line import Option, Options, Usage
 from dvc_magic.notebook.forms import LogView
 from dvc_magic.notebook.session import Session
+from dvc_magic.notebook.usage import dvc_line_magic
 from dvc_magic.project import Run, Runs
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+_RUNS = Usage(
+    words=("EXPR",),
+    raw=True,
+    options=(
+        Option(name="--stage", what="STAGE"),
+        Option(name="--status", what="STATUS"),
+        Option(name="--tag", what="TAG"),
+        Option(name="--sort", what="KEY"),
+        Option(name="-n", what="N"),
+        Option(name="--all", takes=False),
+    ),
+)
+_SHOW = Usage(words=("RUN",))
+_LOG = Usage(words=("RUN",), options=(Option(name="-n", what="N"),))
 
 
 @magics_class
@@ -32,10 +41,7 @@ class RunsMagics(Magics):
         super().__init__(shell)
         self._session = session
 
-    @output_can_be_silenced
-    @no_var_expand
-    @needs_local_scope
-    @line_magic
+    @dvc_line_magic(_RUNS)
     def dvc_runs(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Runs:
         """List runs, newest first.
 
@@ -48,15 +54,7 @@ class RunsMagics(Magics):
 
         ``--all`` lists upstream runs as well. A sort key with a ``-`` before it sorts downwards.
         """
-        options = read_options(
-            line,
-            positional="EXPR",
-            raw=True,
-            values=("--stage", "--status", "--tag", "--sort", "-n"),
-            switches=("--all",),
-            namespace=self._session.names(local_ns),
-        )
-        return self._selected(options)
+        return self._selected(_RUNS.read(line, namespace=self._session.names(local_ns)))
 
     def _selected(self, options: Options) -> Runs:
         runs = self._session.project.runs
@@ -74,10 +72,7 @@ class RunsMagics(Magics):
             runs = runs.order_by(key.lstrip("-"), descending=key.startswith("-"))
         return runs[: _count(options.values["-n"])] if "-n" in options.values else runs[:]
 
-    @output_can_be_silenced
-    @no_var_expand
-    @needs_local_scope
-    @line_magic
+    @dvc_line_magic(_SHOW)
     def dvc_show(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run:
         """Show a run: status, params, metrics, deps, outs. Without RUN the kernel's last one.
 
@@ -87,12 +82,9 @@ class RunsMagics(Magics):
             %dvc_show 41
             %dvc_show {run}
         """
-        return self._named_run(read_options(line, positional="RUN", namespace=self._session.names(local_ns)))
+        return self._named_run(_SHOW.read(line, namespace=self._session.names(local_ns)))
 
-    @output_can_be_silenced
-    @no_var_expand
-    @needs_local_scope
-    @line_magic
+    @dvc_line_magic(_LOG)
     def dvc_log(self, line: str, local_ns: Mapping[str, Any] | None = None) -> LogView:
         """Show what a run printed. Without RUN the kernel's last one.
 
@@ -101,7 +93,7 @@ class RunsMagics(Magics):
             %dvc_log
             %dvc_log 41 -n 50
         """
-        options = read_options(line, positional="RUN", values=("-n",), namespace=self._session.names(local_ns))
+        options = _LOG.read(line, namespace=self._session.names(local_ns))
         run = self._named_run(options)
         return LogView(run, lines=_count(options.values["-n"]) if "-n" in options.values else None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 from typing import TYPE_CHECKING
 
+from dvc_magic.notebook import completion
 from dvc_magic.notebook.browsing import RunsMagics
 from dvc_magic.notebook.magics import DvcMagics
 
@@ -30,15 +31,17 @@ def load(shell: InteractiveShell) -> None:
         return
     magics = DvcMagics(shell)
     shell.register_magics(magics, *(further(shell, magics.session) for further in _FURTHER))
+    completion.install(shell, magics.session)
     atexit.register(magics.session.close)
     magics.session.warm()
 
 
 def unload(shell: InteractiveShell) -> None:
-    """Take away exactly what `load` brought: the magics, the configuration and the workers."""
+    """Take away exactly what `load` brought: the magics, their completions, the configuration, the workers."""
     magics = _loaded(shell)
     if magics is None:
         return
+    completion.remove(shell)
     magics.session.close()
     atexit.unregister(magics.session.close)
     for registered in (magics, *(shell.magics_manager.registry[further.__name__] for further in _FURTHER)):

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import (
-    Magics,
-    line_magic,
-    magics_class,
-    needs_local_scope,
-    no_var_expand,
-    output_can_be_silenced,
-)
+from IPython.core.magic import Magics, magics_class
 from traitlets import Unicode
 
-from dvc_magic.line import RunLine, read_options, read_run_line
+from dvc_magic.line import RUN_USAGE, RunLine, Usage, read_run_line
 from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.notebook.forms import CardView, stage_help
 from dvc_magic.notebook.session import Session
+from dvc_magic.notebook.usage import dvc_line_magic
 from dvc_magic.project import Plan, Project, Run, Runs, Stages, StageView
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+_PROJECT = Usage(words=("FOLDER",))
+_STAGES = Usage(words=("STAGE",))
 
 
 @magics_class
@@ -37,10 +34,7 @@ class DvcMagics(Magics):
         super().__init__(shell)
         self.session = Session(shell, home=lambda: self.home)
 
-    @output_can_be_silenced
-    @no_var_expand
-    @needs_local_scope
-    @line_magic
+    @dvc_line_magic(_PROJECT)
     def dvc_project(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Project:
         """Show the project, or make another one the project.
 
@@ -52,15 +46,12 @@ class DvcMagics(Magics):
         The project is kept until the next ``%dvc_project PATH``, wherever the kernel goes. Its runs are below it in
         ``.dvc_magic``; ``git clean -fdx`` would remove their records.
         """
-        options = read_options(line, positional="PATH", namespace=self.session.names(local_ns))
+        options = _PROJECT.read(line, namespace=self.session.names(local_ns))
         if options.positional is not None:
             self.session.open(options.positional)
         return self.session.project
 
-    @output_can_be_silenced
-    @no_var_expand
-    @needs_local_scope
-    @line_magic
+    @dvc_line_magic(_STAGES)
     def dvc_stages(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Stages | StageView:
         """List the stages, or show one with its command, deps, outs and flags.
 
@@ -69,14 +60,11 @@ class DvcMagics(Magics):
             %dvc_stages
             %dvc_stages train
         """
-        options = read_options(line, positional="STAGE", namespace=self.session.names(local_ns))
+        options = _STAGES.read(line, namespace=self.session.names(local_ns))
         stages = self.session.project.stages
         return stages if options.positional is None else stages[options.positional]
 
-    @output_can_be_silenced
-    @no_var_expand
-    @needs_local_scope
-    @line_magic
+    @dvc_line_magic(RUN_USAGE)
     def dvc_run(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run | Runs | Plan | CardView | None:
         """Run a stage as an isolated run; stages upstream of it run first where their outputs are missing or stale.
 

@@ -19,6 +19,7 @@ from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.project.environment import stage_environment
 from dvc_magic.project.failures import failure_message
+from dvc_magic.project.glance import Glance
 from dvc_magic.project.run import Run
 from dvc_magic.project.runs import Runs
 from dvc_magic.project.settings import Settings, find_root, read_settings
@@ -55,6 +56,7 @@ class Project:
         self.settings = settings
         self._store: RunStore | None = None
         self._pool: WorkerPool | None = None
+        self._glance: Glance | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] = ".", *, home: str = "") -> Project:
@@ -90,6 +92,8 @@ class Project:
     def _workers(self) -> WorkerPool:
         if self._pool is None:
             self._pool = WorkerPool(module=_WORKER, log=self.store.home / "workers.log")
+        if self._glance is not None:
+            self._glance.settle()
         return self._pool
 
     def warm(self) -> None:
@@ -100,7 +104,7 @@ class Project:
         """End the worker processes; runs that still go are stopped."""
         if self._pool is not None:
             self._pool.close()
-            self._pool = None
+            self._pool = self._glance = None
 
     def __enter__(self) -> Self:
         """The project itself; leaving the block closes it."""
@@ -118,6 +122,15 @@ class Project:
         """
         answer = self._workers.ask("describe", project=str(self.root), home=str(self.store.home))
         return from_data(answer, Pipeline)
+
+    def glance(self, *, patience: float = 0.3) -> Pipeline | None:
+        """The stages for those who cannot wait: as of now, or as last seen when that takes over `patience` seconds.
+
+        None when they were never seen; raises no error about the project.
+        """
+        if self._glance is None:
+            self._glance = Glance(self._workers, {"project": str(self.root), "home": str(self.store.home)})
+        return self._glance.look(patience=patience)
 
     @property
     def stages(self) -> Stages:

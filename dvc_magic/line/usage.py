@@ -1,0 +1,57 @@
+"""What a magic's line may hold, as data: read by it, completed from it, shown by its help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dvc_magic.errors import LineError
+from dvc_magic.line.options import HELP, Option, Options, read_known
+from dvc_magic.line.tokens import read_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """The usage of a magic.
+
+    Attributes:
+        words: what its words are, in order: ``STAGE``, ``RUN``, ``EXPR``, ``FOLDER``...
+        options: its options; ``--help`` comes by itself.
+        raw: whether its words are one query, quotes kept.
+        flags: whether flags of a stage may be given.
+    """
+
+    words: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    raw: bool = False
+    flags: bool = False
+
+    @property
+    def every_option(self) -> tuple[Option, ...]:
+        """The options, ``--help`` among them."""
+        return self.options if any(option.name == HELP.name for option in self.options) else (*self.options, HELP)
+
+    def read(self, line: str, *, namespace: Mapping[str, object]) -> Options:
+        """What a line says.
+
+        Raises:
+            LineError: an unknown option, one given twice or without its value, or a word too many.
+        """
+        word = self.words[0] if self.words else ""
+        return read_known(line, known=self.options, namespace=namespace, positional=word, raw=self.raw)
+
+
+def asks_for_help(line: str, *, alone: bool = False) -> bool:
+    """Whether ``--help`` or ``-h`` stands in a line.
+
+    Args:
+        line: what follows a magic's name.
+        alone: count it only in a line that has nothing but options.
+    """
+    try:
+        words = [token.raw for token in read_line(line).tokens]
+    except LineError:
+        return False
+    return not {HELP.name, HELP.short}.isdisjoint(words) and not (
+        alone and any(not word.startswith("-") for word in words)
+    )

@@ -1,0 +1,350 @@
+"""Completions of the magics' lines, for IPython's completer.
+
+A completion is asked for with a key and has to come at once: it takes what is known of the project within a moment,
+gives nothing otherwise, prints nothing and never raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+
+from dvc_magic.line import (
+    OPTION_NAMES,
+    Begun,
+    Usage,
+    as_word,
+    find_stage,
+    flags_of,
+    format_value,
+    matching,
+    quote,
+    read_begun,
+)
+from dvc_magic.model.record import RunStatus
+from dvc_magic.model.request import UpstreamPolicy
+from dvc_magic.model.stage import Param, Pipeline, Stage
+from dvc_magic.notebook.usage import usage_of
+from dvc_magic.runs import FIELDS, metrics_of, params_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from dvc_magic.notebook.session import Session
+    from dvc_magic.project import Project
+    from dvc_magic.store import StoredRun
+
+_IDENTIFIER = "dvc_magic"
+_RUNS = 50  # the newest ones are offered
+_READ = 100  # the newest ones are asked for names of params and metrics
+_ENTRIES = 200  # of a folder
+_SHOWN = 24  # characters of a value beside a flag
+_MAGIC = re.compile(r"^\s*(?:[^=%'\"#]+=\s*)?(?P<percent>%{0,2})(?P<name>dvc\w*)[ \t](?P<rest>.*)$", re.DOTALL)
+_LAST_NAME = re.compile(r"[\w.:/@%+-]*$")
+_VALUE_OF = re.compile(r"(?:^|[\s(\"])(stage|status)\s*(?:==?|!=)\s*(['\"]?[^'\"\s]*)$")
+_AFTER_OPERATOR = re.compile(r"(?:[=<>~]|\bcontains|\bin\s*\[[^\]]*)\s*['\"]?[^\s'\"]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A completion: what stands in the line afterwards, and a word on what it is."""
+
+    text: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Completions, best first, and the end of the line that they take the place of."""
+
+    replaced: str
+    items: tuple[Offer, ...]
+
+
+def install(shell: InteractiveShell, session: Session) -> None:
+    """Put the matcher of the magics first in the shell's completer."""
+    lines = Lines(shell, session)
+
+    @context_matcher(identifier=_IDENTIFIER)  # type: ignore[untyped-decorator]
+    def dvc_magic_matcher(context: CompletionContext) -> SimpleMatcherResult:
+        offers = lines.offers(context.full_text, context.cursor_line, context.cursor_position)
+        return {
+            "completions": [SimpleCompletion(text=item.text, type=item.about) for item in offers.items],
+            "matched_fragment": offers.replaced,
+            "ordered": True,
+            "suppress": bool(offers.items),
+        }
+
+    shell.Completer.custom_matchers.append(dvc_magic_matcher)
+
+
+def remove(shell: InteractiveShell) -> None:
+    """Take the matcher out again."""
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [known for known in matchers if getattr(known, "matcher_identifier", "") != _IDENTIFIER]
+
+
+class Lines:
+    """Completes the lines of the registered magics."""
+
+    def __init__(self, shell: InteractiveShell, session: Session) -> None:
+        self._shell = shell
+        self._session = session
+
+    def offers(self, text: str, row: int, column: int) -> Offers:
+        """The completions at a place of a cell; none where there is nothing to say or something is wrong."""
+        try:
+            return self._offers(text, row, column)
+        except Exception:  # noqa: BLE001 - a key that completes must not fail, whatever state the project is in
+            return Offers("", ())
+
+    def _offers(self, text: str, row: int, column: int) -> Offers:
+        found = _MAGIC.match(_logical_line(text, row, column))
+        usage = self._usage(found) if found is not None else None
+        if found is None or usage is None:
+            return Offers("", ())
+        answer = Answer(usage, self._session)
+        return answer.offers(found["rest"])
+
+    def _usage(self, found: re.Match[str]) -> Usage | None:
+        manager = self._shell.magics_manager
+        if not found["percent"] and (not manager.auto_magic or found["rest"].lstrip().startswith(("=", ".", "(", ","))):
+            return None
+        kind = "cell" if found["percent"] == "%%" else "line"
+        return usage_of(manager.magics[kind].get(found["name"]))
+
+
+def _logical_line(text: str, row: int, column: int) -> str:
+    """What stands before the cursor, with the lines above that a backslash continues."""
+    lines = text.split("\n")
+    first = row
+    while first and lines[first - 1].endswith("\\"):
+        first -= 1
+    return "\n".join([*lines[first:row], lines[row][:column]])
+
+
+class Answer:
+    """The completions of one line."""
+
+    def __init__(self, usage: Usage, session: Session) -> None:
+        self._usage = usage
+        self._session = session
+        self._project: Project = session.project
+        self._pipeline: Pipeline = self._project.glance() or Pipeline()
+
+    def offers(self, rest: str) -> Offers:
+        """What can follow `rest`, the line from the magic's name to the cursor."""
+        begun = read_begun(rest, self._usage, is_bool=self._is_bool)
+        if begun is None or "\n" in begun.word:
+            return Offers("", ())
+        if self._usage.raw and begun.option is None and not re.match(r"-(?:-|$)", begun.word):
+            return self._query(rest, begun)
+        return _fitting(begun.word, self._candidates(begun))
+
+    def _is_bool(self, flag: str) -> bool:
+        every = [param for stage in self._pipeline.stages for param in stage.flags]
+        found = matching(flag, every, ())
+        return bool(found) and all(param.type == "bool" for param in found)
+
+    def _candidates(self, begun: Begun) -> Iterator[Offer]:
+        if begun.option is not None:
+            yield from self._of_kind(begun.option.what, begun)
+            return
+        if begun.flag:
+            yield from self._values(begun)
+            if not begun.maybe:
+                return
+        if not begun.word.startswith("-") and not begun.flag and len(begun.words) < len(self._usage.words):
+            yield from self._of_kind(self._usage.words[len(begun.words)], begun)
+            return
+        if self._usage.flags:
+            yield from self._flags(begun)
+        yield from self._options(begun)
+
+    def _of_kind(self, what: str, begun: Begun) -> Iterator[Offer]:
+        """What a word of this kind can be; nothing for kinds that only the user knows."""
+        kinds: dict[str, Callable[[Begun], Iterable[Offer]]] = {
+            "STAGE": lambda _: (Offer(as_word(stage.address), _about(stage)) for stage in self._pipeline.stages),
+            "RUN": lambda _: self._runs(),
+            "STATUS": lambda _: (Offer(status.value, "status") for status in RunStatus),
+            "POLICY": lambda _: (Offer(policy.value, "upstream policy") for policy in UpstreamPolicy),
+            "TAG": lambda _: self._tags(),
+            "KEY": lambda begun: self._names(down=begun.word.startswith("-")),
+            "KEY=V": self._keys,
+            "STAGE=RUN": self._uses,
+            "PATH": lambda begun: _paths(self._project.root, begun.word),
+            "FOLDER": lambda begun: _paths(Path.cwd(), begun.word, folders=True),
+        }
+        return iter(kinds[what](begun)) if what in kinds else iter(())
+
+    # stages and flags
+
+    def _targets(self, begun: Begun) -> tuple[Stage, ...]:
+        if begun.words:
+            return (find_stage(begun.words[0], self._pipeline),)
+        final = self._pipeline.final_stages()
+        return final if len(final) == 1 or "--all" in begun.given else self._pipeline.stages
+
+    def _flags(self, begun: Begun) -> Iterator[Offer]:
+        """The flags of the stage, then of those upstream of it, each in every spelling that the line would take."""
+        own, upstream = flags_of(self._targets(begun), self._pipeline)
+        taken = {param.name for given in begun.given for param in matching(given.lstrip("-"), own, upstream)}
+        for param in dict.fromkeys(param.name for param in (*own, *upstream)):
+            if param not in taken:
+                yield from _spellings(next(one for one in (*own, *upstream) if one.name == param), own, upstream)
+        if begun.words and begun.word and not begun.word.startswith("-"):
+            yield from self._keys(begun)
+
+    def _options(self, begun: Begun) -> Iterator[Offer]:
+        for option in self._usage.every_option:
+            if option.repeats or option.name not in begun.given:
+                yield Offer(option.name, option.what or "option")
+                if option.short and begun.word == "-":
+                    yield Offer(option.short, option.what or "option")
+
+    def _values(self, begun: Begun) -> Iterator[Offer]:
+        """Values of a flag: the booleans, the one it has, those that earlier runs had."""
+        own, upstream = flags_of(self._targets(begun), self._pipeline)
+        for param in matching(begun.flag, own, upstream)[:1]:
+            if param.type == "bool":
+                yield from (Offer(word, "now" if param.value is (word == "true") else "") for word in ("true", "false"))
+                return
+            yield Offer(as_value(param.value), "now")
+            for run in self._stored():
+                used = run.record.params.get(param.file, {})
+                if param.key in used:
+                    yield Offer(as_value(used[param.key]), f"in {run.record.name}")
+
+    def _keys(self, begun: Begun) -> Iterator[Offer]:
+        own, upstream = flags_of(self._targets(begun), self._pipeline)
+        for param in (*own, *upstream):
+            name = param.key if param.file == "params.yaml" else param.name
+            yield Offer(f"{name}=", _now(param))
+
+    # runs
+
+    def _stored(self) -> list[StoredRun]:
+        return self._project.store.all(limit=_READ)
+
+    def _runs(self) -> Iterator[Offer]:
+        runs = self._stored()[:_RUNS]
+        if any(run.record.call.asked for run in runs):
+            yield Offer("last", "the newest run")
+        yield from _run_offers(runs)
+
+    def _uses(self, begun: Begun) -> Iterator[Offer]:
+        """``STAGE=``, and once that is there, the completed runs of that stage."""
+        address, equals, _ = begun.word.partition("=")
+        if equals:
+            runs = self._project.store.of_stage(address, status=RunStatus.COMPLETED)[:_RUNS]
+            yield from (Offer(f"{address}={run.text}", run.about) for run in _run_offers(runs))
+            return
+        targets = self._targets(begun)
+        above = {stage.address: stage for target in targets for stage in self._pipeline.lineage(target)[:-1]}
+        yield from (Offer(f"{stage.address}=", _about(stage)) for stage in above.values())
+
+    def _tags(self) -> Iterator[Offer]:
+        for run in self._stored():
+            yield from (Offer(as_word(tag), "tag") for tag in run.notes.tags)
+
+    def _names(self, *, down: bool = False) -> Iterator[Offer]:
+        """What a query or a sort key can name; with `down`, with the minus that sorts downwards."""
+        sign = "-" if down else ""
+        yield from (Offer(f"{sign}{name}", "field") for name in FIELDS)
+        for run in self._stored():
+            yield from (Offer(f"{sign}params.{key}", "param") for key in params_of(run.record))
+            yield from (Offer(f"{sign}metrics.{key}", "metric") for key in metrics_of(run.record))
+
+    def _query(self, rest: str, begun: Begun) -> Offers:
+        valued = _VALUE_OF.search(rest)
+        if valued is not None:
+            known = [str(status) for status in RunStatus] if valued[1] == "status" else self._stages()
+            style = valued[2][:1] if valued[2][:1] in "'\"" else "'"
+            return _fitting(valued[2], (Offer(quote(name, style), valued[1]) for name in known), quotes=True)
+        if _AFTER_OPERATOR.search(rest):
+            return Offers("", ())
+        found = _LAST_NAME.search(rest)
+        word = found[0] if found is not None else ""
+        stages = [] if begun.words else [Offer(as_word(name), "stage") for name in self._stages()]
+        options = self._options(begun) if not word else ()
+        return _fitting(word, [*self._names(), *stages, *options])
+
+    def _stages(self) -> list[str]:
+        return [*dict.fromkeys([*(stage.address for stage in self._pipeline.stages), *self._of_runs()])]
+
+    def _of_runs(self) -> Iterator[str]:
+        return (run.record.stage for run in self._stored())
+
+
+def _fitting(word: str, candidates: Iterable[Offer], *, quotes: bool = False) -> Offers:
+    """The candidates that begin as `word` does; an opened quote around it is kept."""
+    style = word[:1] if word[:1] in ("'", '"') else ""
+    begun = word[1:] if style else word
+    found: dict[str, Offer] = {}
+    for item in candidates:
+        plain = item.text.strip("'\"") if style or quotes else item.text
+        if plain.startswith(begun) and plain != word:
+            text = quote(plain, style) if style else item.text
+            found.setdefault(text, Offer(text, item.about))
+    return Offers(word, tuple(found.values()))
+
+
+def _about(stage: Stage) -> str:
+    return stage.desc.split("\n")[0][:60] or "stage"
+
+
+def _now(param: Param) -> str:
+    value = as_value(param.value)
+    return f"{param.type} = {value if len(value) <= _SHOWN else value[: _SHOWN - 1] + '…'}"
+
+
+def as_value(value: Any) -> str:
+    """A value as a line has it."""
+    try:
+        return format_value(value)
+    except TypeError:
+        return ""
+
+
+def _spellings(param: Param, own: tuple[Param, ...], upstream: tuple[Param, ...]) -> Iterator[Offer]:
+    parts = param.key.split(".")
+    ends = [".".join(parts[index:]) for index in range(len(parts) - 1, -1, -1)]
+    takes = [
+        end
+        for end in ends
+        if end not in OPTION_NAMES and [found.name for found in matching(end, own, upstream)] == [param.name]
+    ]
+    for name in takes or [param.name]:
+        yield Offer(f"--{as_word(name)}", _now(param))
+    if param.type == "bool" and takes:
+        yield Offer(f"--no-{as_word(takes[0])}", _now(param))
+
+
+def _run_offers(runs: Iterable[StoredRun]) -> Iterator[Offer]:
+    for run in runs:
+        notes = " ".join([run.notes.label, *run.notes.tags]).strip()
+        yield Offer(str(run.record.number), f"{run.record.stage} {run.record.status} {notes}".rstrip())
+    for run in runs:
+        if run.notes.label:
+            yield Offer(as_word(run.notes.label), f"{run.record.name} {run.record.status}")
+
+
+def _paths(base: Path, word: str, *, folders: bool = False) -> Iterator[Offer]:
+    """Files and folders that begin as `word` does, seen from `base`; hidden ones only when a dot is typed."""
+    typed = word.strip("'\"")
+    parent, _, begun = typed.rpartition("/")
+    start = f"{parent}/" if "/" in typed else ""
+    folder = base / Path(start or ".").expanduser()
+    entries = sorted(folder.iterdir())[:_ENTRIES] if folder.is_dir() else []
+    for entry in entries:
+        is_folder = entry.is_dir()
+        if entry.name.startswith(".") > begun.startswith(".") or (folders and not is_folder):
+            continue
+        yield Offer(as_word(f"{start}{entry.name}{'/' if is_folder else ''}"), "folder" if is_folder else "file")

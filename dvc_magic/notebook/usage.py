@@ -1,0 +1,92 @@
+"""What all magics have in common: how their lines are taken, and how they explain themselves."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.core.magic import line_magic, needs_local_scope, no_var_expand, output_can_be_silenced
+
+from dvc_magic.line import Usage, asks_for_help
+from dvc_magic.notebook.forms import CardView
+from dvc_magic.views import Card, Section
+
+
+def dvc_line_magic(usage: Usage) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a method ``(self, line, local_ns)`` a line magic.
+
+    Its braces are ours to expand, ``;`` silences it, ``--help`` shows its docstring, and completion knows its
+    `usage`. Where flags of stages are taken, a ``--help`` beside a stage is left to the method.
+    """
+
+    def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def answer(self: Any, line: str, local_ns: Mapping[str, Any] | None = None) -> Any:
+            if asks_for_help(line, alone=usage.flags):
+                return CardView(help_card(method.__name__, method.__doc__))
+            return method(self, line, local_ns)
+
+        answer.usage = usage  # type: ignore[attr-defined]
+        made: Callable[..., Any] = line_magic(needs_local_scope(no_var_expand(output_can_be_silenced(answer))))
+        return made
+
+    return decorate
+
+
+def usage_of(magic: object) -> Usage | None:
+    """The usage of a registered magic, None when it has not told it."""
+    usage = getattr(magic, "usage", None)
+    return usage if isinstance(usage, Usage) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """A magic's docstring, taken apart.
+
+    Attributes:
+        summary: its first paragraph in one line.
+        examples: the lines below ``Examples::``.
+        options: the lines below ``Options::``.
+        text: its other paragraphs.
+    """
+
+    summary: str
+    examples: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    text: str = ""
+
+
+def explained(doc: str | None) -> Explained:
+    """Take a docstring apart."""
+    first, *rest = re.split(r"\n\s*\n", inspect.cleandoc(doc or "").strip())
+    blocks: dict[str, tuple[str, ...]] = {}
+    text: list[str] = []
+    heading = ""
+    for paragraph in rest:
+        if paragraph.startswith(" "):
+            blocks[heading] = (*blocks.get(heading, ()), *inspect.cleandoc(f"\n{paragraph}").split("\n"))
+        elif paragraph in ("Examples::", "Options::"):
+            heading = paragraph.removesuffix("::")
+        else:
+            text.append(paragraph)
+    return Explained(
+        summary=" ".join(first.split()),
+        examples=blocks.get("Examples", ()),
+        options=blocks.get("Options", ()),
+        text="\n".join(text),
+    )
+
+
+def help_card(name: str, doc: str | None) -> Card:
+    """The usage of a magic, from its docstring: examples first."""
+    said = explained(doc)
+    sections = (
+        Section(title="examples", block="\n".join(said.examples)),
+        Section(title="options", block="\n".join(said.options)),
+        Section(block=said.text.replace("``", "")),
+    )
+    return Card(title=f"%{name}: {said.summary}", sections=tuple(section for section in sections if section.block))
