@@ -7,15 +7,24 @@ from html import escape
 
 from dvc_magic.views.table import Table
 
+_NAME = "text-align: left; vertical-align: top; white-space: nowrap; font-weight: normal; opacity: 0.7"
+_VALUE = "text-align: left; white-space: pre-wrap"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A part of a card: `pairs` of name and text, or a `table`, or preformatted `block` text."""
+    """A part of a card: `pairs` of name and text, or a `table`, or preformatted `block` text.
+
+    Attributes:
+        title: alone, it heads the sections after it.
+        empty: what stands there when there is nothing else.
+    """
 
     title: str = ""
     pairs: tuple[tuple[str, str], ...] = ()
     table: Table | None = None
     block: str = ""
+    empty: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,28 +39,48 @@ class Card:
         return "\n".join([self.title, *(line for section in self.sections for line in _section_lines(section))])
 
     def html(self) -> str:
-        """Static HTML; everything of the project's in it is escaped."""
-        return f"<div><p><strong>{escape(self.title)}</strong></p>{''.join(map(_section_html, self.sections))}</div>"
+        """Static HTML; everything of the project's in it is escaped.
+
+        Sections stand side by side where there is room. Of colors there are none, so that every theme suits; styles are
+        among those that JupyterLab leaves in notebooks that it does not trust.
+        """
+        sections = "".join(map(_section_html, self.sections))
+        return f'{_heading(self.title)}<div style="display: flex; flex-wrap: wrap; gap: 0.7em 2em">{sections}</div>'
 
 
 def _section_lines(section: Section) -> list[str]:
     lines = [section.title] if section.title else []
     width = max((len(name) for name, _ in section.pairs), default=0)
-    lines += [f"  {name.ljust(width)}  {value}".rstrip() for name, value in section.pairs]
+    hang = f"\n{' ' * (width + 4)}"  # a further line of a value stands below its first
+    lines += [f"  {name.ljust(width)}  {hang.join(value.splitlines())}".rstrip() for name, value in section.pairs]
     if section.table is not None:
         lines += [f"  {line}" for line in section.table.text().split("\n")]
-    if section.block:
-        lines += [f"  {line}" for line in section.block.split("\n")]
+    if text := section.block or _words_for_nothing(section):
+        lines += [f"  {line}" for line in text.split("\n")]
     return lines
 
 
+def _words_for_nothing(section: Section) -> str:
+    return "" if section.pairs or section.block or section.table is not None else section.empty
+
+
 def _section_html(section: Section) -> str:
-    title = f"<p>{escape(section.title)}</p>" if section.title else ""
-    pairs = "".join(
-        f'<tr><th style="text-align: left">{escape(name)}</th><td style="text-align: left">{escape(value)}</td></tr>'
-        for name, value in section.pairs
-    )
-    pairs = f'<table class="dataframe"><tbody>{pairs}</tbody></table>' if pairs else ""
+    title = _heading(section.title) if section.title else ""
     table = section.table.html() if section.table is not None else ""
-    block = f"<pre>{escape(section.block)}</pre>" if section.block else ""
-    return title + pairs + table + block
+    block = f'<pre style="margin: 0; white-space: pre-wrap">{escape(section.block)}</pre>' if section.block else ""
+    words = _words_for_nothing(section)
+    empty = f'<p style="margin: 0">{escape(words)}</p>' if words else ""
+    content = _pairs_html(section.pairs) + table + block + empty
+    return f"<div>{title}{content}</div>" if content else f'<div style="width: 100%">{title}</div>'
+
+
+def _heading(text: str) -> str:
+    return f'<p style="margin: 0 0 0.3em 0"><strong>{escape(text)}</strong></p>'
+
+
+def _pairs_html(pairs: tuple[tuple[str, str], ...]) -> str:
+    rows = "".join(
+        f'<tr><th style="{_NAME}">{escape(name)}</th><td style="{_VALUE}">{escape(value)}</td></tr>'
+        for name, value in pairs
+    )
+    return f'<table class="dataframe"><tbody>{rows}</tbody></table>' if rows else ""

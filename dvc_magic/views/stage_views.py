@@ -25,6 +25,7 @@ def stages_table(pipeline: Pipeline) -> Table:
     return Table(
         headers=("stage", "cmd", "deps", "outs", "flags"),
         rows=rows,
+        wrapped=frozenset({1, 2, 3, 4}),
         note="\n".join(pipeline.problems),
         empty="this project has no stages: no dvc.yaml with a 'stages' section was found",
     )
@@ -55,8 +56,8 @@ def stage_card(stage: Stage, pipeline: Pipeline) -> Card:
         title=f"stage {stage.address}",
         sections=(
             Section(pairs=tuple(about)),
-            Section(title="deps", pairs=deps or (("none", ""),)),
-            Section(title="outs", pairs=outs or (("none", ""),)),
+            Section(title="deps", pairs=deps, empty="none"),
+            Section(title="outs", pairs=outs, empty="none"),
             Section(title="flags", table=flags),
         ),
     )

@@ -12,12 +12,14 @@ class Table:
 
     Attributes:
         numeric: indexes of the columns to align right.
+        wrapped: indexes of those whose texts may take several lines in HTML, so that the others stay in view.
         note: a line below the table, or an empty text. empty: what stands there when there are no rows.
     """
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: frozenset[int] = frozenset()
+    wrapped: frozenset[int] = frozenset()
     note: str = ""
     empty: str = "nothing"
 
@@ -37,18 +39,20 @@ class Table:
         return "\n".join([*printed, *([self.note] if self.note else [])])
 
     def html(self) -> str:
-        """A ``dataframe`` table, which notebooks style themselves; inline alignment only."""
+        """A ``dataframe`` table, which notebooks style themselves; inline styles without colors only."""
         if not self.rows:
-            return f"<p>{escape(self.empty)}</p>"
-        head = "".join(f"<th{self._align(column)}>{escape(name)}</th>" for column, name in enumerate(self.headers))
+            return f'<p style="margin: 0">{escape(self.empty)}</p>'
+        head = "".join(f"<th{self._style(column)}>{escape(name)}</th>" for column, name in enumerate(self.headers))
         body = "".join(
             "<tr>"
-            + "".join(f"<td{self._align(column)}>{escape(cell)}</td>" for column, cell in enumerate(row))
+            + "".join(f"<td{self._style(column)}>{escape(cell)}</td>" for column, cell in enumerate(row))
             + "</tr>"
             for row in self.rows
         )
-        note = f"<p>{escape(self.note)}</p>" if self.note else ""
+        note = f'<p style="margin: 0; white-space: pre-wrap">{escape(self.note)}</p>' if self.note else ""
         return f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}'
 
-    def _align(self, column: int) -> str:
-        return f' style="text-align: {"right" if column in self.numeric else "left"}; white-space: nowrap"'
+    def _style(self, column: int) -> str:
+        align = "right" if column in self.numeric else "left"
+        space = "pre-wrap" if column in self.wrapped else "nowrap"
+        return f' style="text-align: {align}; vertical-align: top; white-space: {space}"'

@@ -39,7 +39,7 @@ _OPTIONS = (
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The browser's program; none, or no driver for it, is a failure where ``CI=true``, and a skipped test elsewhere."""
+    """The browser's program. None, or no driver for it: a failure where ``CI=true``, a skipped test elsewhere."""
     if importlib.util.find_spec("playwright") is None:
         _do_without("playwright is not installed: make test installs it, and so does pip install playwright")
     named = os.environ.get("CHROMIUM")
