@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dvc_magic.errors import RequestError, close_matches
 from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus, SourceKind
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
-from dvc_magic.runs import Leaves, metrics_of, params_of
+from dvc_magic.project.plotting import Plots, read_history
+from dvc_magic.runs import Leaves, history_frame, metrics_of, params_of
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.views import Card, format_bytes, run_card, run_line
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +268,24 @@ class Run:
     def metrics(self) -> Leaves:
         """Flat metrics that this run wrote, exact; readable while it goes and after a failure."""
         return metrics_of(self.record, self.workspace)
+
+    def history(self) -> pd.DataFrame:
+        """``run.history()["loss"]``: the step series that this run wrote, readable while it goes and after a failure.
+
+        One row per step, indexed by it and sorted; one column per series, named as in its file: a numeric column of a
+        CSV, TSV, JSON or YAML file among the stage's plots, or ``train/loss`` from DVCLive; ``FILE:NAME`` when several
+        files have the name. Values are exact, ``NaN`` where a series has no such step. The index is named for the
+        column that counts, ``step``, ``epoch``..., or ``row`` where none does. Columns with text, and points over
+        something that does not count, such as a ROC curve, are no series.
+
+        Side effects: warns once of files that cannot be read or are too large.
+        """
+        return history_frame(read_history(self.stored).series)
+
+    @property
+    def plot(self) -> Plots:
+        """``run.plot("loss")``, ``run.plot()`` for all series, ``run.plot.curves``, ``.bar``, ``.scatter``."""
+        return Plots(lambda: [self.stored], self._store)
 
     @property
     def deps(self) -> Mapping[str, ResolvedDep]:

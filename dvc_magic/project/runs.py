@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, overload
 
 from dvc_magic.errors import RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
+from dvc_magic.project.plotting import Plots
 from dvc_magic.project.run import Run
 from dvc_magic.runs import frame, lineage, metrics_of, parse_query, run_row
 from dvc_magic.store import RunStore, StoredRun
@@ -128,6 +129,11 @@ class Runs(Sequence[Run]):
     def to_frame(self) -> pd.DataFrame:
         """One row for each run, indexed by id, with ``params.KEY`` and ``metrics.KEY`` of the run and its lineage."""
         return frame([(stored, self._lineage(stored)) for stored in self._stored])
+
+    @property
+    def plot(self) -> Plots:
+        """``runs.plot("loss")``, ``runs.plot.curves``, ``.scatter("lr", "loss")``, ``.bar("loss")``."""
+        return Plots(lambda: [run.stored for run in self], self._store)
 
     def table(self, limit: int | None = None) -> Table:
         """The runs as a table, ready to show; the first `limit` of them."""

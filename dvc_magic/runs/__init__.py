@@ -1,6 +1,7 @@
 """Readers of runs: flat params and metrics, lineage, queries and frames, all over the store's frozen records."""
 
-from dvc_magic.runs.frames import frame
+from dvc_magic.runs.frames import frame, history_frame
+from dvc_magic.runs.history import COUNTERS, History, Series, history_of
 from dvc_magic.runs.lineage import FIELDS, RunRow, lineage, rows, run_row
 from dvc_magic.runs.metrics import (
     Leaves,
@@ -11,18 +12,25 @@ from dvc_magic.runs.metrics import (
     params_of,
     read_metric_file,
 )
+from dvc_magic.runs.names import check_names
 from dvc_magic.runs.query import Query, RowView, format_query, order_key, parse_query
 
 __all__ = [
+    "COUNTERS",
     "FIELDS",
+    "History",
     "Leaves",
     "Query",
     "RowView",
     "RunRow",
+    "Series",
     "UnknownLeafError",
+    "check_names",
     "flatten_files",
     "format_query",
     "frame",
+    "history_frame",
+    "history_of",
     "lineage",
     "lookup",
     "metrics_of",

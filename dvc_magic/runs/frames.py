@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from dvc_magic.runs.history import Number, Series
 from dvc_magic.runs.lineage import FIELDS, RunRow, run_row
 
 if TYPE_CHECKING:
@@ -33,6 +35,42 @@ def frame(rows: Iterable[RunRow | tuple[StoredRun, Sequence[StoredRun]]]) -> pd.
     index = pd.Index([row["id"] for row in data], name="id", dtype=object)
     names = dict.fromkeys([*_COLUMNS, *_sorted_names(data)])
     return pd.DataFrame({name: _series(name, [row.get(name) for row in data], index) for name in names}, index=index)
+
+
+def history_frame(series: Sequence[Series]) -> pd.DataFrame:
+    """Step series side by side: one row per step, one column per series, ``NaN`` where a series has no such step.
+
+    The index is named for what counts the steps (``step``, ``epoch``...), or ``step`` when the series differ in it, and
+    sorted. A series that has a step several times has as many rows of it. Values are as in the files: whole numbers
+    are ``int64`` in a column without gaps, everything else ``float64``; only whole numbers with gaps that a float would
+    alter are nullable ``Int64``, or objects beyond 64 bits.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    columns = {one.name: _by_occurrence(one) for one in series}
+    keys = sorted(set().union(*columns.values()))
+    axes = {one.axis for one in series}
+    index = pd.Index([step for step, _ in keys], name=axes.pop() if len(axes) == 1 else "step")
+    data = {name: _numbers([points.get(key) for key in keys], index) for name, points in columns.items()}
+    return pd.DataFrame(data, index=index)
+
+
+def _by_occurrence(series: Series) -> dict[tuple[Number, int], Number]:
+    """Values by their step and by how often the series had that step before."""
+    seen: Counter[Number] = Counter()
+    points: dict[tuple[Number, int], Number] = {}
+    for step, value in zip(series.steps, series.values, strict=True):
+        points[step, seen[step]] = value
+        seen[step] += 1
+    return points
+
+
+def _numbers(values: list[Number | None], index: pd.Index) -> pd.Series:
+    """A column of numbers, gaps as NaN wherever that keeps them exact."""
+    import pandas as pd  # noqa: PLC0415
+
+    floats = (None in values or not {type(value) for value in values} <= {int}) and not any(map(_loses, values))
+    return pd.Series(values, index=index, dtype="float64" if floats else _dtype(values))
 
 
 def _sorted_names(data: list[dict[str, Any]]) -> list[str]:

@@ -1,25 +1,51 @@
 """What to show, as frozen data with a text form and a static, escaped, script-free HTML form."""
 
+from dvc_magic.views.bars import Bars, bar_view
 from dvc_magic.views.card import Card, Section
+from dvc_magic.views.curves import Curve, Curves, curves_view, panels_view, series_name
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
+from dvc_magic.views.live_call import LiveCall, LiveRun
 from dvc_magic.views.plan import plan_text
 from dvc_magic.views.run_card import run_card, run_line
+from dvc_magic.views.run_labels import run_labels
 from dvc_magic.views.runs_table import runs_table
+from dvc_magic.views.scale import Scale, unknown
+from dvc_magic.views.scatter import Scatter, scatter_view
+from dvc_magic.views.stage_form import FormField, StageForm, preselected, stage_facts, stage_form
 from dvc_magic.views.stage_views import stage_card, stages_table
 from dvc_magic.views.table import Table
 
 __all__ = [
+    "Bars",
     "Card",
+    "Curve",
+    "Curves",
+    "FormField",
+    "LiveCall",
+    "LiveRun",
+    "Scale",
+    "Scatter",
     "Section",
+    "StageForm",
     "Table",
+    "bar_view",
+    "curves_view",
     "format_bytes",
     "format_seconds",
     "format_time",
     "format_value",
+    "panels_view",
     "plan_text",
+    "preselected",
     "run_card",
+    "run_labels",
     "run_line",
     "runs_table",
+    "scatter_view",
+    "series_name",
     "stage_card",
+    "stage_facts",
+    "stage_form",
     "stages_table",
+    "unknown",
 ]

@@ -26,7 +26,7 @@ def runs_table(
         total: how many runs there are, when not all are shown.
         stored: how many runs the store has, for the word on an empty table.
     """
-    params = _differing([row[2] for row in rows])[:_COLUMNS]
+    params = differing([row[2] for row in rows])[:_COLUMNS]
     metrics = list(dict.fromkeys(key for row in rows for key in row[3]))[:_COLUMNS]
     labels = any(row[1].label or row[1].tags for row in rows)
     headers = ["run", "stage", "status", "started", "time", *(["label"] if labels else []), *params, *metrics]
@@ -58,7 +58,7 @@ def _cell(values: Mapping[str, Any], key: str) -> str:
     return format_value(format_number(values[key]), width=_CELL) if key in values else ""
 
 
-def _differing(params: Sequence[Mapping[str, Any]]) -> list[str]:
+def differing(params: Sequence[Mapping[str, Any]]) -> list[str]:
     """Keys whose values are not the same in all runs that have them; with a single run, all of its keys."""
     keys = list(dict.fromkeys(key for values in params for key in values))
     if len(params) == 1:

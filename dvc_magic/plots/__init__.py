@@ -1,0 +1,17 @@
+"""Views drawn with matplotlib, which nothing else imports: each takes a view and an `Axes`, and returns an `Axes`."""
+
+from matplotlib.axes import Axes
+
+from dvc_magic.plots.bars import bar
+from dvc_magic.plots.canvas import Panels
+from dvc_magic.plots.curves import curves, panels
+from dvc_magic.plots.scatter import scatter
+
+__all__ = [
+    "Axes",
+    "Panels",
+    "bar",
+    "curves",
+    "panels",
+    "scatter",
+]

@@ -1,0 +1,209 @@
+"""`Plots`: what ``run.plot`` and ``runs.plot`` are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeAlias, overload
+
+from dvc_magic.errors import ParamError, RequestError
+from dvc_magic.runs import History, RunRow, UnknownLeafError, history_of, rows
+from dvc_magic.store import RunStore, StoredRun
+from dvc_magic.views import bar_view, curves_view, panels_view, scatter_view, series_name, unknown
+
+if TYPE_CHECKING:
+    from dvc_magic.plots import Axes, Panels
+
+_Sources: TypeAlias = "list[tuple[RunRow, History]]"
+_LISTED = 8
+
+
+class Plots:
+    """Plots of a run, or of runs over each other.
+
+        runs.plot("loss")                 # its curves, or a bar per run when no run has a step series of that name
+        runs.plot()                       # every step series, in axes of its own
+        runs.plot.curves("loss", color="lr")
+        runs.plot.scatter("lr", "loss")
+        runs.plot.bar("accuracy", ax=ax)
+
+    A name is that of a step series, metric or param, or an unambiguous end of one. Where a run has no such series, that
+    of the nearest run upstream of it is drawn. Each call reads the runs anew, makes a figure unless ``ax=`` is given,
+    and returns the `matplotlib.axes.Axes`. Runs that lack the value are left out, and a note above the plot says how
+    many.
+    """
+
+    def __init__(self, runs: Callable[[], Sequence[StoredRun]], store: RunStore) -> None:
+        self._runs = runs
+        self._store = store
+
+    @overload
+    def __call__(self, name: None = None) -> Panels: ...
+    @overload
+    def __call__(self, name: str, *, ax: Axes | None = None) -> Axes: ...
+    def __call__(self, name: str | None = None, *, ax: Axes | None = None) -> Axes | Panels:
+        """``run.plot("loss")``: the step series of that name, else a bar of the metric; all series without a name.
+
+        A step series of exactly that name goes first, then one whose name ends so, then the metric.
+
+        Raises:
+            RequestError: there are no runs, or nothing to draw, or `ax` came without a name.
+            UnknownLeafError: no run has the name.
+            ParamError: the name fits several.
+        """
+        looked = _Looked(self._runs(), self._store)
+        if name is None:
+            return self._panels(looked, ax)
+        if looked.has_series(name):
+            return self._curves(looked, name, color=None, ax=ax)
+        if not looked.has_value(name):
+            raise UnknownLeafError(unknown(name, looked.rows, series=looked.series_names()))
+        return self._bar(looked, name, ax)
+
+    def curves(self, name: str, *, color: str | None = None, ax: Axes | None = None) -> Axes:
+        """``runs.plot.curves("loss")``: a step series, one line per run, dashed for runs that did not end well.
+
+        Args:
+            name: of the series.
+            color: a param, metric or field, such as ``lr``, to colour the lines by.
+            ax: the axes to draw on.
+
+        Raises:
+            RequestError: there are no runs.
+            UnknownLeafError: no run has the name.
+            ParamError: a name fits several.
+        """
+        return self._curves(_Looked(self._runs(), self._store), name, color=color, ax=ax)
+
+    def scatter(self, x: str, y: str, *, color: str | None = None, ax: Axes | None = None) -> Axes:
+        """``runs.plot.scatter("lr", "loss")``: one point per run.
+
+        Args:
+            x: a param, else a metric or field; logarithmic when a param spans two decades; texts are categories.
+            y: a metric, else a param or field.
+            color: a param, metric or field to colour the points by.
+            ax: the axes to draw on.
+
+        Raises:
+            RequestError: there are no runs.
+            UnknownLeafError: no run has one of the names.
+            ParamError: a name fits several, or `y` is no number.
+        """
+        view = scatter_view(_Looked(self._runs(), self._store).rows, x, y, color=color)
+        from dvc_magic.plots import scatter  # noqa: PLC0415 - matplotlib, for those who plot
+
+        return scatter(view, ax)
+
+    def bar(self, name: str, *, ax: Axes | None = None) -> Axes:
+        """``runs.plot.bar("accuracy")``: a metric, else a param or field, one bar per run.
+
+        Raises:
+            RequestError: there are no runs.
+            UnknownLeafError: no run has the name.
+            ParamError: the name fits several, or is no number.
+        """
+        return self._bar(_Looked(self._runs(), self._store), name, ax)
+
+    def _curves(self, looked: _Looked, name: str, *, color: str | None, ax: Axes | None) -> Axes:
+        view = curves_view(looked.sources(name), name, color=color)
+        from dvc_magic.plots import curves  # noqa: PLC0415 - see scatter
+
+        return curves(view, ax)
+
+    def _panels(self, looked: _Looked, ax: Axes | None) -> Panels:
+        if ax is not None:
+            message = "all series do not go into one ax: name one, as in plot('loss', ax=ax)"
+            raise RequestError(message)
+        views = panels_view(looked.sources())
+        from dvc_magic.plots import panels  # noqa: PLC0415 - see scatter
+
+        return panels(views)
+
+    def _bar(self, looked: _Looked, name: str, ax: Axes | None) -> Axes:
+        view = bar_view(looked.rows, name)
+        from dvc_magic.plots import bar  # noqa: PLC0415 - see scatter
+
+        return bar(view, ax)
+
+    def __repr__(self) -> str:
+        """What there is to plot, and how."""
+        looked = _Looked(self._runs(), self._store)
+        number = len(looked.rows)
+        lines = [f"<plots of {number} run{'' if number == 1 else 's'}>"]
+        lines += _line("step series", looked.series_names(), 'plot("{0}")  plot.curves("{0}")')
+        metrics = dict.fromkeys(key for row in looked.rows for key in row.metrics)
+        lines += _line("metrics", metrics, 'plot.bar("{0}")  plot.scatter(PARAM, "{0}")')
+        lines += _line("params", dict.fromkeys(key for row in looked.rows for key in row.params), "")
+        return "\n".join(lines)
+
+
+def _line(kind: str, names: Iterable[str], calls: str) -> list[str]:
+    listed = list(names)
+    if not listed:
+        return []
+    more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    spelled = calls.format(listed[0])
+    return [f"  {kind}: {', '.join(listed[:_LISTED])}{more}{f'    {spelled}' if spelled else ''}"]
+
+
+class _Looked:
+    """Runs as they were when a plot was asked for: rows and step series, each read once."""
+
+    def __init__(self, runs: Sequence[StoredRun], store: RunStore) -> None:
+        self._store = store
+        self.rows = rows(runs, store.get)
+        self._histories: dict[str, History] = {}
+
+    def history(self, run: StoredRun) -> History:
+        """The step series of a run; warns of files that cannot be read."""
+        if run.record.id not in self._histories:
+            self._histories[run.record.id] = read_history(run)
+        return self._histories[run.record.id]
+
+    def sources(self, name: str | None = None) -> _Sources:
+        """The runs whose series stand for those asked for, each once: itself, or the nearest upstream that has it."""
+        chosen: dict[str, StoredRun] = {}
+        for row in self.rows:
+            nearest = (run for run in (row.run, *reversed(row.upstream)) if self._has(run, name))
+            run = next(nearest, row.run)
+            chosen[run.record.id] = run
+        return [(row, self.history(row.run)) for row in rows(chosen.values(), self._store.get)]
+
+    def _has(self, run: StoredRun, name: str | None) -> bool:
+        history = self.history(run)
+        return bool(history.series if name is None else history.find(name))
+
+    def series_names(self) -> list[str]:
+        """Of all series that can be drawn."""
+        return list(dict.fromkeys(name for _, history in self.sources() for name in history.names))
+
+    def has_series(self, name: str) -> bool:
+        """Whether the name means a step series: the one that it fits, unless it fits several and a metric as well."""
+        try:
+            return series_name(self.sources(name), name) is not None
+        except ParamError:
+            if self.has_value(name):
+                return False
+            raise
+
+    def has_value(self, name: str) -> bool:
+        """Whether some run has a metric, param or field of that name."""
+        return any(_has_value(row, name) for row in self.rows)
+
+
+def _has_value(row: RunRow, name: str) -> bool:
+    if row.metrics.find(name) or row.params.find(name):
+        return True
+    return row.get(name) is not None
+
+
+def read_history(run: StoredRun) -> History:
+    """The step series of a run.
+
+    Side effects: warns of plot files that cannot be read, all in one.
+    """
+    history = history_of(run)
+    if history.warnings:
+        message = f"run {run.record.number}: {'; '.join(history.warnings)}"
+        warnings.warn(message, stacklevel=3)
+    return history

@@ -1,0 +1,98 @@
+"""What a run's ``dvc.yaml`` says of its plots: hints for reading them, without DVC."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_LIMIT = 2**20  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlotDeclaration:
+    """How a plot is to be read.
+
+    Attributes:
+        x: the column of its x axis, or an empty text.
+        header: whether the first row of a CSV or TSV file names the columns; else they are ``0``, ``1``...
+        template: the name of its template, or an empty text.
+    """
+
+    x: str = ""
+    header: bool = True
+    template: str = ""
+
+
+def plot_declarations(root: Path, *, dvcfile: str, wdir: str) -> dict[str, PlotDeclaration]:
+    """Path from the DVC root -> what the stages' and the top-level ``plots`` of a ``dvc.yaml`` say of it.
+
+    The file is read as it is written: a path with a template (``${...}``) in it fits nothing. A file that cannot be
+    read says nothing, because plots can be read without it.
+
+    Args:
+        root: the run's DVC root.
+        dvcfile: the run's ``dvc.yaml``, from the root. wdir: the stage's, from the root.
+    """
+    content = _load(root / dvcfile)
+    found: dict[str, PlotDeclaration] = {}
+    for folder, path, props in _entries(content, folder=posixpath.dirname(dvcfile), wdir=wdir):
+        place = posixpath.normpath(posixpath.join(folder, path))
+        found[place] = _merged(found.get(place, PlotDeclaration()), props, path)
+    return found
+
+
+def _load(path: Path) -> Any:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        if path.stat().st_size > _LIMIT:
+            return None
+        return yaml.load(path.read_bytes(), Loader=loader)  # noqa: S506 - both are safe loaders
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return None
+
+
+def _entries(content: Any, *, folder: str, wdir: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Folder, path from there, props: of the stages first, then of the top level."""
+    content = _map(content)
+    for stage in _map(content.get("stages")).values():
+        body = _map(stage)
+        body = _map(body["do"]) if "do" in body else body
+        yield from ((wdir, path, props) for path, props in _named(body.get("plots")))
+    for name, props in _named(content.get("plots")):
+        yield from ((folder, path, props) for path in _sources(name, props))
+
+
+def _named(plots: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Name and props of the entries of a ``plots`` list or map."""
+    for entry in plots if isinstance(plots, list) else [plots]:
+        if isinstance(entry, str):
+            yield entry, {}
+        for name, props in _map(entry).items():
+            yield str(name), _map(props)
+
+
+def _sources(name: str, props: Mapping[str, Any]) -> list[str]:
+    """The files of a top-level plot: those that its ``y`` names, or else the one that it is called by."""
+    y = props.get("y")
+    return [str(path) for path in y] if isinstance(y, Mapping) else [name]
+
+
+def _merged(known: PlotDeclaration, props: Mapping[str, Any], path: str) -> PlotDeclaration:
+    x = props.get("x")
+    x = x.get(path) if isinstance(x, Mapping) else x
+    template = props.get("template")
+    return replace(
+        known,
+        x=x if isinstance(x, str) else known.x,
+        header=known.header and props.get("header") is not False,
+        template=template if isinstance(template, str) else known.template,
+    )
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

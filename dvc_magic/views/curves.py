@@ -1,0 +1,153 @@
+"""Step series of runs over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dvc_magic.errors import ParamError, RequestError
+from dvc_magic.model.record import RunStatus
+from dvc_magic.runs import COUNTERS, History, RunRow, UnknownLeafError
+from dvc_magic.views.run_labels import run_labels
+from dvc_magic.views.scale import Column, Scale, column, finite, is_number, left_out, unknown
+
+TOLD_APART = 10  # runs that a legend and colours of their own tell apart; more get a colour scale
+_PANELS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A run's step series.
+
+    Attributes:
+        label: of the run. place: of the run among those asked for, from 0.
+        steps, values: of equal length, by step; NaN for a value that is not finite.
+        good: False for a run that failed, was stopped or lost.
+    """
+
+    label: str
+    place: int
+    steps: tuple[float, ...]
+    values: tuple[float, ...]
+    good: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """One step series of several runs.
+
+    Attributes:
+        name: of the series. axis: what counts the steps.
+        curves: of the runs that have it. total: how many runs were asked for.
+        scale: what the curves are coloured by, one value per curve; None where each has a colour of its own.
+        note: which runs were left out, or an empty text.
+    """
+
+    name: str
+    axis: str
+    curves: tuple[Curve, ...]
+    total: int
+    scale: Scale | None = None
+    note: str = ""
+
+
+def series_name(runs: Sequence[tuple[RunRow, History]], name: str) -> str | None:
+    """The one step series that `name` fits in all of the runs, exactly or by its end; None when there is none.
+
+    Raises:
+        ParamError: it fits several.
+    """
+    found = dict.fromkeys(full for _, history in runs for full in history.find(name))
+    if name in found:
+        return name
+    if len(found) > 1:
+        message = f"{name!r} fits the step series {', '.join(found)}; give more of the name"
+        raise ParamError(message)
+    return next(iter(found), None)
+
+
+def curves_view(runs: Sequence[tuple[RunRow, History]], name: str, *, color: str | None = None) -> Curves:
+    """The step series `name` of the runs that have it.
+
+    Args:
+        runs: a row and the step series of each run.
+        name: of the series, or an unambiguous end of one.
+        color: a param, metric or field that the curves are coloured by. Without it each has a colour of its own, or,
+            when there are more than ten, one by the only number that differs among their params, else by run number.
+
+    Raises:
+        RequestError: there are no runs.
+        UnknownLeafError: no run has such a series, or such a value for `color`.
+        ParamError: a name fits several.
+    """
+    if not runs:
+        message = "there are no runs to plot"
+        raise RequestError(message)
+    full = series_name(runs, name)
+    if full is None:
+        raise UnknownLeafError(_no_series(runs, name))
+    labels = run_labels([row for row, _ in runs])
+    shown = [place for place, (_, history) in enumerate(runs) if history.get(full) is not None]
+    rows = [runs[place][0] for place in shown]
+    return Curves(
+        name=full,
+        axis=" / ".join(dict.fromkeys(series.axis for _, history in runs if (series := history.get(full)))),
+        curves=tuple(_curve(*runs[place], name=full, label=labels[place], place=place) for place in shown),
+        total=len(runs),
+        scale=column(rows, color, first="params").scale() if color else _told_by(rows),
+        note=left_out(len(runs) - len(shown), len(runs), full),
+    )
+
+
+def _no_series(runs: Sequence[tuple[RunRow, History]], name: str) -> str:
+    names = [known for _, history in runs for known in history.names]
+    if names:
+        return unknown(name, [row for row, _ in runs], series=names)
+    runs_have = "this run has" if len(runs) == 1 else f"these {len(runs)} runs have"
+    return (
+        f"There is no step series {name!r}: {runs_have} none. Series come from the plots of a stage in dvc.yaml "
+        f"(CSV, TSV, JSON, YAML) and from DVCLive."
+    )
+
+
+def _curve(row: RunRow, history: History, *, name: str, label: str, place: int) -> Curve:
+    series = history.get(name)
+    assert series is not None
+    pairs = [(finite(step), finite(value)) for step, value in zip(series.steps, series.values, strict=True)]
+    points = sorted(((step, value) for step, value in pairs if step is not None), key=lambda point: point[0])
+    return Curve(
+        label=label,
+        place=place,
+        steps=tuple(step for step, _ in points),
+        values=tuple(float("nan") if value is None else value for _, value in points),
+        good=row.run.record.status in (RunStatus.COMPLETED, RunStatus.RUNNING, RunStatus.PENDING),
+    )
+
+
+def _told_by(rows: Sequence[RunRow]) -> Scale | None:
+    """What many runs are told apart by: the number that alone differs among their params, else when they ran."""
+    if len(rows) <= TOLD_APART:
+        return None
+    keys = dict.fromkeys(key for row in rows for key in row.params)
+    columns = [column(rows, f"params.{key}") for key in keys]
+    varied = [found for found in columns if len(set(map(repr, found.values))) > 1]
+    if len(varied) == 1 and all(map(is_number, varied[0].values)):
+        return varied[0].scale()
+    return Column(name="run", kind="field", values=tuple(row.run.record.number for row in rows)).scale()
+
+
+def panels_view(runs: Sequence[tuple[RunRow, History]]) -> tuple[Curves, ...]:
+    """Every step series of the runs, each in a view of its own: the first twelve, less what only counts.
+
+    Raises:
+        RequestError: there are no runs, or they have no series.
+    """
+    found = dict.fromkeys(name for _, history in runs for name in history.names)
+    names = [name for name in found if name.rpartition("/")[2].lower() not in COUNTERS] or list(found)
+    if not runs or not names:
+        rows = [row for row, _ in runs]
+        metrics = ", ".join(dict.fromkeys(key for row in rows for key in row.metrics))
+        hint = f" They have metrics ({metrics}): .plot.bar(NAME) draws one." if metrics else ""
+        message = f"there are no step series to plot.{hint}" if runs else "there are no runs to plot"
+        raise RequestError(message)
+    return tuple(curves_view(runs, name) for name in names[:_PANELS])
