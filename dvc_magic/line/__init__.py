@@ -15,6 +15,7 @@ from dvc_magic.line.stages import find_stage, flags_of
 from dvc_magic.line.tokens import Line, Part, Token, quote, read_line, split
 from dvc_magic.line.usage import Usage, asks_for_help
 from dvc_magic.line.values import parse_values
+from dvc_magic.line.wording import Wording
 
 __all__ = [
     "HELP",
@@ -32,6 +33,7 @@ __all__ = [
     "Space",
     "Token",
     "Usage",
+    "Wording",
     "as_word",
     "asks_for_help",
     "expand",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from dvc_magic.errors import ParamError
 from dvc_magic.line.formatting import format_value, format_values
+from dvc_magic.line.wording import Wording
 from dvc_magic.model.stage import Param
 from dvc_magic.model.values import Value, type_name
 
@@ -19,7 +21,7 @@ _EXAMPLES = {
 }
 
 
-def fit(value: object, param: Param, raw: str | None = None) -> Value:
+def fit(value: object, param: Param, raw: str | None = None, *, wording: Wording = Wording.LINE) -> Value:
     """`value` as the type that `param` has now.
 
     A null fits every param, and a param that is null takes everything. An int for a float becomes a float. For a text
@@ -29,6 +31,7 @@ def fit(value: object, param: Param, raw: str | None = None) -> Value:
         value: the value; numpy scalars will do.
         param: what it is for.
         raw: its unquoted spelling on a line, None when it was quoted or comes from Python.
+        wording: whom an error speaks to.
 
     Raises:
         ParamError: the types differ; names file, key, what the file has, and what it got.
@@ -40,7 +43,7 @@ def fit(value: object, param: Param, raw: str | None = None) -> Value:
         return plain  # type: ignore[no-any-return]
     if param.type == "text" and raw is not None and not isinstance(plain, list | dict):
         return plain if isinstance(plain, str) else raw
-    return _typed(plain, param)
+    return _typed(plain, param, wording)
 
 
 def _plain(value: Any) -> Any:
@@ -57,13 +60,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _typed(value: Any, param: Param) -> Value:
+def _typed(value: Any, param: Param, wording: Wording) -> Value:
     wanted, got = param.type, type_name(value)
     if got == wanted or wanted not in _EXAMPLES:
         return value  # type: ignore[no-any-return]
     if (wanted, got) == ("float", "int"):
         return _as_float(value, param)
-    raise ParamError(_said(param, f"got {_shown(value)}.", _advice(value, param)))
+    raise ParamError(_said(param, f"got {_shown(value)}.", _advice(value, param, wording)))
 
 
 def _as_float(value: int, param: Param) -> float:
@@ -91,16 +94,43 @@ def _shown(value: Any) -> str:
         return f"a {type_name(value)}"
 
 
-def _advice(value: Any, param: Param) -> str:
+def _advice(value: Any, param: Param, wording: Wording) -> str:
+    """What to write instead."""
+    if isinstance(value, str) and (meant := _unquoted(value, param)):
+        return f"Leave out the quotes: {wording.given(param.key, meant, python=meant)}"
     if isinstance(value, list) and param.type != "map":
-        return f"To try several values write --{param.key} {_shown_grid(value)}"
+        return _several(value, param, wording)
     if param.type == "list" and not isinstance(value, dict):
-        return f"Write --{param.key} [{_cut(_safe(value))}] for a list of one."
-    if param.type == "int" and isinstance(value, float) and value.is_integer():
-        return f"Write {int(value)}."
+        return f"Write {wording.given(param.key, f'[{_cut(_safe(value))}]', python=repr([value]))} for a list of one."
+    if param.type == "int" and isinstance(value, float):
+        return f"Write {int(value)}." if value.is_integer() else _rounded(value, param, wording)
     if param.type == "text":
-        return f"To have it as text write --{param.key} '{_cut(_safe(value))}'."
+        text = f"'{_cut(_safe(value))}'"
+        return f"To have it as text write {wording.given(param.key, text, python=repr(str(value)))}."
     return f"Write a value such as {_EXAMPLES[param.type]}."
+
+
+def _several(values: list[Any], param: Param, wording: Wording) -> str:
+    if wording is Wording.API:
+        return f"To try several values pass them to grid(): {{{param.key!r}: {_cut(repr(values))}}}"
+    return f"To try several values write --{param.key} {_shown_grid(values)}"
+
+
+def _rounded(value: float, param: Param, wording: Wording) -> str:
+    """A param may be an int only because its value was a whole number until now: say how it becomes a float."""
+    advice = f"Write a whole number; if it is meant to be a float, write {param.value}.0 in {param.file}"
+    if wording is Wording.API:
+        return f"{advice}."
+    file = "" if param.file == "params.yaml" else f"{param.file}:"
+    return f"{advice}, or for this call only -S {file}{param.key}={value!r}"
+
+
+def _unquoted(text: str, param: Param) -> str:
+    """The text itself when it spells a value of the type that is wanted; else an empty text."""
+    wanted = {"list": r"\[.*\]", "map": r"\{.*\}", "int": r"[-+]?\d+", "bool": r"true|false"}
+    wanted["float"] = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+    pattern = wanted.get(param.type)
+    return text.strip() if pattern and re.fullmatch(pattern, text.strip(), re.DOTALL | re.IGNORECASE) else ""
 
 
 def _shown_grid(values: list[Any]) -> str:

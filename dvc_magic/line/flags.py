@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from dvc_magic.errors import ParamError, close_matches
+from dvc_magic.line.wording import Wording
 from dvc_magic.model.stage import Param
 from dvc_magic.model.values import ends_with_key
 
 _SHOWN = 40
 
 
-def find_param(spelling: str, own: Sequence[Param], upstream: Sequence[Param], *, options: Collection[str]) -> Param:
+def find_param(
+    spelling: str,
+    own: Sequence[Param],
+    upstream: Sequence[Param],
+    *,
+    options: Collection[str],
+    wording: Wording = Wording.LINE,
+) -> Param:
     """The param that a flag means.
 
     A flag is a key or the end of one, after ``FILE:`` if need be. A whole key wins over an end, then a param of the
@@ -22,15 +30,16 @@ def find_param(spelling: str, own: Sequence[Param], upstream: Sequence[Param], *
         own: the params of the stages asked for.
         upstream: the params of the stages before them.
         options: the names of the magic's options, without dashes.
+        wording: whom an error speaks to.
 
     Raises:
         ParamError: no such param, several, or an option of the same name.
     """
     found = matching(spelling, own, upstream)
     if not found:
-        raise ParamError(_unknown(spelling, [*own, *upstream]))
+        raise ParamError(_unknown(spelling, [*own, *upstream], wording))
     if len(found) > 1:
-        raise ParamError(_tie(spelling, found))
+        raise ParamError(_tie(spelling, found, wording))
     if spelling in options:
         raise ParamError(option_or_param(spelling, found[0]))
     return found[0]
@@ -69,9 +78,9 @@ def _levelled(key: str) -> str:
     return key.replace("-", "_")
 
 
-def _tie(spelling: str, found: Sequence[Param]) -> str:
-    ways = " or ".join(f"--{_unmistakable(param, found)}" for param in found)
-    return f"--{spelling} can mean several params. Write {ways}."
+def _tie(spelling: str, found: Sequence[Param], wording: Wording) -> str:
+    ways = " or ".join(wording.param(_unmistakable(param, found)) for param in found)
+    return f"{wording.param(spelling)} can mean several params. Write {ways}."
 
 
 def _unmistakable(param: Param, others: Sequence[Param]) -> str:
@@ -88,12 +97,13 @@ def option_or_param(spelling: str, param: Param) -> str:
     )
 
 
-def _unknown(spelling: str, params: Sequence[Param]) -> str:
+def _unknown(spelling: str, params: Sequence[Param], wording: Wording) -> str:
     names = list(dict.fromkeys(param.key for param in params))
     ends = [key.rpartition(".")[2] for key in names]
     hint = close_matches(spelling, [*dict.fromkeys([*names, *ends])])
+    kind, other = ("flag", " Set another key with -S KEY=V.") if wording is Wording.LINE else ("param", "")
     if not names:
-        return f"There is no flag --{spelling}: no stage here has params. Set another key with -S KEY=V."
+        return f"There is no {kind} {wording.param(spelling)}: no stage here has params.{other}"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     listed = ", ".join(names[:_SHOWN]) + more
-    return f"There is no flag --{spelling}.{hint} The flags are {listed}. Set another key with -S KEY=V."
+    return f"There is no {kind} {wording.param(spelling)}.{hint} The {kind}s are {listed}.{other}"

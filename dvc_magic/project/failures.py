@@ -10,13 +10,15 @@ from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import RunRecord
 from dvc_magic.views import format_seconds
 
-_TAIL = 20
+LOG_TAIL = 20
+"""Lines of a log in the error of a failed run."""
+
 _READ = 64 * 1024
 _PATHS = re.compile(r"""['"]([^'"\n]{1,300})['"]|(?<![\w./-])((?:[\w.-]+/)*[\w.-]+\.\w{1,8})(?![\w/])""")
 _MODULE = re.compile(r"No module named '([\w.]+)'")
 
 
-def log_tail(log: Path, lines: int = _TAIL) -> list[str]:
+def log_tail(log: Path, lines: int = LOG_TAIL) -> list[str]:
     """The last lines of a log, bytes that are no UTF-8 replaced; reads at most 64 KiB."""
     try:
         with log.open("rb") as file:
@@ -30,23 +32,36 @@ def log_tail(log: Path, lines: int = _TAIL) -> list[str]:
     return kept[-lines:] if text else []
 
 
-def failure_message(record: RunRecord, upstream: Sequence[RunRecord], paths: RunPaths, project: Path) -> str:
+def failure_message(
+    record: RunRecord, upstream: Sequence[RunRecord], paths: RunPaths, project: Path, *, shown: int = LOG_TAIL
+) -> str:
     """What happened, the log's end, a hint where there is one, and the two next commands.
 
     Args:
         record: the run that ended badly. upstream: the runs it used or was to use.
         paths: its files. project: the project's root.
+        shown: lines of the log; fewer do where it has just been printed.
     """
     chain = " -> ".join([*(f"{run.name} {run.status}" for run in upstream), _outcome(record)])
     lines = [chain]
     tail = log_tail(paths.log)
-    if tail:
-        count = "line" if len(tail) == 1 else f"{len(tail)} lines"
-        lines += [f"--- the log's last {count} ({paths.log}) ---", *tail, "---"]
+    if end := tail[-shown:]:
+        count = "line" if len(end) == 1 else f"{len(end)} lines"
+        lines += [f"--- the log's last {count} ({paths.log}) ---", *end, "---"]
     if hint := missing_file_hint(record, tail, paths, project):
         lines.append(hint)
-    lines.append(f"%dvc_log {record.number} shows the whole log, %dvc_show {record.number} the run with its files")
+    lines.append(_next(record))
     return "\n".join(lines)
+
+
+def _next(record: RunRecord) -> str:
+    """The two next commands: magics after a line, Python after a call."""
+    if record.line is None:
+        run = f"project.runs[{record.number}]"
+        return (
+            f"{run}.log has the whole log, {run}.card() the run with its files; the error's .run is the run asked for"
+        )
+    return f"%dvc_log {record.number} shows the whole log, %dvc_show {record.number} the run with its files"
 
 
 def _outcome(record: RunRecord) -> str:

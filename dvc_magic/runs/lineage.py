@@ -30,6 +30,7 @@ FIELDS = (
     "exit_code",
     "note",
 )
+ALIASES = {"run": "number"}  # as tables head that column
 _OF_STAGE = re.compile(r"(?P<stage>.+):(?P<kind>params|metrics)\.(?P<key>.+)", re.DOTALL)
 
 
@@ -112,6 +113,7 @@ class RunRow:
         Raises:
             ParamError: the name fits several keys.
         """
+        name = ALIASES.get(name, name)
         if name in FIELDS:
             return self.fields[name]
         kind, _, key = name.partition(".")
@@ -120,6 +122,17 @@ class RunRow:
         if match := _OF_STAGE.fullmatch(name):
             return self._of_stage(match["stage"], match["kind"]).get(match["key"])
         return next((leaves.get(name) for leaves in (self.params, self.metrics) if leaves.find(name)), None)
+
+    def knows(self, name: str) -> bool:
+        """Whether `name` means something here, be it several things; a field always does."""
+        if name in FIELDS or name in ALIASES:
+            return True
+        kind, _, key = name.partition(".")
+        if key and kind in ("params", "metrics"):
+            return bool((self.params if kind == "params" else self.metrics).find(key))
+        if match := _OF_STAGE.fullmatch(name):
+            return bool(self._of_stage(match["stage"], match["kind"]).find(match["key"]))
+        return bool(self.params.find(name) or self.metrics.find(name))
 
     def columns(self) -> dict[str, Any]:
         """The fields, ``params.KEY`` and ``metrics.KEY``, ``STAGE:params.KEY`` where values differ in the lineage."""

@@ -7,7 +7,7 @@
     op         = "=" "==" "!=" "<" "<=" ">" ">=" "contains" "~"
     value      = number | quoted text | a bare word | true | false | null | "[" value, ... "]"
 
-A name is a field (``stage``, ``status``, ``number``, ``label``, ``tags``, ``started``...), ``params.KEY``,
+A name is a field (``stage``, ``status``, ``number`` or ``run``, ``label``, ``tags``, ``started``...), ``params.KEY``,
 ``metrics.KEY``, or an end of a key; in backquotes it may have any characters. ``contains`` is about a part of a text
 or an item of a list, ``~`` searches a regular expression. Nothing is evaluated as Python. A comparison with a missing
 value is false, whatever the operator, and so is an order between values of different types.
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from dvc_magic.errors import ParamError, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 _DEPTH = 50  # parentheses and nots within each other
 _WORDS = {"and", "or", "not", "in", "contains"}
@@ -118,8 +118,23 @@ class Query:
         except ParamError as error:
             raise QueryError(f"{error} (in the query {self})") from error
 
+    def names(self) -> tuple[str, ...]:
+        """The names that the query asks for, each once, in their order."""
+        return tuple(dict.fromkeys(_names(self.node)))
+
     def __str__(self) -> str:
         return format_query(self)
+
+
+def _names(node: Node) -> Iterator[str]:
+    match node:
+        case Comparison():
+            yield node.name
+        case Not():
+            yield from _names(node.part)
+        case And() | Or():
+            yield from _names(node.left)
+            yield from _names(node.right)
 
 
 # comparing
@@ -318,7 +333,10 @@ class _Parser:
             return "=" if token.text == "==" else token.text
         if token.kind == "word" and token.text.lower() == "contains":
             return "contains"
-        raise self._error(start, f"expected a comparison after {name!r}, such as {name} = 1")
+        hint = f"expected a comparison after {name!r}, such as {name} = 1"
+        if start == len(self._text.rstrip()):
+            hint = f"{hint}; for the runs of a stage of that name write stage = {_format_value(name)}"
+        raise self._error(start, hint)
 
     def _list(self) -> list[Any]:
         start = self._peek.start

@@ -1,0 +1,87 @@
+"""``%dvc``: the project, the magics and the last runs on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, magics_class
+
+from dvc_magic.errors import DvcMagicError
+from dvc_magic.line import Usage
+from dvc_magic.notebook.forms import CardView
+from dvc_magic.notebook.usage import dvc_line_magic, explained
+from dvc_magic.views import Card, Section, Table
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from dvc_magic.notebook.session import Session
+    from dvc_magic.project import Project
+
+_OVERVIEW = Usage()
+_LAST_RUNS = 5
+_BEGIN = (
+    ("%dvc_example iris", "makes a sample project to try things on"),
+    ("%dvc_project PATH", "goes to a project of yours, a folder with .dvc"),
+)
+
+
+@magics_class
+class OverviewMagics(Magics):
+    """Where one begins."""
+
+    def __init__(self, shell: InteractiveShell, session: Session) -> None:
+        super().__init__(shell)
+        self._session = session
+
+    @dvc_line_magic(_OVERVIEW)
+    def dvc(self, line: str, local_ns: Mapping[str, Any] | None = None) -> CardView:
+        """Show the project, the magics and the last runs.
+
+        Examples::
+
+            %dvc
+            %dvc_run --help
+        """
+        _OVERVIEW.read(line, namespace=self._session.names(local_ns))
+        return CardView(Card(title="dvc_magic", sections=(*self._about(), self._magics(), *self._runs())))
+
+    def _about(self) -> tuple[Section, ...]:
+        """The project as far as it can be read, or how to come to one."""
+        try:
+            return (Section(title="project", pairs=tuple(_facts(self._session.project))),)
+        except DvcMagicError as error:
+            return (Section(title="no project", block=str(error)), Section(title="to begin", pairs=_BEGIN))
+
+    def _magics(self) -> Section:
+        assert self.shell is not None
+        found = {
+            name: explained(magic.__doc__)
+            for name, magic in self.shell.magics_manager.magics["line"].items()
+            if name.startswith("dvc") and type(getattr(magic, "__self__", None)).__module__.startswith("dvc_magic.")
+        }
+        rows = tuple((f"%{name}", said.summary, _example(name, said.examples)) for name, said in found.items())
+        note = "each of them explains itself: %dvc_run --help"
+        return Section(title="magics", table=Table(headers=("magic", "what it does", "example"), rows=rows, note=note))
+
+    def _runs(self) -> tuple[Section, ...]:
+        try:
+            runs = self._session.project.runs
+        except DvcMagicError:
+            return ()
+        return (Section(title="last runs", table=runs.table(_LAST_RUNS)),)
+
+
+def _example(name: str, examples: Sequence[str]) -> str:
+    """The first example that says more than the magic's name."""
+    return next((example for example in examples if example.strip() != f"%{name}"), f"%{name}")
+
+
+def _facts(project: Project) -> list[tuple[str, str]]:
+    facts = [("folder", str(project.root)), ("runs", f"{len(project.runs)} in {project.store.home}")]
+    try:
+        final = [stage.address for stage in project.pipeline().final_stages()]
+    except DvcMagicError as error:
+        return [*facts, ("stages", str(error))]
+    return [*facts, ("final stages", ", ".join(final) or "none: there are no stages yet")]

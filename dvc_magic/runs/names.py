@@ -1,0 +1,34 @@
+"""The names that a query or a sort key may use: those that mean something for at least one of the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from dvc_magic.errors import QueryError, close_matches
+from dvc_magic.runs.lineage import FIELDS, RunRow
+
+_LISTED = 12
+
+
+def check_names(names: Iterable[str], rows: Sequence[RunRow]) -> None:
+    """Refuse names that are neither fields nor params or metrics of any of `rows`; without rows every name will do.
+
+    Raises:
+        QueryError: a name means nothing here; names those that are like it.
+    """
+    for name in names:
+        if rows and not any(row.knows(name) for row in rows):
+            raise QueryError(_unknown(name, rows))
+
+
+def _unknown(name: str, rows: Sequence[RunRow]) -> str:
+    columns = list(dict.fromkeys(column for row in rows for column in row.columns()))
+    keys = [column.partition(".")[2] for column in columns if column not in FIELDS]
+    ends = [key.rpartition(".")[2] for key in keys]
+    hint = close_matches(name, list(dict.fromkeys([*columns, *keys, *ends])))
+    known = [column for column in columns if column not in FIELDS]
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    listed = f" They have {', '.join(known[:_LISTED])}{more}." if known else " They have neither params nor metrics."
+    runs = "This run has" if len(rows) == 1 else f"None of these {len(rows)} runs has"
+    lacks = "no param or metric" if len(rows) == 1 else "a param or metric"
+    return f"{runs} {lacks} {name!r}, and it is no field of runs.{hint or listed}"
