@@ -13,12 +13,12 @@ from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import Capture, CaptureRequest, Driver, Observer, PointPlan, Silent
 from dvc_magic.errors import RequestError, RunFailedError, RunsFailedError
 from dvc_magic.executors import WorkerPool, sweep_run
-from dvc_magic.line import find_param, fit
+from dvc_magic.line import Wording, find_param, fit
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.project.environment import stage_environment
-from dvc_magic.project.failures import failure_message
+from dvc_magic.project.failures import LOG_TAIL, failure_message
 from dvc_magic.project.glance import Glance
 from dvc_magic.project.run import Run
 from dvc_magic.project.runs import Runs
@@ -244,6 +244,34 @@ class Project:
         )
         return self.start(request, raise_errors=raise_errors)
 
+    def plan(
+        self,
+        stage: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        use: Mapping[str, int | str | Run] | None = None,
+        upstream: str = "auto",
+        copy_paths: Sequence[str] = (),
+    ) -> Plan:
+        """``project.plan("train", {"lr": 0.1})``: what `run` would do with the same arguments; nothing is run.
+
+        Raises:
+            RequestError: the call makes no sense. ProjectError: the project cannot be used as it is.
+        """
+        single = {key: [value] for key, value in (params or {}).items()}
+        request = self._request(
+            stage,
+            single,
+            use=use,
+            upstream=upstream,
+            copy_paths=copy_paths,
+            timeout=None,
+            label="",
+            tags=(),
+            jobs=1,
+        )
+        return self.preview(request)
+
     def _request(
         self,
         stage: str,
@@ -268,8 +296,8 @@ class Project:
             if not values:
                 message = f"{key!r} has no values; give at least one"
                 raise RequestError(message)
-            param = find_param(key, target.flags, above, options=())
-            fitted = tuple(fit(value, param) for value in values)
+            param = find_param(key, target.flags, above, options=(), wording=Wording.API)
+            fitted = tuple(fit(value, param, wording=Wording.API) for value in values)
             changes.append(Change(file=param.file, key=param.key, values=fitted))
         return RunRequest(
             stages=(stage,),
@@ -283,8 +311,21 @@ class Project:
             tags=tuple(tags),
         )
 
-    def start(self, request: RunRequest, *, observer: Observer | None = None, raise_errors: bool = True) -> Runs:
+    def start(
+        self,
+        request: RunRequest,
+        *,
+        observer: Observer | None = None,
+        raise_errors: bool = True,
+        tail: int = LOG_TAIL,
+    ) -> Runs:
         """Carry out a call to its end, telling `observer` what happens; returns the runs asked for, in grid order.
+
+        Args:
+            request: the call.
+            observer: is told what happens.
+            raise_errors: False to get failed runs back instead of an exception.
+            tail: how many lines of a failed run's log its error has.
 
         Raises:
             RunFailedError: the only run of the call ended badly. RunsFailedError: some of several did.
@@ -297,10 +338,10 @@ class Project:
         records = driver.execute()
         runs = Runs([self.store.get(record.id) for record in records], self.store)
         if raise_errors:
-            self._raise_failures(runs)
+            self._raise_failures(runs, tail)
         return runs
 
-    def dry_run(self, request: RunRequest) -> Plan:
+    def preview(self, request: RunRequest) -> Plan:
         """What `start` would do; nothing is run and no number is given out."""
         return Plan(points=self._driver(request, Silent()).plan())
 
@@ -328,24 +369,24 @@ class Project:
             observer=observer,
         )
 
-    def _raise_failures(self, runs: Runs) -> None:
+    def _raise_failures(self, runs: Runs, tail: int) -> None:
         failed = [run for run in runs if run.status is not RunStatus.COMPLETED]
         if not failed:
             return
-        message = self._message(failed[0])
+        message = self._message(failed[0], tail)
         if len(runs) == 1:
             raise RunFailedError(message, run=failed[0])
         numbers = ", ".join(str(run.number) for run in failed)
         summary = f"{len(failed)} of {len(runs)} runs did not complete: {numbers}; the first of them:\n{message}"
         raise RunsFailedError(summary, runs=runs)
 
-    def _message(self, run: Run) -> str:
+    def _message(self, run: Run, tail: int) -> str:
         """The message of a failed run; when it was never executed, that of the run above which is the cause."""
         cause = run
         if run.reason == "upstream":
             cause = next(iter(run.upstream.values()), run)
         above: list[RunRecord] = [other.record for other in cause.upstream.values()]
-        message = failure_message(cause.record, above, self.store.paths.run(cause.id), self.root)
+        message = failure_message(cause.record, above, self.store.paths.run(cause.id), self.root, shown=tail)
         return message if cause is run else f"{run.stage} {run.number} was not executed: {message}"
 
     def __repr__(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dvc_magic.errors import RequestError, close_matches
 from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus, SourceKind
@@ -24,8 +24,34 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class Content(os.PathLike[str]):
+    """A file or folder of a run: ``json.loads(run.outs["model.json"].read_text())``, ``run.outs["plots"] / "a.png"``.
+
+    Usable wherever a path is (``open``, ``pandas.read_csv``); `path` has everything else that a path can do.
+    """
+
+    __slots__ = ()
+    path: Path
+
+    def __fspath__(self) -> str:
+        """The path as text."""
+        return str(self.path)
+
+    def __truediv__(self, name: str) -> Path:
+        """The path of something in the folder."""
+        return self.path / name
+
+    def read_text(self) -> str:
+        """The file's text, which is UTF-8."""
+        return self.path.read_text(encoding="utf-8")
+
+    def read_bytes(self) -> bytes:
+        """The file's bytes."""
+        return self.path.read_bytes()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedDep(os.PathLike[str]):
+class ResolvedDep(Content):
     """One dependency of a run, as it was resolved; usable wherever a path is.
 
     Attributes:
@@ -48,17 +74,13 @@ class ResolvedDep(os.PathLike[str]):
     placed: str
     differs: bool
 
-    def __fspath__(self) -> str:
-        """The path as text."""
-        return str(self.path)
-
     def __repr__(self) -> str:
         """Where it came from, its hash and its size."""
         return f"<{self.source} {self.origin}, md5 {self.hash[:10]}, {format_bytes(self.size)}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedOut(os.PathLike[str]):
+class ResolvedOut(Content):
     """One output of a run; usable wherever a path is.
 
     Attributes:
@@ -71,10 +93,6 @@ class ResolvedOut(os.PathLike[str]):
     hash: str
     size: int
     files: int
-
-    def __fspath__(self) -> str:
-        """The path as text."""
-        return str(self.path)
 
     def __repr__(self) -> str:
         """What kind of output it is, its hash and its size."""
@@ -115,6 +133,9 @@ class Paths(Mapping[str, T]):
         """How many."""
         return len(self._found)
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._found)
+
     def __repr__(self) -> str:
         """One line for each path."""
         return "\n".join(f"{path}: {item!r}" for path, item in self._found.items()) or "none"
@@ -150,9 +171,10 @@ class Run:
     record anew; a finished run is read once. Two handles on the same run are equal.
     """
 
-    def __init__(self, stored: StoredRun, store: RunStore) -> None:
+    def __init__(self, stored: StoredRun, store: RunStore, *, in_full: bool = False) -> None:
         self._stored = stored
         self._store = store
+        self._in_full = in_full
 
     def _read(self) -> StoredRun:
         if not self._stored.record.status.final:
@@ -374,6 +396,13 @@ class Run:
         """Everything known of the run, ready to show."""
         upstream = {stage: run.number for stage, run in self.upstream.items()}
         return run_card(self.record, self.notes, metrics=self.metrics, upstream=upstream, folder=str(self.path))
+
+    def in_full(self) -> Run:
+        """The same run, which a terminal shows as its card too, where it shows others as a line."""
+        return Run(self._stored, self._store, in_full=True)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001, ARG002 - IPython's protocol
+        printer.text(self.card().text() if self._in_full else repr(self))
 
     def __repr__(self) -> str:
         """One line: stage, number, status, metrics."""

@@ -10,7 +10,7 @@ from dvc_magic.errors import RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
 from dvc_magic.project.plotting import Plots
 from dvc_magic.project.run import Run
-from dvc_magic.runs import frame, lineage, metrics_of, parse_query, run_row
+from dvc_magic.runs import RunRow, check_names, frame, lineage, metrics_of, parse_query, rows, run_row
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.views import Table, runs_table
 
@@ -20,11 +20,24 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
+class RunPositionError(RunNotFoundError, IndexError):
+    """No run at that position, for those who expect an `IndexError` of a sequence."""
+
+
 class Runs(Sequence[Run]):
     """Runs in an order, newest first unless something else was asked for.
 
-    ``runs[0]`` is by position; ``runs["3fa"]`` by id prefix or label. On ``project.runs`` a number that is looked up
-    with ``project.runs[41]`` is a run's number, because there the runs are the whole store.
+    ::
+
+        project.runs[41]            # the whole store: by the run's number
+        project.runs["3fa"]         # by the start of an id, or by a label
+        project.runs[:10]           # the newest ten
+        runs = project.runs.where("stage = train")
+        runs[0]                     # a selection: by position, here the newest
+        runs[-1]                    # its oldest
+
+    A number in brackets is a run's number on ``project.runs`` alone, and a position in every selection of it, as in
+    any list; the line below a table says which. Slices are positions everywhere.
     """
 
     def __init__(self, runs: Iterable[StoredRun], store: RunStore, *, by_number: bool = False) -> None:
@@ -48,17 +61,34 @@ class Runs(Sequence[Run]):
         """One run by position (by number on ``project.runs``), id prefix or label; several by slice.
 
         Raises:
-            RunNotFoundError: there is no such run.
+            RunNotFoundError: there is no such run. `RunPositionError`, also an `IndexError`: no such position.
         """
         if isinstance(key, slice):
             return Runs(self._stored[key], self._store)
         if isinstance(key, str) or self._by_number:
+            if isinstance(key, int) and key < 1:
+                raise RunNotFoundError(self._no_number(key))
             found = self._store.find(key)
             if not self._by_number and found.record.id not in {stored.record.id for stored in self._stored}:
                 message = f"run {key!r} is not among these {len(self)} runs"
                 raise RunNotFoundError(message)
             return Run(found, self._store)
-        return Run(self._stored[key], self._store)
+        try:
+            return Run(self._stored[key], self._store)
+        except IndexError:
+            raise RunPositionError(self._no_position(key)) from None
+
+    @staticmethod
+    def _no_number(key: int) -> str:
+        return (
+            f"project.runs[{key}]: project.runs takes the number of a run, from 1 up. project.last is the newest run, "
+            f"project.runs[:][{key}] the one at position {key}."
+        )
+
+    def _no_position(self, key: int) -> str:
+        message = f"there is no position {key} among these {len(self)} runs"
+        found = next((index for index, stored in enumerate(self._stored) if stored.record.number == key), None)
+        return message if found is None else f"{message}; run number {key} is at position {found}"
 
     def _with(self, runs: Iterable[StoredRun]) -> Runs:
         return Runs(runs, self._store)
@@ -67,17 +97,30 @@ class Runs(Sequence[Run]):
         return lineage(stored, self._store.get)
 
     def where(self, query: str) -> Runs:
-        """The runs that a query holds for: ``"metrics.loss < 0.1 and stage == 'train'"``; a missing value is false.
+        """The runs that a query holds for: ``"metrics.loss < 0.1 and stage == 'train'"``.
+
+        A value that a run has not is false. A name that no run here has, and that is no field, is an error.
 
         Raises:
-            QueryError: the query cannot be read.
+            QueryError: the query cannot be read, or has such a name.
         """
         wanted = parse_query(query)
-        return self._with(stored for stored in self._stored if wanted.matches(run_row(stored, self._lineage(stored))))
+        known = self._rows()
+        check_names(wanted.names(), known)
+        return self._with(row.run for row in known if wanted.matches(row))
+
+    def _rows(self) -> list[RunRow]:
+        return rows(self._stored, self._store.get)
 
     def order_by(self, name: str, *, descending: bool = False) -> Runs:
-        """The runs sorted by a param, metric or field, such as ``metrics.loss``; without it, or NaN, last."""
-        keyed = [(run_row(stored, self._lineage(stored)).get(name), stored) for stored in self._stored]
+        """The runs sorted by a param, metric or field, such as ``metrics.loss``; without it, or NaN, last.
+
+        Raises:
+            QueryError: no run here has it.
+        """
+        known_rows = self._rows()
+        check_names([name], known_rows)
+        keyed = [(row.get(name), row.run) for row in known_rows]
         keyed = [(None if value != value else value, stored) for value, stored in keyed]  # noqa: PLR0124 - NaN
         known = [(value, stored) for value, stored in keyed if value is not None]
         try:

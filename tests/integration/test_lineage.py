@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from dvc_magic.errors import MissingInputError, RequestError, RunFailedError
-from dvc_magic.model.request import RunRequest
 from dvc_magic.project import Project, Run
 
 pytestmark = pytest.mark.integration
@@ -293,7 +292,7 @@ def test_the_reason_for_a_run_is_told_from_the_nearest_one(project: Project) -> 
     project.run("train", {"n": 9})
     (project.root / "prepare.py").write_text(FILES["prepare.py"] + "# edited\n")
 
-    plan = project.dry_run(RunRequest(stages=("train",)))
+    plan = project.plan("train")
 
     assert "prepare runs (code changed: prepare.py)" in repr(plan)
 
