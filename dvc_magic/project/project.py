@@ -24,6 +24,7 @@ from dvc_magic.project.run import Run
 from dvc_magic.project.runs import Runs
 from dvc_magic.project.settings import Settings, find_root, read_settings
 from dvc_magic.project.stages import Stages
+from dvc_magic.project.widgets import Widgets
 from dvc_magic.store import RunStore
 from dvc_magic.views import plan_text
 
@@ -57,6 +58,7 @@ class Project:
         self._store: RunStore | None = None
         self._pool: WorkerPool | None = None
         self._glance: Glance | None = None
+        self._widgets: Widgets | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] = ".", *, home: str = "") -> Project:
@@ -100,8 +102,20 @@ class Project:
         """Start a worker in the background, so that the first question finds it ready."""
         self._workers.warm(1)
 
+    @property
+    def widgets(self) -> Widgets:
+        """The widgets: ``project.widgets.panel()``, ``.stage_form("train")``."""
+        if self._widgets is None:
+            self._widgets = Widgets(
+                title=self.root.name, pipeline=self.pipeline, another=lambda: Project(self.root, self.settings)
+            )
+        return self._widgets
+
     def close(self) -> None:
-        """End the worker processes; runs that still go are stopped."""
+        """End the worker processes; runs that still go are stopped, those of widgets too."""
+        if self._widgets is not None:
+            self._widgets.close()
+            self._widgets = None
         if self._pool is not None:
             self._pool.close()
             self._pool = self._glance = None

@@ -1,0 +1,124 @@
+"""An engine's observer that makes views of a call while it goes, and passes on what its user asks for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.engine import PointPlan, Silent
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.model.stage import OutKind
+from dvc_magic.project.failures import log_tail
+from dvc_magic.runs import metrics_of
+from dvc_magic.views import LiveCall, LiveRun, plan_text, run_line
+
+_PAUSE = 0.15  # seconds between two views
+_LINES = 30
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A run that goes; what was read of it last, and the signs of the files that it was read from."""
+
+    record: RunRecord
+    log: Path
+    root: Path
+    began: float
+    tail: tuple[str, ...] = ()
+    log_size: int = -1
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    metric_signs: tuple[object, ...] = ()
+
+    def look(self) -> None:
+        """Read what has changed: the log's end, the metric files."""
+        size = _sign(self.log)
+        if size != self.log_size:
+            self.log_size, self.tail = size, tuple(log_tail(self.log, _LINES))
+        outs = self.record.outs.items()
+        signs = tuple(_sign(self.root / path) for path, out in outs if out.kind is OutKind.METRIC)
+        if signs != self.metric_signs:
+            found = metrics_of(replace(self.record, status=RunStatus.RUNNING), self.root)
+            self.metric_signs = signs
+            self.metrics = found or self.metrics  # a file that is being written reads as none
+
+    def view(self, now: float) -> LiveRun:
+        """What there is to show."""
+        return LiveRun(
+            name=self.record.name, seconds=now - self.began, log=self.log, tail=self.tail, metrics=self.metrics
+        )
+
+
+def _sign(path: Path) -> int:
+    """What differs when a file has been written again; -1 without one."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return -1
+    return hash((facts.st_mtime_ns, facts.st_size))
+
+
+class CallWatch(Silent):
+    """Shows a call through `show`, a few times in a second.
+
+    Args:
+        paths: of the store. show: gets each view. obey: raises what is to happen to the call, if anything is.
+
+    Attributes:
+        records: those of the runs that have ended, in that order.
+    """
+
+    def __init__(self, paths: StorePaths, *, show: Callable[[LiveCall], None], obey: Callable[[], None]) -> None:
+        self._paths = paths
+        self._send = show
+        self._obey = obey
+        self._plan = ""
+        self._running: dict[str, _Followed] = {}
+        self._ended: list[str] = []
+        self._last: _Followed | None = None
+        self._shown = 0.0
+        self.records: list[RunRecord] = []
+
+    def planned(self, plan: Sequence[PointPlan]) -> None:
+        """Show the plan."""
+        self._plan = plan_text(tuple(plan))
+        self._show()
+        self._obey()
+
+    def started(self, record: RunRecord) -> None:
+        """Follow a run."""
+        paths = self._paths.run(record.id)
+        root = paths.dvc_root(record.root)
+        self._running[record.id] = _Followed(record=record, log=paths.log, root=root, began=time.monotonic())
+
+    def waiting(self) -> None:
+        """Show what is new, and do as told."""
+        if time.monotonic() - self._shown >= _PAUSE:
+            self._show()
+        self._obey()
+
+    def finished(self, record: RunRecord) -> None:
+        """Take down how a run ended."""
+        root = self._paths.run(record.id).dvc_root(record.root)
+        self._ended += [run_line(record, metrics_of(record, root)), *(f"  {line}" for line in record.warnings)]
+        self._last = self._running.pop(record.id, self._last)
+        self.records.append(record)
+        self._show()
+
+    def _show(self) -> None:
+        self._shown = time.monotonic()
+        followed = [*self._running.values()]
+        for one in followed or ([self._last] if self._last is not None else []):
+            one.look()
+        self._send(
+            LiveCall(
+                plan=self._plan,
+                ended=tuple(self._ended),
+                running=tuple(one.view(self._shown) for one in followed),
+                log=self._last.log if self._last is not None else None,
+                tail=self._last.tail if self._last is not None else (),
+            )
+        )

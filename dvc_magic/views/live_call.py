@@ -1,0 +1,99 @@
+"""A call while it goes: its plan, the runs that have ended, and what the running ones print and measure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.views.format import format_number, format_seconds, format_value
+
+_ENDED = 8  # lines about runs that have ended
+_WIDTH = 400  # characters of a log's line
+_CELL = 24
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_BOX = "border: 1px solid var(--jp-border-color2, #8888); padding: 4px 8px; margin: 2px 0"
+_LOG = f"{_BOX}; max-height: 18em; overflow: auto; display: flex; flex-direction: column-reverse"  # stays at the end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRun:
+    """A run that goes.
+
+    Attributes:
+        name: ``train 42``. seconds: since it was started.
+        log: its whole log. tail: the last lines of it.
+        metrics: what it has measured so far.
+    """
+
+    name: str
+    seconds: float
+    log: Path
+    tail: tuple[str, ...] = ()
+    metrics: Mapping[str, Any] | None = None
+
+    def html(self) -> str:
+        """Name, metrics and log; everything in it is escaped."""
+        head = f"<strong>{escape(self.name)}</strong> running for {escape(_whole_seconds(self.seconds))}"
+        return f"<div>{head}</div>{metrics_html(self.metrics or {})}{log_html(self.tail, self.log)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCall:
+    """A call at one moment.
+
+    Attributes:
+        plan: in one line.
+        ended: a line about each run that has ended, oldest first.
+        running: the runs that go.
+        log: of the run that ended last. tail: its last lines, shown while nothing runs.
+    """
+
+    plan: str = ""
+    ended: tuple[str, ...] = ()
+    running: tuple[LiveRun, ...] = ()
+    log: Path | None = None
+    tail: tuple[str, ...] = ()
+
+    def html(self) -> str:
+        """Static HTML; everything of the project's in it is escaped."""
+        plan = f"<div>{escape(self.plan)}</div>" if self.plan else ""
+        hidden = len(self.ended) - _ENDED
+        before = [f"<div>... {hidden} before</div>"] if hidden > 0 else []
+        ended = [f"<div>{escape(line)}</div>" for line in self.ended[-_ENDED:]]
+        running = [run.html() for run in self.running]
+        last = [log_html(self.tail, self.log)] if self.log is not None and not self.running else []
+        return f"<div>{''.join([plan, *before, *ended, *running, *last])}</div>"
+
+
+def _whole_seconds(seconds: float) -> str:
+    """A duration in steps of a second, so that what shows it changes once in a second."""
+    return f"{int(seconds)} s" if seconds < 10 else format_seconds(seconds)  # noqa: PLR2004
+
+
+def metrics_html(metrics: Mapping[str, Any]) -> str:
+    """Metrics side by side, to six digits."""
+    cells = "".join(
+        f'<span style="margin-right: 1.5em">{escape(key)} '
+        f"<strong>{escape(format_value(format_number(value), width=_CELL))}</strong></span>"
+        for key, value in metrics.items()
+    )
+    return f"<div>{cells}</div>" if cells else ""
+
+
+def log_html(tail: tuple[str, ...], log: Path) -> str:
+    """The end of a log in a box that stays at its end, and where all of it is."""
+    text = "\n".join(plain_line(line) for line in tail)
+    pre = f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere; margin: 0">{escape(text)}</pre>'
+    where = f'<div style="opacity: 0.75; overflow-wrap: anywhere">log: {escape(str(log))}</div>'
+    return (f'<div style="{_LOG}">{pre}</div>' if text else "") + where
+
+
+def plain_line(line: str) -> str:
+    """A log's line without colours and control characters, cut when it is very long."""
+    plain = _CONTROLS.sub("", _ESCAPES.sub("", line))
+    return plain if len(plain) <= _WIDTH else f"{plain[:_WIDTH]}…"

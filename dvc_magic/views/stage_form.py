@@ -1,0 +1,333 @@
+"""A stage's flags as a form: what each field says, what is wrong with it, and the line that they make together. Pure.
+
+The line is the whole truth of a form: what runs is what `dvc_magic.line.read_run_line` reads from it, as if it had been
+typed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+
+from dvc_magic.errors import DvcMagicError, LineError, StageNotFoundError
+from dvc_magic.line import (
+    OPTION_NAMES,
+    RunLine,
+    Space,
+    find_stage,
+    fit,
+    format_line,
+    format_value,
+    parse_values,
+    read_run_line,
+    split,
+)
+from dvc_magic.model.request import Change
+from dvc_magic.model.stage import OutKind, Param, Pipeline, Stage
+from dvc_magic.model.values import Value, same
+from dvc_magic.views.card import Card, Section
+from dvc_magic.views.format import format_value as shown_value
+
+COMMAND = "%dvc_run"
+BOOLEANS = ("true", "false", "true,false")
+
+_SHOWN = 60
+_LISTED = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormField:
+    """One flag of a form.
+
+    Attributes:
+        param: what it sets.
+        flag: its spelling on a line, without dashes.
+        stage: address of the stage that has it.
+        text: what the field says, in the grammar of a flag's value; for a text param any other text is taken literally.
+        values: those to run with, when they are not just what the file has; several make a grid.
+        error: why `text` cannot be used, or an empty text.
+    """
+
+    param: Param
+    flag: str
+    stage: str
+    text: str
+    values: tuple[Value, ...] = ()
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """``FILE:KEY``, which names the field among all of the project."""
+        return self.param.name
+
+    @property
+    def default(self) -> str:
+        """What the field says when it leaves the file's value alone."""
+        return default_text(self.param)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the line will have this flag."""
+        return bool(self.values)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """All that the field can say, when that is a small set; otherwise it takes any text."""
+        return BOOLEANS if self.param.type == "bool" and self.text in BOOLEANS else ()
+
+    @property
+    def was(self) -> str:
+        """The file's value, short."""
+        return shown_value(self.param.value, width=_SHOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageForm:
+    """The flags of a stage and of those upstream of it, with what was typed into them.
+
+    Attributes:
+        pipeline: the project's stages, with the params as the files have them.
+        stage: the one to run.
+        own: fields of its own flags. upstream: of flags that only stages upstream of it have.
+        texts: field name -> what was typed, also for fields of other stages.
+        line: the equivalent line; fields with an error are not in it.
+        problem: why the line cannot be run though each field is right, or an empty text.
+    """
+
+    pipeline: Pipeline
+    stage: Stage
+    own: tuple[FormField, ...] = ()
+    upstream: tuple[FormField, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    line: str = ""
+    problem: str = ""
+
+    @property
+    def fields(self) -> tuple[FormField, ...]:
+        """All fields."""
+        return self.own + self.upstream
+
+    def named(self, name: str) -> FormField | None:
+        """The field of a ``FILE:KEY``, or None when the form has none."""
+        return next((field for field in self.fields if field.name == name), None)
+
+    @property
+    def errors(self) -> tuple[FormField, ...]:
+        """The fields whose text cannot be used."""
+        return tuple(field for field in self.fields if field.error)
+
+    @property
+    def count(self) -> int:
+        """How many runs the line asks for."""
+        return prod(len(field.values) or 1 for field in self.fields)
+
+    def read(self) -> RunLine:
+        """The line, read as the magic reads it.
+
+        Raises:
+            DvcMagicError: a field has an error, or the line cannot be read.
+        """
+        if self.errors:
+            first = self.errors[0]
+            raise LineError(f"--{first.flag}: {first.error}")
+        return _read_line(self.line, self.pipeline)
+
+    def with_text(self, name: str, text: str) -> StageForm:
+        """The form after a field was typed into; an empty text stands for the file's value."""
+        return stage_form(self.pipeline, self.stage.address, {**self.texts, name: text})
+
+    def without_text(self, name: str) -> StageForm:
+        """The form with a field back at the file's value."""
+        return stage_form(self.pipeline, self.stage.address, _without(self.texts, {name}))
+
+    def of_stage(self, address: str) -> StageForm:
+        """The form of another stage; what was typed stays, also for flags that this one does not have.
+
+        Raises:
+            StageNotFoundError: there is no such stage.
+        """
+        return stage_form(self.pipeline, address, self._kept())
+
+    def of_pipeline(self, pipeline: Pipeline) -> StageForm:
+        """The form over the files as they are now; what was typed stays.
+
+        Raises:
+            StageNotFoundError: the stage is no longer there.
+        """
+        return stage_form(pipeline, self.stage.address, self._kept())
+
+    def moved(self, other: StageForm) -> tuple[str, ...]:
+        """What the files say differently in `other`, for fields that were left alone: ``lr: 0.5 -> 0.1``."""
+        before = {field.name: field for field in self.fields if field.name not in self.texts}
+        return tuple(
+            f"{field.flag}: {before[field.name].was} -> {field.was}"
+            for field in other.fields
+            if field.name in before and not same(before[field.name].param.value, field.param.value)
+        )
+
+    def _kept(self) -> dict[str, str]:
+        """The texts that say something of their own: one that repeats the file's value follows the file."""
+        idle = {field.name for field in self.fields if not field.changed and not field.error}
+        return _without(self.texts, idle)
+
+
+def stage_form(pipeline: Pipeline, address: str, texts: Mapping[str, str] | None = None) -> StageForm:
+    """The form of a stage.
+
+    Args:
+        address: of the stage. texts: field name (``FILE:KEY``) -> what was typed there.
+
+    Raises:
+        StageNotFoundError: there is no such stage.
+    """
+    stage = find_stage(address, pipeline)
+    params = _params(stage, pipeline)
+    doubled = {key for key, count in Counter(param.key for param, _ in params.values()).items() if count > 1}
+    reserved = OPTION_NAMES | doubled
+    fields = [_field(param, made, texts or {}, reserved) for param, made in params.values()]
+    changes = [Change(file=one.param.file, key=one.param.key, values=one.values) for one in fields if one.changed]
+    line = format_line(stage.address, changes, command=COMMAND, reserved=reserved)
+    return StageForm(
+        pipeline=pipeline,
+        stage=stage,
+        own=tuple(field for field in fields if field.stage == stage.address),
+        upstream=tuple(field for field in fields if field.stage != stage.address),
+        texts=dict(texts or {}),
+        line=line,
+        problem=_problem(line, pipeline),
+    )
+
+
+def _params(stage: Stage, pipeline: Pipeline) -> dict[str, tuple[Param, str]]:
+    """Name -> param and the stage that has it: the target's own first, then those of the nearest stage above."""
+    found: dict[str, tuple[Param, str]] = {}
+    for one in reversed(pipeline.lineage(stage)):
+        for param in one.flags:
+            found.setdefault(param.name, (param, one.address))
+    return found
+
+
+def _field(param: Param, stage: str, texts: Mapping[str, str], reserved: frozenset[str]) -> FormField:
+    plain = param.file == "params.yaml" and param.key not in reserved
+    flag = param.key if plain else param.name
+    text = texts.get(param.name, "")
+    if not text.strip():
+        return FormField(param=param, flag=flag, stage=stage, text=text if param.name in texts else default_text(param))
+    try:
+        values = read_field(text, param)
+    except DvcMagicError as error:
+        return FormField(param=param, flag=flag, stage=stage, text=text, error=str(error))
+    idle = len(values) == 1 and same(values[0], param.value)
+    return FormField(param=param, flag=flag, stage=stage, text=text, values=() if idle else values)
+
+
+def read_field(text: str, param: Param) -> tuple[Value, ...]:
+    """The values that a field's text means for `param`.
+
+    It is read as a flag's value is: ``0.1,0.01`` and ``range(1,4)`` are grids, quotes make a text. What that grammar
+    does not take is, for a text param, the text as it stands.
+
+    Raises:
+        LineError: the text cannot be read, or is a range to search.
+        ParamError: a value of a wrong type.
+    """
+    plain = text.strip()
+    quoted = _unquoted(plain)
+    if quoted is not None:
+        return (fit(quoted, param),)
+    try:
+        read = parse_values(plain, where=f"--{param.key}")
+    except LineError:
+        if param.type == "text":
+            return (plain,)
+        raise
+    if isinstance(read, Space):
+        raise LineError(f"{read.text} is a range to search, which is for sweeps. Values to try are written a,b,c.")
+    if not read.values:
+        raise LineError(f"{plain} has no values.")
+    return tuple(fit(value, param, raw) for value, raw in read.pairs)
+
+
+def _unquoted(text: str) -> str | None:
+    """The text inside, when one pair of quotes surrounds it all."""
+    try:
+        tokens = split(text)
+    except LineError:
+        return None
+    whole = len(tokens) == 1 and tokens[0].raw == text and tokens[0].quoted
+    return tokens[0].text if whole else None
+
+
+def default_text(param: Param) -> str:
+    """The file's value as a field says it: a text without quotes where it reads back as itself."""
+    value = param.value
+    if isinstance(value, str) and value == value.strip() and value:
+        try:
+            if read_field(value, param) == (value,):
+                return value
+        except DvcMagicError:
+            pass
+    try:
+        return format_value(value)
+    except TypeError:
+        return shown_value(value)
+
+
+def _read_line(line: str, pipeline: Pipeline) -> RunLine:
+    typed = line.removeprefix(COMMAND).strip()
+    return read_run_line(typed, namespace={}, pipeline=pipeline, command=COMMAND)
+
+
+def _problem(line: str, pipeline: Pipeline) -> str:
+    try:
+        _read_line(line, pipeline)
+    except DvcMagicError as error:
+        return str(error)
+    return ""
+
+
+def _without(texts: Mapping[str, str], names: set[str]) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if name not in names}
+
+
+def stage_facts(stage: Stage, pipeline: Pipeline) -> Card:
+    """What a stage runs, reads and makes, in a few lines."""
+    deps = [f"{dep.path}{_made_by(dep.path, stage, pipeline)}" for dep in stage.deps]
+    kinds = {OutKind.OUT: "", OutKind.METRIC: " (metrics)", OutKind.PLOT: " (plots)"}
+    outs = [f"{out.path}{kinds[out.kind]}" for out in stage.outs]
+    pairs = [
+        ("about", stage.desc),
+        ("cmd", "\n".join(stage.commands)),
+        ("deps", _listed(deps)),
+        ("outs", _listed(outs)),
+        ("frozen", "yes" if stage.frozen else ""),
+    ]
+    problems = "\n".join(pipeline.problems)
+    sections = [Section(pairs=tuple((name, text) for name, text in pairs if text))]
+    return Card(title=f"stage {stage.address}", sections=(*sections, *([Section(block=problems)] if problems else [])))
+
+
+def _made_by(path: str, stage: Stage, pipeline: Pipeline) -> str:
+    makers = [made.address for made in pipeline.producers(path) if made.address != stage.address]
+    return f" (from {', '.join(makers)})" if makers else ""
+
+
+def _listed(names: list[str]) -> str:
+    more = [f"and {len(names) - _LISTED} more"] if len(names) > _LISTED else []
+    return ", ".join([*names[:_LISTED], *more])
+
+
+def preselected(pipeline: Pipeline, address: str | None) -> str:
+    """The stage that a form begins with: the one asked for, or the first that nothing depends on.
+
+    Raises:
+        StageNotFoundError: there is no such stage, or none at all.
+    """
+    if address is not None:
+        return find_stage(address, pipeline).address
+    if not pipeline.stages:
+        problems = "".join(f"\n{problem}" for problem in pipeline.problems)
+        raise StageNotFoundError(f"The project has no stages. Add one with `dvc stage add`.{problems}")
+    return (pipeline.final_stages() or pipeline.stages)[0].address
