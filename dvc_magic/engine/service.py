@@ -12,7 +12,7 @@ from dvc_magic.engine.order import CaptureRequest, WorkOrder
 from dvc_magic.engine.supervise import Control
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.paths import StorePaths
-from dvc_magic.pipeline import ProjectReader, preload
+from dvc_magic.pipeline import ProjectReader, make_dvc_project, preload
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import HashCache, store_file
 
@@ -34,6 +34,8 @@ class Service:
         """
         if do == "execute":
             return to_data(self._execute(arguments, control))
+        if do == "make_project":
+            return make_dvc_project(Path(arguments["root"]), tracked=arguments["tracked"], remote=arguments["remote"])
         if do == "capture":
             request = from_data(arguments["request"], CaptureRequest)
             reader = self._reader(request.project, request.home)

@@ -14,6 +14,7 @@ from dvc_magic.pipeline.finish import (
     shell_argv,
     status_clean,
 )
+from dvc_magic.pipeline.new_project import make_dvc_project
 from dvc_magic.pipeline.preload import preload
 from dvc_magic.pipeline.reader import ProjectReader
 
@@ -23,6 +24,7 @@ __all__ = [
     "ProjectReader",
     "RunRepo",
     "command_environment",
+    "make_dvc_project",
     "preload",
     "project_cache_types",
     "run_config",

@@ -1,5 +1,6 @@
 """The public objects: `Project`, `Run`, `Runs` and what they hand out."""
 
+from dvc_magic.project.example import example_names, write_example
 from dvc_magic.project.project import Plan, Project
 from dvc_magic.project.run import ResolvedDep, ResolvedOut, Run, RunLog
 from dvc_magic.project.runs import Runs
@@ -18,5 +19,7 @@ __all__ = [
     "Settings",
     "StageView",
     "Stages",
+    "example_names",
     "find_root",
+    "write_example",
 ]

@@ -18,6 +18,7 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.project.environment import stage_environment
+from dvc_magic.project.example import write_example
 from dvc_magic.project.failures import LOG_TAIL, failure_message
 from dvc_magic.project.glance import Glance
 from dvc_magic.project.run import Run
@@ -74,6 +75,18 @@ class Project:
         """
         root = find_root(Path(path))
         return cls(root, read_settings(root, home=home))
+
+    @classmethod
+    def example(cls, name: str, folder: str | os.PathLike[str] | None = None) -> Project:
+        """``Project.example("iris")``: a sample project, made in `folder` (``./iris``), or found there from before.
+
+        Side effects: those of `dvc_magic.project.write_example`; a folder that holds something else is left alone.
+
+        Raises:
+            RequestError: no such sample, the folder is taken, or a package that the sample needs is missing.
+            ProjectError: git or DVC cannot make it.
+        """
+        return cls.open(write_example(name, None if folder is None else Path(folder)).root)
 
     @property
     def store(self) -> RunStore:

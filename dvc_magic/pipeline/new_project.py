@@ -1,0 +1,66 @@
+"""A new DVC project whose data is in its remote only, made as a user would make it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from dvc.config_schema import RelPath
+from dvc.repo import Repo
+
+from dvc_magic.pipeline.border import translated
+from dvc_magic.pipeline.quiet import silence
+
+_SITE_CACHE = "DVC_SITE_CACHE_DIR"
+
+
+def make_dvc_project(root: Path, *, tracked: Sequence[str], remote: str) -> None:
+    """Turn a git repository's folder into a DVC project: init, add a default remote, add files, push them, drop them.
+
+    Side effects: writes ``.dvc``, ``.dvcignore``, a ``.dvc`` file and a ``.gitignore`` entry for each tracked file, and
+    the remote's folder; takes the tracked files, DVC's cache and its temporary files away. What was made of ``.dvc``
+    before is replaced. Nothing is staged in git.
+
+    Args:
+        root: the folder, with ``.git``.
+        tracked: paths from `root` of the files to track.
+        remote: name of the remote and of its folder, below `root`; the configuration has it as a relative path.
+
+    Raises:
+        PipelineError: DVC refuses.
+    """
+    silence()
+    with translated(root=root, path=".dvc"), _site_cache():
+        repo = Repo.init(os.fspath(root), force=True)
+        try:
+            with repo.config.edit() as config:
+                config["remote"][remote] = {"url": RelPath(root / remote)}  # written relative to .dvc
+                config["core"]["remote"] = remote
+            paths = [os.fspath(root / path) for path in tracked]
+            repo.add(paths)
+            repo.push(paths)
+        finally:
+            repo.close()
+    for path in tracked:
+        (root / path).unlink()
+    for leftover in ("cache", "tmp"):
+        shutil.rmtree(root / ".dvc" / leftover, ignore_errors=True)
+
+
+@contextmanager
+def _site_cache() -> Iterator[None]:
+    """DVC's site cache in a folder that goes away, not in one below ``/var/tmp`` that would stay."""
+    before = os.environ.get(_SITE_CACHE)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[_SITE_CACHE] = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_SITE_CACHE]
+            else:
+                os.environ[_SITE_CACHE] = before
