@@ -46,12 +46,20 @@ def expand(token: Token, namespace: Mapping[str, object]) -> Token | Passed:
     Raises:
         LineError: a name, attribute or key that does not exist, or a value that no param can hold.
     """
+    _refuse_dollar(token, namespace)
     alone = _alone(token.raw)
     if alone is None:
         return replace(token, raw=_expand_raw(token, namespace))
     value = _follow(alone, namespace, token)
     values, many = _values(value, token)
     return Passed(values=values, many=many, token=token)
+
+
+def _refuse_dollar(token: Token, namespace: Mapping[str, object]) -> None:
+    """Refuse ``$lr``, which IPython's own magics expand, where it is a variable's name."""
+    name = token.raw[1:]
+    if token.raw.startswith("$") and name.isidentifier() and name in namespace:
+        raise token.error(f"A Python variable is put in with braces: {{{name}}}. The text itself is '${name}', quoted.")
 
 
 def expand_text(token: Token, namespace: Mapping[str, object]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
 
-from dvc_magic.errors import RequestError
+from dvc_magic.errors import DvcMagicError, QueryError, RequestError, close_matches
 from dvc_magic.line import Option, Options, Usage
+from dvc_magic.model.record import RunStatus
 from dvc_magic.notebook.forms import LogView
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
@@ -31,6 +34,7 @@ _RUNS = Usage(
 )
 _SHOW = Usage(words=("RUN",))
 _LOG = Usage(words=("RUN",), options=(Option(name="-n", what="N"),))
+_WORD = re.compile(r"[^\s=<>~!()\[\]'\"`]+")
 
 
 @magics_class
@@ -48,11 +52,23 @@ class RunsMagics(Magics):
         Examples::
 
             %dvc_runs
+            %dvc_runs train
+            %dvc_runs failed
             %dvc_runs metrics.loss < 0.1 and stage == 'train'
-            %dvc_runs --stage train --status completed --sort metrics.loss -n 5
-            %dvc_runs --all
+            %dvc_runs --stage train --status completed --sort -metrics.acc -n 5
+            runs = %dvc_runs --all
 
-        ``--all`` lists upstream runs as well. A sort key with a ``-`` before it sorts downwards.
+        Options::
+
+            --stage S     runs of a stage, as its name alone
+            --status S    completed, failed, stopped..., as the word alone
+            --tag T       runs with this tag
+            --sort KEY    by a param, metric or field; -KEY downwards
+            -n N          the first N
+            --all         those upstream of them as well
+
+        In a query a name is a param, a metric or a field such as stage, status, number, started, label, tags. What
+        comes back is a selection: ``runs[0]`` is its first run.
         """
         return self._selected(_RUNS.read(line, namespace=self._session.names(local_ns)))
 
@@ -66,32 +82,71 @@ class RunsMagics(Magics):
         if "--tag" in options.values:
             runs = runs.where(f"tags contains {quoted(options.values['--tag'])}")
         if options.positional:
-            runs = runs.where(options.positional)
+            runs = runs.where(self._query(options.positional))
         if "--sort" in options.values:
             key = options.values["--sort"]
             runs = runs.order_by(key.lstrip("-"), descending=key.startswith("-"))
         return runs[: _count(options.values["-n"])] if "-n" in options.values else runs[:]
 
+    def _query(self, text: str) -> str:
+        """A query, where the name of a stage or a status alone stand for the runs that have it.
+
+        Raises:
+            QueryError: a word alone is neither, or both.
+        """
+        if not _WORD.fullmatch(text):
+            return text
+        statuses = [status.value for status in RunStatus]
+        stages = self._stages()
+        meant = [name for name, known in (("stage", stages), ("status", statuses)) if text in known]
+        if len(meant) == 1:
+            return f"{meant[0]} == {quoted(text)}"
+        if meant:
+            message = f"{text!r} is a stage and a status. Write --stage {text} or --status {text}."
+        else:
+            hint = close_matches(text, [*stages, *statuses])
+            message = (
+                f"{text!r} is neither a stage nor a status.{hint} Stages: {', '.join(stages) or 'none'}. "
+                "A query compares: %dvc_runs metrics.loss < 0.1"
+            )
+        raise QueryError(message)
+
+    def _stages(self) -> list[str]:
+        """The stages that the runs are of, and those of the project as far as it can be read."""
+        project = self._session.project
+        known = dict.fromkeys(run.stage for run in project.runs.unfolded())
+        with contextlib.suppress(DvcMagicError):
+            known |= dict.fromkeys(project.stages)
+        return list(known)
+
     @dvc_line_magic(_SHOW)
     def dvc_show(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run:
-        """Show a run: status, params, metrics, deps, outs. Without RUN the kernel's last one.
+        """Show a run: status, params, metrics, deps, outs.
 
         Examples::
 
             %dvc_show
             %dvc_show 41
             %dvc_show {run}
+
+        A run is named by its number, the start of its id, its label, ``last`` or ``{variable}``. Without one it is the
+        kernel's last.
         """
-        return self._named_run(_SHOW.read(line, namespace=self._session.names(local_ns)))
+        options = _SHOW.read(line, namespace=self._session.names(local_ns))
+        return self._named_run(options).in_full()
 
     @dvc_line_magic(_LOG)
     def dvc_log(self, line: str, local_ns: Mapping[str, Any] | None = None) -> LogView:
-        """Show what a run printed. Without RUN the kernel's last one.
+        """Show what a run printed; without a run named, the kernel's last one.
 
         Examples::
 
             %dvc_log
             %dvc_log 41 -n 50
+
+        Options::
+
+            -n N          the last N lines
         """
         options = _LOG.read(line, namespace=self._session.names(local_ns))
         run = self._named_run(options)

@@ -6,14 +6,17 @@ gives nothing otherwise, prints nothing and never raises.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
+from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import (
     OPTION_NAMES,
     Begun,
@@ -110,8 +113,7 @@ class Lines:
         usage = self._usage(found) if found is not None else None
         if found is None or usage is None:
             return Offers("", ())
-        answer = Answer(usage, self._session)
-        return answer.offers(found["rest"])
+        return Answer(usage, self._session).offers(found["rest"])
 
     def _usage(self, found: re.Match[str]) -> Usage | None:
         manager = self._shell.magics_manager
@@ -136,8 +138,17 @@ class Answer:
     def __init__(self, usage: Usage, session: Session) -> None:
         self._usage = usage
         self._session = session
-        self._project: Project = session.project
-        self._pipeline: Pipeline = self._project.glance() or Pipeline()
+
+    @property
+    def _project(self) -> Project:
+        return self._session.project
+
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        """What is known of the stages; nothing outside of a project."""
+        with contextlib.suppress(DvcMagicError):
+            return self._project.glance() or Pipeline()
+        return Pipeline()
 
     def offers(self, rest: str) -> Offers:
         """What can follow `rest`, the line from the magic's name to the cursor."""

@@ -49,8 +49,8 @@ class LogView:
         return f"<pre>{escape(self._text())}</pre>"
 
 
-def stage_help(addresses: Sequence[str], pipeline: Pipeline) -> Card:
-    """The cards of the stages of a ``--help``, one below the other, with the flags of stages upstream of them."""
+def stage_help(addresses: Sequence[str], pipeline: Pipeline, options: Sequence[str]) -> Card:
+    """The cards of the stages of a ``--help``, with the flags of stages upstream of them, and the magic's options."""
     sections: list[Section] = []
     for address in addresses:
         stage = pipeline.get(address)
@@ -61,4 +61,5 @@ def stage_help(addresses: Sequence[str], pipeline: Pipeline) -> Card:
         for above in pipeline.lineage(stage)[:-1]:
             flags = stage_card(above, pipeline).sections[-1]
             sections.append(Section(title=f"flags of {above.address}, upstream", table=flags.table))
-    return Card(title=f"%dvc_run {' '.join(addresses)}: options are in %dvc_run?", sections=tuple(sections))
+    sections.append(Section(title="options", block="\n".join(options)))
+    return Card(title=f"%dvc_run {' '.join(addresses)}", sections=tuple(sections))

@@ -12,7 +12,7 @@ from dvc_magic.line import RUN_USAGE, RunLine, Usage, read_run_line
 from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.notebook.forms import CardView, stage_help
 from dvc_magic.notebook.session import Session
-from dvc_magic.notebook.usage import dvc_line_magic
+from dvc_magic.notebook.usage import dvc_line_magic, explained
 from dvc_magic.project import Plan, Project, Run, Runs, Stages, StageView
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PROJECT = Usage(words=("FOLDER",))
 _STAGES = Usage(words=("STAGE",))
+_TAIL_AFTER_LOG = 3  # lines of a log in an error below the log itself
 
 
 @magics_class
@@ -66,7 +67,7 @@ class DvcMagics(Magics):
 
     @dvc_line_magic(RUN_USAGE)
     def dvc_run(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run | Runs | Plan | CardView | None:
-        """Run a stage as an isolated run; stages upstream of it run first where their outputs are missing or stale.
+        """Run a stage as an isolated run.
 
         Examples::
 
@@ -77,8 +78,9 @@ class DvcMagics(Magics):
             %dvc_run train --use prepare=41 --timeout 10m
             %dvc_run train --dry-run
 
-        Flags are the params of the stage and of those upstream of it: the full key or an unambiguous end.
-        ``%dvc_run train --help`` lists them. Several values make a grid.
+        Stages upstream of it run first where their outputs are missing or stale. Flags are the params of the stage
+        and of those upstream of it: the full key or an unambiguous end. ``%dvc_run train --help`` lists them. Several
+        values make a grid.
 
         Options::
 
@@ -98,16 +100,18 @@ class DvcMagics(Magics):
         pipeline = self.session.project.pipeline()
         asked = read_run_line(line, namespace=names, pipeline=pipeline)
         if asked.help:
-            return CardView(stage_help(asked.request.stages, pipeline))
+            return CardView(stage_help(asked.request.stages, pipeline, explained(self.dvc_run.__doc__).options))
         if asked.dry_run:
-            return self.session.project.dry_run(asked.request)
+            return self.session.project.preview(asked.request)
         return self._keep(asked, self._run(asked))
 
     def _run(self, asked: RunLine) -> Runs:
         request = asked.request
         display = ForegroundDisplay(self.session.project.store.paths, prefix=request.jobs > 1, show=self.session.show)
         try:
-            runs = self.session.project.start(request, observer=display, raise_errors=asked.raise_errors)
+            runs = self.session.project.start(
+                request, observer=display, raise_errors=asked.raise_errors, tail=_TAIL_AFTER_LOG
+            )
         except BaseException:
             self.session.remember_last()
             raise
