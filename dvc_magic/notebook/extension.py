@@ -9,13 +9,14 @@ from dvc_magic.notebook import completion
 from dvc_magic.notebook.browsing import RunsMagics
 from dvc_magic.notebook.example import ExampleMagics
 from dvc_magic.notebook.magics import DvcMagics
+from dvc_magic.notebook.overview import OverviewMagics
 from dvc_magic.notebook.panel import PanelMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
 
-_FURTHER = (RunsMagics, ExampleMagics, PanelMagics)  # made with the session of `DvcMagics`
+_FURTHER = (OverviewMagics, RunsMagics, ExampleMagics, PanelMagics)  # made with the session of `DvcMagics`
 
 
 def _loaded(shell: InteractiveShell) -> DvcMagics | None:
