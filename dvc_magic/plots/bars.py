@@ -11,6 +11,7 @@ from dvc_magic.views import Bars
 _PER_BAR, _AROUND, _LEAST, _MOST = 0.3, 0.9, 1.8, 12.0  # inches
 _NAMED = 60  # bars that have room for a name of their own
 _LARGE = 30  # and for one in letters of the usual size
+_LETTER, _GAP = 0.075, 0.1  # inches that the values beside the bars take
 
 
 def bar(view: Bars, ax: Axes | None = None) -> Axes:
@@ -37,7 +38,8 @@ def bar(view: Bars, ax: Axes | None = None) -> Axes:
 
 
 def _write(axes: Axes, view: Bars) -> None:
-    axes.margins(x=0.14)
+    inches = axes.get_window_extent().width / axes.figure.dpi
+    axes.margins(x=(_LETTER * max(map(len, view.texts), default=0) + _GAP) / inches)
     for place, (value, text) in enumerate(zip(view.values, view.texts, strict=True)):
         below = value is not None and value < 0
         axes.annotate(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from dvc_magic.runs.history import Number, Series
@@ -47,12 +49,21 @@ def history_frame(series: Sequence[Series]) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415
 
-    columns = {one.name: _by_occurrence(one) for one in series}
-    keys = sorted(set().union(*columns.values()))
     axes = {one.axis for one in series}
-    index = pd.Index([step for step, _ in keys], name=axes.pop() if len(axes) == 1 else "step")
-    data = {name: _numbers([points.get(key) for key in keys], index) for name, points in columns.items()}
-    return pd.DataFrame(data, index=index)
+    steps, columns = _side_by_side(series)
+    index = pd.Index(steps, name=axes.pop() if len(axes) == 1 else "step")
+    return pd.DataFrame({name: _numbers(values, index) for name, values in columns.items()}, index=index)
+
+
+def _side_by_side(series: Sequence[Series]) -> tuple[list[Number], dict[str, list[Number | None]]]:
+    """All steps in order, and each series' values at them."""
+    if len({one.steps for one in series}) == 1:  # the columns of one file: ten times as fast
+        order = sorted(range(len(series[0].steps)), key=series[0].steps.__getitem__)
+        in_order = itemgetter(*order) if len(order) > 1 else tuple
+        return list(in_order(series[0].steps)), {one.name: list(in_order(one.values)) for one in series}
+    points = {one.name: _by_occurrence(one) for one in series}
+    keys = sorted(set().union(*points.values()))
+    return [step for step, _ in keys], {name: [at.get(key) for key in keys] for name, at in points.items()}
 
 
 def _by_occurrence(series: Series) -> dict[tuple[Number, int], Number]:
@@ -70,7 +81,10 @@ def _numbers(values: list[Number | None], index: pd.Index) -> pd.Series:
     import pandas as pd  # noqa: PLC0415
 
     floats = (None in values or not {type(value) for value in values} <= {int}) and not any(map(_loses, values))
-    return pd.Series(values, index=index, dtype="float64" if floats else _dtype(values))
+    dtype = "float64" if floats else _dtype(values)
+    if dtype == "object":
+        values = [math.nan if value is None else value for value in values]
+    return pd.Series(values, index=index, dtype=dtype)
 
 
 def _sorted_names(data: list[dict[str, Any]]) -> list[str]:

@@ -1,9 +1,9 @@
 """Step series that a run wrote: the columns of its plot files and the metrics of its DVCLive folders.
 
 **Which files.** Plot files among the run's outs (CSV, TSV, JSON, YAML), or files below a plot that is a folder; outs
-that a top-level ``plots`` of the ``dvc.yaml`` names; ``plots/metrics/**/*.tsv`` of a folder that DVCLive wrote, be it an
-out or ``dvclive`` in the stage's wdir. What is no out counts only when it was written after the run was made, since it
-may be a source. What the run got as a dependency is another run's.
+that a top-level ``plots`` of the ``dvc.yaml`` names; ``plots/metrics/**/*.tsv`` of a folder that DVCLive wrote, be it
+an out or ``dvclive`` in the stage's wdir. What is no out counts only when it was written after the run was made, since
+it may be a source. What the run got as a dependency is another run's.
 
 **Which columns.** Those in which every value that is there is a number. A text such as ``cat`` in one row makes the
 whole column no series; so do bools.
@@ -17,6 +17,7 @@ confusion matrix, has no step series.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
@@ -41,16 +42,15 @@ Columns: TypeAlias = "dict[str, list[Any]]"
 COUNTERS = ("step", "global_step", "epoch", "iteration", "iter", "round", "batch")  # in order of preference
 ROW = "row"  # the axis of series that nothing but their rows counts
 
-_LIMIT = 32 * 2**20  # bytes of a file
+_LIMIT = 16 * 2**20  # bytes of a file
 _YAML_LIMIT = 2**20  # the pure reader takes about a second for it
-_CELLS = 5_000_000  # values in a file, aliases expanded
+_CELLS = 2_000_000  # values in a file, aliases expanded
 _FILES = 1000
 _DEPTH = 20  # maps within each other
 _FORMATS = (".csv", ".tsv", ".json", ".yaml", ".yml")
 _MISSING = ("", "na", "n/a", "null", "none")
 _OTHER_TEMPLATES = ("confusion", "bar_", "scatter")
 _TIMES = ("timestamp", "time", "datetime", "wall_time")
-_WHOLE = re.compile(r"[-+]?\d{1,1000}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,15 @@ def _files(record: RunRecord, root: Path, declared: Mapping[str, PlotDeclaration
     for path in others:
         if path not in record.outs and not _is_foreign(path, record):
             within = _within(root, path, plot=path in declared)
-            yield from (file for file in within if (root / file).stat().st_mtime >= created)
+            yield from (file for file in within if _modified(root / file) >= created)
+
+
+def _modified(path: Path) -> float:
+    """Seconds, as of the epoch; 0 for a file that has gone since it was listed."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _is_foreign(path: str, record: RunRecord) -> bool:
@@ -228,7 +236,7 @@ def _tables(path: Path, *, declared: PlotDeclaration, whole: bool) -> Iterator[t
 
 
 def _separated(text: str, *, delimiter: str, header: bool) -> Columns:
-    rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter=delimiter) if row]
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
     if not rows:
         return {}
     names = [name.strip() for name in rows.pop(0)] if header else [str(place) for place in range(len(rows[0]))]
@@ -241,14 +249,14 @@ def _separated(text: str, *, delimiter: str, header: bool) -> Columns:
 def _parsed(text: str) -> Any:
     """A number, None for what stands for a missing one, or the text itself."""
     text = text.strip()
-    if text.lower() in _MISSING:
-        return None
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    try:
-        return text if "_" in text else float(text)
-    except ValueError:
+    if "_" in text:  # Python would read 1_000 as a number
         return text
+    for kind in (float,) if "." in text else (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None if text.lower() in _MISSING else text
 
 
 class _Nested:
@@ -274,19 +282,17 @@ class _Nested:
                     yield from self.tables(item, f"{prefix}{key}/", depth + 1)
 
     def _records(self, records: list[Any]) -> Columns:
-        names = dict.fromkeys(str(name) for record in records for name in self._counted(record))
+        cells = sum(map(len, records))
+        self._count(cells)
         by_text = [{str(name): value for name, value in record.items()} for record in records]
-        self._count(len(names) * len(records))
+        names = dict.fromkeys(name for record in by_text for name in record)
+        self._count(len(names) * len(records) - cells)  # what the gaps of a sparse table add
         return {name: [record.get(name) for record in by_text] for name in names}
 
     def _evened(self, columns: Columns) -> Columns:
         rows = max(map(len, columns.values()), default=0)
         self._count(len(columns) * rows)
         return {name: [*values, *[None] * (rows - len(values))] for name, values in columns.items()}
-
-    def _counted(self, record: Mapping[Any, Any]) -> Mapping[Any, Any]:
-        self._count(len(record))
-        return record
 
     def _count(self, cells: int) -> None:
         self._cells += cells

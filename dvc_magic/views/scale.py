@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -119,8 +120,8 @@ def unknown(name: str, rows: Iterable[RunRow], series: Iterable[str] = ()) -> st
         "metrics": list(dict.fromkeys(key for row in rows for key in row.metrics)),
         "params": list(dict.fromkeys(key for row in rows for key in row.params)),
     }
-    known = [key for keys in there.values() for key in keys]
-    hint = close_matches(name, known) or close_matches(name, [key.rpartition(".")[2] for key in known])
+    known = list(dict.fromkeys(key for keys in there.values() for key in keys))
+    hint = close_matches(name, known) or close_matches(name, list({re.split("[./:]", key)[-1]: 0 for key in known}))
     listed = "; ".join(f"{kind}: {_listed(keys)}" for kind, keys in there.items() if keys)
     of = "this run has" if len(rows) == 1 else f"these {len(rows)} runs have"
     return f"There is no {name!r}.{hint} What {of}: {listed or 'no values'}."
