@@ -16,23 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from dvc_magic.codec import from_data, to_data
+from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.interrupts import held
 from dvc_magic.engine.listing import source_marks
 from dvc_magic.engine.observer import Observer, PointPlan
 from dvc_magic.engine.order import Capture, WorkOrder
 from dvc_magic.engine.plan import Action, Decision, mismatch
 from dvc_magic.engine.point import PointState
-from dvc_magic.errors import DvcMagicError, MissingInputError, ProjectError, RequestError, RunError, WorkerLostError
+from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, RunError, WorkerLostError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
-from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.record import CallInfo, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot
-from dvc_magic.model.stage import Dep, DepKind, Stage
+from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import load_snapshot
 
 _TICK = 0.05  # seconds between looks at the logs of running stages
+PULL_TIMEOUT = 60.0  # seconds without a byte
 _KILL_STEP = 3  # interrupts until the worker itself is ended
 
 
@@ -70,6 +71,7 @@ class Driver:
         pool: WorkerPool,
         environ: Mapping[str, str],
         observer: Observer,
+        pull_timeout: float = PULL_TIMEOUT,
     ) -> None:
         self._request = request
         self._capture = capture
@@ -80,7 +82,16 @@ class Driver:
         self._observer = observer
         self._call = store.new_id()
         self._progress = _Progress()
-        self._ingested: dict[str, str] = {}
+        self._inputs = CallInputs(
+            capture.inputs,
+            project=project,
+            store=store.paths,
+            call=self._call,
+            ask=pool.ask,
+            environ=environ,
+            deadline=pull_timeout,
+            observer=observer,
+        )
         self._candidates: dict[str, list[RunRecord]] = {}
         self._interrupts = 0
         self._answers: list[tuple[Worker, Message]] = []
@@ -98,7 +109,7 @@ class Driver:
             snapshot=self._snapshot,
             sources=source_marks(self._snapshot, point.replace),
             cache=self._store.paths.cache,
-            ingest=self._ingest,
+            inputs=self._inputs,
         )
 
     def _named_run(self, stage: str, name: str) -> RunRecord:
@@ -117,17 +128,6 @@ class Driver:
             raise RunError(message)
         return record
 
-    def _ingest(self, path: str) -> str:
-        """Keep what the project has at a path; it must still be what was captured."""
-        if path not in self._ingested:
-            answer = self._pool.ask("ingest", project=str(self._project), home=str(self._store.home), paths=[path])
-            facts = from_data(answer, list[InputFacts])[0]
-            if facts.hash != self._capture.inputs[path].hash:
-                message = f"{path!r} changed in the project while the call was being prepared; run again"
-                raise ProjectError(message)
-            self._ingested[path] = facts.hash
-        return self._ingested[path]
-
     def _completed(self, stage: Stage) -> list[RunRecord]:
         if stage.address not in self._candidates:
             found = self._store.of_stage(stage.address, status=RunStatus.COMPLETED)
@@ -135,12 +135,16 @@ class Driver:
         return self._candidates[stage.address]
 
     def plan(self) -> tuple[PointPlan, ...]:
-        """What is going to happen, as far as it is known before anything has run.
+        """What is going to happen, as far as it is known before anything has run; no data is pulled for it.
 
         Raises:
             MissingInputError: a dependency that nothing can supply.
             RunError: a run that ``--use`` names cannot be used.
         """
+        self._inputs.resolve()
+        self._inputs.confirm(
+            out.path for state in self._states for stage in state.stages for out in stage.outs if out.persist
+        )
         self._plans = tuple(self._plan_point(state) for state in self._states)
         return self._plans
 
@@ -226,37 +230,28 @@ class Driver:
 
     def _keep_inputs(self) -> None:
         """Keep every project input of the stages that may run: edits after the call must not reach its runs."""
-        for state in self._states:
-            needed = self._needed(state)
+        for state, plan in zip(self._states, self._plans, strict=True):
+            actions = {decision.stage: decision.action for decision in plan.decisions}
             for stage in state.stages:
-                is_target = stage is state.stages[-1]
-                if stage.address in state.settled or not (is_target or stage.address in needed):
-                    continue
-                for dep in stage.deps:
-                    if dep.kind is DepKind.LOCAL and self._from_project(state, dep):
-                        self._keep(dep.path)
-                for out in stage.outs:
-                    if out.persist and self._capture.inputs[out.path].present:
-                        self._ingest(out.path)
+                if stage.address not in state.settled and stage.address in actions:
+                    certain = actions[stage.address] is Action.RUN
+                    self._keep_for(state, stage, remote=certain)
 
-    def _from_project(self, state: PointState, dep: Dep) -> bool:
-        """Whether a dependency, or a part of it, is the project's: of a folder around outs, the files beside them."""
-        makers = state.point.pipeline.producers(dep.path)
-        around = any(out.path.startswith(f"{dep.path}/") for made in makers for out in made.outs)
-        return not makers or (around and self._capture.inputs[dep.path].present)
-
-    def _keep(self, path: str) -> None:
-        known = self._snapshot.files.get(path)
-        if known is None or known.link is not None:
-            self._ingest(path)
+    def _keep_for(self, state: PointState, stage: Stage, *, remote: bool) -> None:
+        """Keep what a stage takes from the project, or note it for the next pull when that is asked for."""
+        for path in state.project_paths(stage):
+            if remote or self._inputs[path].remote is None:
+                self._inputs.keep(path)
 
     def execute(self) -> list[RunRecord]:
-        """Run everything; returns the final records of the targets, in grid order.
+        """Pull what is in remotes, run everything; returns the final records of the targets, in grid order.
 
         Raises:
+            MissingInputError: something cannot be pulled; nothing was run.
             KeyboardInterrupt: again, after the running stages were stopped. The first one sends SIGINT to the running
                 stages and starts nothing more, a second SIGTERM, a third SIGKILL.
         """
+        self._inputs.pull()
         while True:
             try:
                 if self._loop():
@@ -333,10 +328,17 @@ class Driver:
             if stage.address not in state.settled:
                 self._queue_upstream(state, stage)
         if target.address not in state.waiting and state.ready(target):
+            self._fetch_for(state, target)
             state.waiting.add(target.address)
             self._progress.queue.append(_Job(stage=target, states=[state], asked=True))
 
+    def _fetch_for(self, state: PointState, stage: Stage) -> None:
+        """Pull what a stage needs that turned out only now to be needed."""
+        self._keep_for(state, stage, remote=True)
+        self._inputs.pull()
+
     def _queue_upstream(self, state: PointState, stage: Stage) -> None:
+        self._fetch_for(state, stage)
         facts = state.facts(stage)
         key = json.dumps([stage.address, stage.cmd, to_data(stage.locked), sorted(facts.inputs.items())])
         state.waiting.add(stage.address)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dvc_magic.engine.plan import Decision
+from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.record import RunRecord
 
 
@@ -24,6 +25,9 @@ class Observer(Protocol):
     def planned(self, plan: Sequence[PointPlan]) -> None:
         """The plan stands; nothing has run yet."""
 
+    def pulling(self, progress: PullProgress) -> None:
+        """Data comes from a remote: told at the start, twice a second meanwhile, and at the end."""
+
     def started(self, record: RunRecord) -> None:
         """A run was handed to a worker."""
 
@@ -38,6 +42,9 @@ class Silent:
     """An observer that looks away."""
 
     def planned(self, plan: Sequence[PointPlan]) -> None:
+        """Nothing."""
+
+    def pulling(self, progress: PullProgress) -> None:
         """Nothing."""
 
     def started(self, record: RunRecord) -> None:

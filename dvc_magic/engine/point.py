@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.listing import (
     Listing,
     below,
@@ -24,9 +25,6 @@ from dvc_magic.model.record import DepRecord, RunRecord, SourceKind
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Dep, DepKind, Out, Stage, overlaps
-
-Ingest = Callable[[str], str]
-"""Puts what the project has at a path into the runs' cache and returns its hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ class PointState:
         snapshot: Snapshot,
         sources: Mapping[str, str],
         cache: Path,
-        ingest: Ingest,
+        inputs: CallInputs,
     ) -> None:
         self.point = point
         self.settled: dict[str, Settled] = {}
@@ -57,7 +55,7 @@ class PointState:
         self._snapshot = snapshot
         self._sources = sources
         self._cache = cache
-        self._ingest = ingest
+        self._inputs = inputs
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -78,7 +76,7 @@ class PointState:
 
     def facts(self, stage: Stage) -> Facts:
         """What `decide` needs of a stage now."""
-        outs = {out.path: self._capture.inputs.get(out.path) for out in stage.outs}
+        outs = {out.path: self._inputs.get(out.path) for out in stage.outs}
         inputs = {dep.path: self.input_hash(stage, dep) for dep in stage.deps if dep.kind is not DepKind.URL}
         inputs |= {out.path: seed.hash for out in stage.outs if (seed := self._seed(out)) is not None}
         return Facts(
@@ -91,7 +89,7 @@ class PointState:
 
     def _seed(self, out: Out) -> InputFacts | None:
         """What a ``persist`` output starts from: the project's, if there is one."""
-        found = self._capture.inputs.get(out.path)
+        found = self._inputs.get(out.path)
         return found if out.persist and found is not None and found.present else None
 
     def _lock_stale(self, stage: Stage) -> str:
@@ -109,6 +107,8 @@ class PointState:
         """
         whole = [run for run in candidates if self._outs_kept(run)]
         decision = decide(self.facts(stage), candidates=whole, policy=policy, used=used)
+        if self._rests_on_project(decision, whole) and not self._inputs.confirm(out.path for out in stage.outs):
+            decision = decide(self.facts(stage), candidates=whole, policy=policy, used=used)
         if decision.action is Action.RUN and policy is UpstreamPolicy.NEVER:
             message = (
                 f"stage {stage.address!r} would have to run first ({decision.reason}), which --upstream never forbids; "
@@ -119,16 +119,23 @@ class PointState:
             self._require_project_outs(stage)
         return decision
 
+    @staticmethod
+    def _rests_on_project(decision: Decision, candidates: Sequence[RunRecord]) -> bool:
+        """Whether the project's own outputs may be taken, so that it matters if a remote has what is not here."""
+        return decision.action is Action.PROJECT or (decision.action is Action.WHEN_CHANGED and not candidates)
+
     def _outs_kept(self, run: RunRecord) -> bool:
         return all(object_path(self._cache, out.hash).exists() for out in run.outs.values() if out.hash)
 
     def _require_project_outs(self, stage: Stage) -> None:
         for out in stage.outs:
-            found = self._capture.inputs.get(out.path)
+            found = self._inputs.get(out.path)
             if found is None or not found.present:
+                reason = f" ({found.problem})" if found is not None and found.problem else ""
                 message = (
                     f"--upstream project needs the output {out.path!r} of stage {stage.address!r}, which is neither in "
-                    f"the project nor in its DVC cache; make it with dvc repro {stage.address}, or use --upstream auto"
+                    f"the project nor in its DVC cache nor in a remote{reason}; make it with dvc repro "
+                    f"{stage.address}, or use --upstream auto"
                 )
                 raise MissingInputError(message)
 
@@ -137,8 +144,37 @@ class PointState:
         self.settled[stage.address] = Settled(outs={path: out.hash for path, out in run.outs.items()}, run=run)
 
     def settle_from_project(self, stage: Stage) -> None:
-        """The project's own outputs are the ones to use; they are kept in the runs' cache first."""
-        self.settled[stage.address] = Settled(outs={out.path: self._ingest(out.path) for out in stage.outs}, run=None)
+        """The project's own outputs are the ones to use. Those on a disk here are kept in the runs' cache."""
+        for out in stage.outs:
+            if self._inputs[out.path].remote is None:
+                self._inputs.keep(out.path)
+        self.settled[stage.address] = Settled(
+            outs={out.path: self._inputs[out.path].hash for out in stage.outs}, run=None
+        )
+
+    def project_paths(self, stage: Stage) -> tuple[str, ...]:
+        """What a stage takes from the project: deps, outputs of the stages above that are the project's own, seeds."""
+        paths: list[str] = []
+        for dep in stage.deps:
+            makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]
+            if dep.kind is DepKind.LOCAL and self._is_projects(dep, makers):
+                paths.append(dep.path)
+            for made in makers:
+                settled = self.settled.get(made.address)
+                if settled is not None and settled.run is None:
+                    paths += [path for path in settled.outs if overlaps(path, dep.path)]
+        return (*paths, *(out.path for out in stage.outs if self._seed(out) is not None))
+
+    def _is_projects(self, dep: Dep, makers: Sequence[Stage]) -> bool:
+        """Whether a dependency, or a part of it, is the project's: of a folder around outs, the files beside them."""
+        if not makers:
+            return not self._is_snapshot_file(dep.path)
+        around = any(out.path.startswith(f"{dep.path}/") for made in makers for out in made.outs)
+        return around and self._inputs[dep.path].present
+
+    def _is_snapshot_file(self, path: str) -> bool:
+        known = self._snapshot.files.get(path)
+        return known is not None and known.link is None
 
     def input_hash(self, stage: Stage, dep: Dep) -> str | None:
         """The md5 of what a dependency would be now; None while a stage that makes it is not settled.
@@ -161,8 +197,8 @@ class PointState:
         if path in self.point.replace:
             return self._sources[path]
         if not any(file.startswith(f"{path}/") for file in self.point.replace):
-            return self._capture.inputs[path].hash
-        return listing_hash(self._with_params(path, read_listing(self._cache, self._ingest(path))))
+            return self._inputs[path].hash
+        return listing_hash(self._with_params(path, self._inputs.listing(path)))
 
     def _with_params(self, path: str, listing: Listing) -> Listing:
         start = f"{path}/"
@@ -171,17 +207,17 @@ class PointState:
 
     def _composed(self, dep: Dep, makers: Sequence[Stage]) -> Listing:
         """The content of a dependency that is part of an output, or a folder around several."""
-        outs = {path: md5 for made in makers for path, md5 in self.settled[made.address].outs.items()}
+        outs = {path: made for made in makers for path in self.settled[made.address].outs}
         listing: Listing = {}
-        found = self._capture.inputs.get(dep.path)
+        found = self._inputs.get(dep.path)
         around = [path for path in outs if path.startswith(f"{dep.path}/")]
         if around and found is not None and found.present:
-            project = read_listing(self._cache, self._ingest(dep.path))
+            project = self._inputs.listing(dep.path)
             listing = without(project, tuple(path.removeprefix(f"{dep.path}/") for path in around))
-        for path, md5 in outs.items():
+        for path, made in outs.items():
             if not overlaps(dep.path, path):
                 continue
-            content = read_listing(self._cache, md5)
+            content = self._out_listing(made, path)
             if path == dep.path or dep.path.startswith(f"{path}/"):
                 listing |= below(content, dep.path.removeprefix(path).lstrip("/"))
             else:
@@ -195,6 +231,12 @@ class PointState:
             raise MissingInputError(message)
         return listing
 
+    def _out_listing(self, made: Stage, path: str) -> Listing:
+        settled = self.settled[made.address]
+        if settled.run is None:
+            return self._inputs.listing(path)
+        return read_listing(self._cache, settled.outs[path])
+
     def require_inputs(self, stage: Stage) -> None:
         """Raise what is missing for a stage that is going to run.
 
@@ -205,12 +247,11 @@ class PointState:
             made = any(maker.address != stage.address for maker in self.point.pipeline.producers(dep.path))
             if made or dep.kind is DepKind.URL:
                 continue
-            if not self._capture.inputs[dep.path].present:
-                message = (
-                    f"stage {stage.address!r} needs {dep.declared!r}, which is not in the project, is not in its DVC "
-                    "cache, and no stage makes it; put it there, or correct the stage's deps"
-                )
-                raise MissingInputError(message)
+            found = self._inputs[dep.path]
+            if not found.present:
+                needs = f"stage {stage.address!r} needs {dep.declared!r}, which is not in the project"
+                nowhere = "is not in its DVC cache, and no stage makes it; put it there, or correct the stage's deps"
+                raise MissingInputError(f"{needs}: {found.problem}" if found.problem else f"{needs}, {nowhere}")
 
     def inputs(self, stage: Stage) -> tuple[dict[str, DepRecord], tuple[Placement, ...], dict[str, str]]:
         """How a stage that is about to run gets its deps: records, what to place, and the upstream runs used."""
@@ -235,28 +276,33 @@ class PointState:
                 records[out.path] = DepRecord(
                     source=SourceKind.FILE, origin=out.path, hash=seed.hash, seen=seed.hash, declared=False
                 )
-                placements.append(Placement(path=out.path, hash=self._ingest(out.path)))
+                placements.append(Placement(path=out.path, hash=self._inputs.hash(out.path)))
         return records, tuple(placements), upstream
 
     def _dep_record(self, stage: Stage, dep: Dep, digest: str) -> DepRecord:
         makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]
-        found = self._capture.inputs.get(dep.path)
+        found = self._inputs.get(dep.path)
         if makers:
             run = self.settled[makers[0].address].run
             return DepRecord(
                 source=SourceKind.DVCSTAGE,
-                origin=makers[0].address if run is not None else f"{makers[0].address} in the project",
+                origin=makers[0].address if run is not None else self._project_origin(makers[0], dep.path),
                 run=run.id if run is not None else None,
                 seen=digest,
             )
         assert found is not None
         return DepRecord(
             source=SourceKind.DVCFILE if found.dvcfile else SourceKind.FILE,
-            origin=found.dvcfile or dep.path,
+            origin=f"{found.dvcfile or dep.path}{_from_remote(found)}",
             seen=digest,
             differs=found.differs,
             placed="in place" if dep.kind is DepKind.ABSOLUTE else "copy",
         )
+
+    def _project_origin(self, made: Stage, path: str) -> str:
+        facts = [self._inputs.get(out.path) for out in made.outs if overlaps(out.path, path)]
+        remote = next((_from_remote(found) for found in facts if found is not None and found.remote), "")
+        return f"{made.address}{remote}" if remote else f"{made.address} in the project"
 
     def _is_source(self, path: str, digest: str) -> bool:
         """Whether the snapshot already brings the whole content of a dependency into the workspace."""
@@ -267,7 +313,11 @@ class PointState:
         """Make sure that the runs' cache holds a dependency, and return the hash to place it by."""
         makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]
         if not makers:
-            return self._ingest(dep.path)
+            return self._inputs.hash(dep.path)
         if len(makers) == 1 and dep.path in self.settled[makers[0].address].outs:
             return digest
         return write_listing(self._cache, self._composed(dep, makers))
+
+
+def _from_remote(facts: InputFacts) -> str:
+    return f" from remote {facts.remote.remote!r}" if facts.remote is not None else ""

@@ -1,20 +1,43 @@
-"""What a worker can be asked: to describe a project, to capture it, to keep an input, to execute a run."""
+"""What a worker can be asked: to describe a project, to capture it, to keep or pull an input, to execute a run."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.capture import capture, file_hasher
 from dvc_magic.engine.execute import execute
 from dvc_magic.engine.order import CaptureRequest, WorkOrder
 from dvc_magic.engine.supervise import Control
-from dvc_magic.model.inputs import InputFacts
+from dvc_magic.model.inputs import InputFacts, RemoteData
 from dvc_magic.model.paths import StorePaths
-from dvc_magic.pipeline import ProjectReader, make_dvc_project, preload
+from dvc_magic.pipeline import ProjectReader, Watch, make_dvc_project, preload
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import HashCache, store_file
+
+
+class Line(Control, Protocol):
+    """The way back to whoever asks."""
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Send one message ahead of the answer."""
+
+
+@contextmanager
+def variables(environ: Mapping[str, str]) -> Iterator[None]:
+    """Give this process the variables of the caller while the block runs: libraries look there for credentials."""
+    before = dict(os.environ)
+    os.environ.update(environ)
+    try:
+        yield
+    finally:
+        for name in environ.keys() - before.keys():
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 class Service:
@@ -26,7 +49,7 @@ class Service:
         self._hashes: dict[str, HashCache] = {}
         self._stores: dict[str, RunStore] = {}
 
-    def handle(self, do: str, arguments: dict[str, Any], control: Control) -> Any:
+    def handle(self, do: str, arguments: dict[str, Any], control: Line) -> Any:
         """Answer one request with JSON-able data.
 
         Raises:
@@ -45,7 +68,26 @@ class Service:
             return to_data(reader.describe())
         if do == "ingest":
             return to_data(self._ingest(reader, arguments["home"], arguments["paths"]))
+        if do in ("look", "missing", "pull"):
+            with variables(arguments["environ"]):
+                return self._from_remotes(do, reader, arguments, control)
         raise ValueError(do)
+
+    def _from_remotes(self, do: str, reader: ProjectReader, arguments: dict[str, Any], control: Line) -> Any:
+        home, incoming = arguments["home"], Path(arguments["incoming"])
+        wanted = from_data(arguments["wanted"], list[RemoteData])
+        watch = Watch(
+            tell=lambda progress: control.say({"pulling": to_data(progress)}),
+            stopped=lambda: control.abandoned,
+            deadline=arguments["deadline"],
+        )
+        if do == "missing":
+            return reader.missing(wanted, incoming=incoming, watch=watch)
+        if do == "look":
+            reader.look(wanted, incoming=incoming, watch=watch)
+            return to_data(self._ingest(reader, home, arguments["paths"]))
+        put, hash_file = self._put(home), file_hasher(self._hash_cache(home))
+        return to_data(reader.pull(wanted, incoming=incoming, watch=watch, put=put, hash_file=hash_file))
 
     def _execute(self, arguments: dict[str, Any], control: Control) -> Any:
         order = from_data(arguments["order"], WorkOrder)
@@ -59,13 +101,17 @@ class Service:
         )
 
     def _ingest(self, reader: ProjectReader, home: str, paths: list[str]) -> list[InputFacts]:
+        put, hash_file = self._put(home), file_hasher(self._hash_cache(home))
+        return [reader.ingest(path, put, hash_file) for path in paths]
+
+    @staticmethod
+    def _put(home: str) -> Callable[[Path, str], None]:
         cache = StorePaths(Path(home)).cache
-        hash_file = file_hasher(self._hash_cache(home))
 
         def put(source: Path, md5: str) -> None:
             store_file(cache, source, md5)
 
-        return [reader.ingest(path, cache, put, hash_file) for path in paths]
+        return put
 
     def _reader(self, project: str, home: str) -> ProjectReader:
         key = (project, home)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import selectors
 import signal
@@ -118,6 +119,8 @@ def main() -> None:
     become_subreaper()
     from dvc_magic.engine.service import Service  # noqa: PLC0415 - DVC takes 0.25 s; the lifeline comes first
 
+    # What libraries log of a connection can hold an address with a password; without a handler it goes to the log.
+    logging.getLogger().addHandler(logging.NullHandler())
     service = Service()
     while (request := pipe.next()) is not None:
         pipe.say(answer(request, service, pipe))

@@ -15,7 +15,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,11 @@ class Message:
     def is_answer(self) -> bool:
         """Whether this ends the request that the worker had."""
         return self.lost or "id" in self.data
+
+    @property
+    def good(self) -> bool:
+        """Whether this is an answer with a result."""
+        return not self.lost and "result" in self.data
 
     def result(self) -> Any:
         """The answer's result.
@@ -165,8 +170,13 @@ class WorkerPool:
         worker.close()
         self._workers = [other for other in self._workers if other is not worker]
 
-    def ask(self, do: str, **arguments: Any) -> Any:
+    def ask(self, do: str, *, heard: Callable[[Mapping[str, Any]], None] | None = None, **arguments: Any) -> Any:
         """One request, waiting for its answer.
+
+        Args:
+            do, arguments: the request.
+            heard: gets what the worker says meanwhile. The request is then one that threads of the worker may outlive
+                when it ends badly, so that the worker is ended as well.
 
         Raises:
             DvcMagicError: what the worker answered with.
@@ -177,7 +187,9 @@ class WorkerPool:
             worker = self.idle()
             try:
                 worker.request(do, **arguments)
-                message = self._answer(worker)
+                message = self._answer(worker, heard)
+                if heard is not None and not message.good:
+                    self.discard(worker)
             except BaseException:
                 self.discard(worker)
                 raise
@@ -188,11 +200,13 @@ class WorkerPool:
             return message.result()
         raise AssertionError
 
-    def _answer(self, worker: Worker) -> Message:
+    def _answer(self, worker: Worker, heard: Callable[[Mapping[str, Any]], None] | None) -> Message:
         while True:
             for _, message in self.wait([worker], timeout=None):
                 if message.is_answer:
                     return message
+                if heard is not None:
+                    heard(message.data)
 
     @staticmethod
     def until_ready(workers: list[Worker], *, timeout: float) -> None:

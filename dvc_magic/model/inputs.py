@@ -1,8 +1,33 @@
-"""What the project holds at a path that a stage depends on, at the moment of a call."""
+"""What the project holds at a path that a stage depends on, at the moment of a call, and the way to what it lacks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteData:
+    """Content that DVC has recorded by hash and that no disk here holds whole.
+
+    Attributes:
+        path: where it belongs: POSIX path from the project's root.
+        hash: what `file` says: md5 of a file, or of a directory's listing with ``.dir`` at the end.
+        file: the ``.dvc`` file or ``dvc.lock`` that says so.
+        remote: the name of the remote that is asked for it.
+        part: the file or folder of that directory which is meant; empty for the whole.
+        legacy: whether DVC 2 hashed it: texts as if with Unix line ends.
+        size: bytes of the whole, 0 when the file does not say.
+        imported: where ``dvc import`` had it from, without credentials; empty when it was not imported.
+    """
+
+    path: str
+    hash: str
+    file: str
+    remote: str
+    part: str = ""
+    legacy: bool = False
+    size: int = 0
+    imported: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,12 +36,17 @@ class InputFacts:
 
     Attributes:
         path: POSIX path from the project's root (or absolute, or a URL), as in `dvc_magic.model.stage.Dep`.
-        present: whether there is content, in the workspace or in the project's DVC cache.
-        hash: md5 as DVC computes it, ``.dir`` at the end for a directory; empty when absent.
+        present: whether there is content, in the workspace, in a DVC cache or, as far as one can tell without asking
+            it, in a remote.
+        hash: md5 as DVC computes it, ``.dir`` at the end for a directory. Empty when absent, and when only the remote
+            can tell: for a part of a directory whose listing is not here.
         size: bytes. files: number of files.
-        origin: ``project`` (workspace), ``cache`` (the project's DVC cache) or empty when absent.
+        origin: ``project`` (workspace), ``cache`` (the project's DVC cache or the runs' own), ``remote``, or empty
+            when absent.
         dvcfile: the ``.dvc`` file that tracks it, if one does.
         differs: True when the workspace content is not what that ``.dvc`` file says.
+        remote: what has to be pulled for it. When it is `RemoteData.legacy`, `hash` is a guess until then.
+        problem: why content that DVC has recorded cannot be had, in words.
     """
 
     path: str
@@ -27,3 +57,28 @@ class InputFacts:
     origin: str = ""
     dvcfile: str | None = None
     differs: bool = False
+    remote: RemoteData | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullProgress:
+    """How far a pull from one remote has come.
+
+    Attributes:
+        paths: what is pulled, POSIX paths from the project's root.
+        remote: the remote's name.
+        files, total_files: files that have arrived and were verified, of how many.
+        size, total_size: bytes that have arrived, of how many; `total_size` is 0 when nobody knows.
+        seconds: since it began.
+        done: whether this was the last of it.
+    """
+
+    paths: tuple[str, ...]
+    remote: str
+    files: int
+    total_files: int
+    size: int = 0
+    total_size: int = 0
+    seconds: float = 0.0
+    done: bool = False

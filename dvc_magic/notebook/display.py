@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dvc_magic.engine import PointPlan
+from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import RunRecord
 from dvc_magic.runs import metrics_of
-from dvc_magic.views import format_bytes, plan_text, run_line
+from dvc_magic.views import format_bytes, format_seconds, plan_text, run_line
 
+_SLOW, _PAUSE = 2.0, 1.0  # seconds until a pull's progress is worth a line, and between two such lines
+_NAMED = 3  # paths named of a pull
 _CHUNK = 64 * 1024  # bytes shown of one log in one update; the rest of a flood stays on disk
 
 
@@ -40,6 +43,26 @@ class LogTail:
         return text
 
 
+def pulling_text(progress: PullProgress) -> str:
+    """What begins: ``pulling data/iris.csv from remote 'storage' ...``."""
+    more = len(progress.paths) - _NAMED
+    names = ", ".join(progress.paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"pulling {names} from remote {progress.remote!r} ..."
+
+
+def progress_text(progress: PullProgress) -> str:
+    """How far it has come: ``12 of 100 files, 3.4 MB of 10.0 MB, 5 s``."""
+    whole = f" of {format_bytes(progress.total_size)}" if progress.total_size else ""
+    files = f"{progress.files} of {progress.total_files} files, " if progress.total_files > 1 else ""
+    return f"{files}{format_bytes(progress.size)}{whole}, {progress.seconds:.0f} s"
+
+
+def pulled_text(progress: PullProgress) -> str:
+    """What came: ``pulled 2 files, 4.2 kB, in 0.31 s``."""
+    files = "1 file" if progress.total_files == 1 else f"{progress.total_files} files"
+    return f"pulled {files}, {format_bytes(progress.size)}, in {format_seconds(progress.seconds)}"
+
+
 class ForegroundDisplay:
     """Prints a call while it goes, as the engine's observer; with several runs at once, lines carry the run's name."""
 
@@ -50,10 +73,22 @@ class ForegroundDisplay:
         self._tails: dict[str, LogTail] = {}
         self._names: dict[str, str] = {}
         self._open_line: dict[str, str] = {}
+        self._pull_shown = 0.0  # seconds into the pull
 
     def planned(self, plan: Sequence[PointPlan]) -> None:
         """Print the plan, the first line of a call's output."""
         self._show(f"{plan_text(tuple(plan))}\n")
+
+    def pulling(self, progress: PullProgress) -> None:
+        """Print one line when a pull begins, one when it ends, and few between when it takes its time."""
+        if progress.done:
+            self._show(f"{pulled_text(progress)}\n")
+        elif not progress.seconds:
+            self._pull_shown = 0.0
+            self._show(f"{pulling_text(progress)}\n")
+        elif progress.seconds >= _SLOW and progress.seconds - self._pull_shown >= _PAUSE:
+            self._pull_shown = progress.seconds
+            self._show(f"  {progress_text(progress)}\n")
 
     def started(self, record: RunRecord) -> None:
         """Begin to follow a run's log."""

@@ -16,6 +16,7 @@ from dvc_magic.pipeline.finish import (
 )
 from dvc_magic.pipeline.new_project import make_dvc_project
 from dvc_magic.pipeline.preload import preload
+from dvc_magic.pipeline.pull import Watch
 from dvc_magic.pipeline.reader import ProjectReader
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Finished",
     "ProjectReader",
     "RunRepo",
+    "Watch",
     "command_environment",
     "make_dvc_project",
     "preload",

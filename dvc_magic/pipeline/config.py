@@ -5,86 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from dvc.config import Config
 
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.reader import ProjectReader
+from dvc_magic.pipeline.remotes import PUBLIC_OPTIONS
 from dvc_magic.pipeline.rooted import RootedFileSystem
+from dvc_magic.pipeline.urls import bare_url
 
-# A remote's options that say where and how, not who: whatever is not named here may be a credential.
-_PUBLIC = frozenset(
-    [
-        "url",
-        "region",
-        "profile",
-        "endpointurl",
-        "use_ssl",
-        "ssl_verify",
-        "allow_anonymous_login",
-        "listobjects",
-        "sse",
-        "acl",
-        "grant_read",
-        "grant_read_acp",
-        "grant_write_acp",
-        "grant_full_control",
-        "cache_regions",
-        "read_timeout",
-        "connect_timeout",
-        "connection_timeout",
-        "timeout",
-        "verify",
-        "version_aware",
-        "worktree",
-        "jobs",
-        "checksum_jobs",
-        "no_traverse",
-        "type",
-        "shared",
-        "slow_link_warning",
-        "protected",
-        "projectname",
-        "port",
-        "user",
-        "ask_password",
-        "ask_passphrase",
-        "gss_auth",
-        "allow_agent",
-        "max_sessions",
-        "replication",
-        "kerberos",
-        "kerberos_principal",
-        "proxy_to",
-        "use_https",
-        "data_proxy_target",
-        "account_name",
-        "tenant_id",
-        "exclude_environment_credential",
-        "exclude_visual_studio_code_credential",
-        "exclude_shared_token_cache_credential",
-        "exclude_managed_identity_credential",
-        "oss_endpoint",
-        "gdrive_use_service_account",
-        "gdrive_trash_only",
-        "gdrive_acknowledge_abuse",
-        "auth",
-        "method",
-    ]
-)
 _KEPT = ("parsing", "hydra", "feature")
-
-
-def _bare_url(url: str) -> str:
-    """`url` without user, password, query and fragment; ssh keeps the user, who is part of the address."""
-    parts = urlsplit(url)
-    if not parts.scheme or not parts.netloc:
-        return url
-    account, _, host = parts.netloc.rpartition("@")
-    user = account.partition(":")[0]
-    keep = f"{user}@" if parts.scheme == "ssh" and user else ""
-    return urlunsplit((parts.scheme, f"{keep}{host}", parts.path, "", ""))
 
 
 def _quoted(value: Any) -> str:
@@ -111,8 +41,8 @@ def _committed(reader: ProjectReader) -> Any:
 
 
 def _remote(options: Mapping[str, Any]) -> dict[str, Any]:
-    public = {key: value for key, value in options.items() if key in _PUBLIC}
-    return public | {"url": _bare_url(str(options["url"]))}
+    public = {key: value for key, value in options.items() if key in PUBLIC_OPTIONS}
+    return public | {"url": bare_url(str(options["url"]))}
 
 
 def run_config(reader: ProjectReader, cache_relative: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import re
@@ -15,12 +16,14 @@ from dvc_data.hashfile.hash import file_md5
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
-from dvc_objects.errors import ObjectFormatError
 
-from dvc_magic.model.inputs import InputFacts
+from dvc_magic.errors import MissingInputError
+from dvc_magic.model.inputs import InputFacts, RemoteData
+from dvc_magic.pipeline.remotes import Remotes
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.scan import Owned
 
+_MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _LEFT_OUT = "__pycache__"  # Python writes it into source directories while a stage runs
 _READ_ONLY = 0o444
@@ -28,32 +31,39 @@ _READ_ONLY = 0o444
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One file of some content: where it lies, its md5, its size in bytes."""
+    """One file of some content: where it lies (None: on no disk here), its md5, its size in bytes."""
 
-    source: Path
+    source: Path | None
     md5: str
-    size: int
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """A file (`single`), or the files of a directory by their path in it."""
+    """A file (`single`), or the files of a directory by their path in it.
+
+    What has to be pulled has the origin ``remote``; `files` is None when even the listing is in the remote alone.
+    """
 
     origin: str
-    files: dict[str, _File]
+    files: dict[str, _File] | None
     single: bool = False
+    remote: RemoteData | None = None
 
     def tree(self) -> Any:
         """DVC's listing of the directory."""
         tree = Tree()  # type: ignore[no-untyped-call]
-        for name, file in self.files.items():
+        for name, file in (self.files or {}).items():
             tree.add(tuple(name.split("/")), Meta(size=file.size, md5=file.md5), HashInfo("md5", file.md5))
         tree.digest()
         return tree
 
     @property
     def hash(self) -> str:
-        """The md5 of the file, or of the listing, with ``.dir`` at its end."""
+        """The md5 of the file, or of the listing, with ``.dir`` at its end; empty when only the remote can tell."""
+        if self.files is None:
+            whole = self.remote is not None and not self.remote.part
+            return self.remote.hash if self.remote is not None and whole else ""
         if self.single:
             return next(iter(self.files.values())).md5
         return str(self.tree().hash_info.value)
@@ -64,20 +74,48 @@ def object_path(cache: Path, md5: str) -> Path:
     return cache / "files" / "md5" / md5[:2] / md5[2:]
 
 
+def legacy_path(cache: Path, md5: str) -> Path:
+    """Where DVC 2 kept it."""
+    return cache / md5[:2] / md5[2:]
+
+
+def check_md5(md5: str) -> str:
+    """`md5` itself, ``.dir`` at the end or not; hashes come from files that anybody can write, and name paths.
+
+    Raises:
+        MissingInputError: it is something else.
+    """
+    if not _MD5.fullmatch(md5):
+        message = f"{md5!r} is no md5 of DVC; the .dvc file, dvc.lock or listing that names it is damaged"
+        raise MissingInputError(message)
+    return md5
+
+
 class Contents:
-    """Finds contents in the workspace and, where that has nothing, in the project's DVC cache.
+    """Finds contents in the workspace, else in a DVC cache (the project's or the runs' own), else knows their remote.
 
     Args:
         owned: what ``.dvc`` files and ``dvc.lock`` files know by hash.
+        kept: the runs' cache.
+        remotes: of the project.
         hash_file: md5 and size in bytes of one file.
     """
 
     def __init__(
-        self, *, repo: StillRepo, root: Path, owned: Sequence[Owned], hash_file: Callable[[Path], tuple[str, int]]
+        self,
+        *,
+        repo: StillRepo,
+        root: Path,
+        owned: Sequence[Owned],
+        kept: Path,
+        remotes: Remotes,
+        hash_file: Callable[[Path], tuple[str, int]],
     ) -> None:
         self._repo = repo
         self._root = root
         self._owned = owned
+        self._kept = kept
+        self._remotes = remotes
         self._hash_file = hash_file
 
     def facts(self, path: str) -> InputFacts:
@@ -86,30 +124,78 @@ class Contents:
             return InputFacts(path=path, present=True)
         return self._facts(path, self._find(path))
 
-    def ingest(self, path: str, *, cache: Path, put: Callable[[Path, str], None]) -> InputFacts:
-        """Put what is at `path` into `cache` and return its facts."""
+    def ingest(self, path: str, *, put: Callable[[Path, str], None]) -> InputFacts:
+        """Put what is at `path` and on a disk here into the runs' cache, a known listing too, and return its facts."""
         content = self._find(path)
-        if content is not None:
-            for file in content.files.values():
-                if not object_path(cache, file.md5).exists():
-                    put(file.source, file.md5)
-            if not content.single:
-                _write_listing(content.tree(), cache)
+        if content is not None and content.files is not None:
+            self._keep(content, put)
         return self._facts(path, content)
+
+    def keep(self, data: RemoteData, *, put: Callable[[Path, str], None]) -> InputFacts:
+        """The same for recorded content that was pulled, whatever the project holds by now."""
+        content = self._recorded_content(data)
+        assert content is not None
+        self._keep(content, put)
+        return self._facts(data.path, replace(content, origin="remote", remote=data))
+
+    def listing(self, data: RemoteData) -> dict[str, str] | None:
+        """The files of recorded content and their recorded hashes; None when a directory's listing is not here.
+
+        The one key of a file is its name.
+        """
+        if not data.hash.endswith(".dir"):
+            return {posixpath.basename(data.path): data.hash}
+        whole = self._tree(data.hash, legacy=data.legacy)
+        if whole is None or not data.part:
+            return whole
+        if data.part in whole:
+            return {posixpath.basename(data.part): whole[data.part]}
+        prefix = f"{data.part}/"
+        return {name[len(prefix) :]: md5 for name, md5 in whole.items() if name.startswith(prefix)}
+
+    def held(self, md5: str, *, legacy: bool) -> Path | None:
+        """The file of an object in the runs' cache, else in the project's."""
+        own = legacy_path(self._kept, md5) if legacy else object_path(self._kept, md5)
+        theirs = Path((self._repo.cache.legacy if legacy else self._repo.cache.local).oid_to_path(md5))
+        return next((place for place in (own, theirs) if place.is_file()), None)
+
+    def _keep(self, content: _Content, put: Callable[[Path, str], None]) -> None:
+        for file in (content.files or {}).values():
+            if file.source is not None and not object_path(self._kept, file.md5).exists():
+                put(file.source, file.md5)
+        if not content.single:
+            _write_listing(content.tree(), self._kept)
 
     def _facts(self, path: str, content: _Content | None) -> InputFacts:
         owner = next((owned for owned in self._owners(path) if owned.dvcfile), None)
         facts = InputFacts(path=path, dvcfile=owner.dvcfile if owner else None)
         if content is None:
-            return facts
+            return replace(facts, problem=self._problem(path))
+        files = content.files or {}
         return replace(
             facts,
             present=True,
             hash=content.hash,
-            size=sum(file.size for file in content.files.values()),
-            files=len(content.files),
+            size=sum(file.size for file in files.values()),
+            files=len(files),
             origin=content.origin,
+            remote=content.remote,
             differs=content.origin == "project" and owner is not None and self._differs(path, owner, content),
+        )
+
+    def _problem(self, path: str) -> str:
+        """Why recorded content can neither be found nor pulled; empty when nothing is recorded."""
+        owned = next(self._owners(path), None)
+        if owned is None:
+            return ""
+        cache = self._repo.cache.legacy.path
+        part = path[len(owned.path) + 1 :]
+        if part and self.listing(self._data(path, owned)) == {}:
+            return f"the directory {owned.path!r}, as {owned.file} has it, does not have it"
+        reason = self._remotes.problem(owned.remote or self._remotes.default)
+        return (
+            f"{owned.file} records it, but it is not in the project's DVC cache ({cache}), and {reason}; bring it here "
+            f"with dvc pull once a remote has it, or put the data there yourself{_import_hint(owned.imported)}"
         )
 
     def _find(self, path: str) -> _Content | None:
@@ -118,8 +204,13 @@ class Contents:
             return self._folder(place)
         if place.is_file():
             return _Content("project", {place.name: self._file(place)}, single=True)
-        found = (self._cached(path, owned) for owned in self._owners(path))
-        return next((content for content in found if content is not None), None)
+        found = [self._recorded_content(self._data(path, owned)) for owned in self._owners(path)]
+        contents = [content for content in found if content is not None]
+        here = (content for content in contents if content.origin != "remote")
+        return next(here, next((content for content in contents if self._can_pull(content)), None))
+
+    def _can_pull(self, content: _Content) -> bool:
+        return content.remote is not None and not self._remotes.problem(content.remote.remote)
 
     def _file(self, place: Path) -> _File:
         md5, size = self._hash_file(place)
@@ -138,72 +229,78 @@ class Contents:
             yield from (name if relative == "." else f"{relative}/{name}" for name in files)
 
     def _owners(self, path: str) -> Iterator[Owned]:
-        yield from (owned for owned in self._owned if owned.path == path or path.startswith(f"{owned.path}/"))
+        """What DVC knows of `path`; a part of a file is nothing."""
+        for owned in self._owned:
+            inside = path.startswith(f"{owned.path}/") and owned.hash.endswith(".dir")
+            if owned.cached and (owned.path == path or inside):
+                yield owned
 
-    def _object(self, md5: str, *, legacy: bool) -> Path:
-        store = self._repo.cache.legacy if legacy else self._repo.cache.local
-        return Path(store.oid_to_path(md5))
+    def _data(self, path: str, owned: Owned) -> RemoteData:
+        return RemoteData(
+            path=path,
+            hash=check_md5(owned.hash),
+            file=owned.file,
+            remote=owned.remote or self._remotes.default,
+            part=path[len(owned.path) + 1 :],
+            legacy=owned.legacy,
+            size=owned.size,
+            imported=owned.imported,
+        )
 
-    def _listing(self, owned: Owned) -> dict[str, str] | None:
-        """The files of an owned directory and their recorded hashes, when the project's cache has the listing."""
-        store = self._repo.cache.legacy if owned.legacy else self._repo.cache.local
+    def _tree(self, md5: str, *, legacy: bool) -> dict[str, str] | None:
+        """The files of a recorded directory and their recorded hashes, when a cache has the listing."""
+        place = self.held(md5, legacy=legacy)
+        if place is None:
+            return None
         try:
-            tree = Tree.load(store, HashInfo("md5-dos2unix" if owned.legacy else "md5", owned.hash))
-        except (FileNotFoundError, ObjectFormatError):
+            entries = {entry["relpath"]: check_md5(entry["md5"]) for entry in json.loads(place.read_bytes())}
+        except (ValueError, TypeError, KeyError):
             return None
-        return {"/".join(key): str(info.value) for key, _, info in tree if info}
+        return entries if all(map(_is_below, entries)) else None
 
-    def _cached(self, path: str, owned: Owned) -> _Content | None:
-        if not owned.hash.endswith(".dir"):
-            if owned.path != path:
-                return None
-            file = self._cached_file(owned.hash, legacy=owned.legacy)
-            return _Content("cache", {posixpath.basename(path): file}, single=True) if file else None
-        listing = self._listing(owned)
+    def _recorded_content(self, data: RemoteData) -> _Content | None:
+        """What DVC has recorded, as far as it is here; None when it has no such part."""
+        listing = self.listing(data)
         if listing is None:
+            return _Content("remote", None, remote=data)
+        if not listing and data.part:
             return None
-        return self._cached_part(path[len(owned.path) + 1 :], listing, legacy=owned.legacy)
+        files = {name: self._held_file(md5, legacy=data.legacy) for name, md5 in listing.items()}
+        single = not data.hash.endswith(".dir") or (len(listing) == 1 and self._names_a_file(data))
+        if all(file.source for file in files.values()):
+            return _Content("cache", files, single=single)
+        return _Content("remote", files, single=single, remote=data)
 
-    def _cached_part(self, part: str, listing: dict[str, str], *, legacy: bool) -> _Content | None:
-        if part in listing:
-            file = self._cached_file(listing[part], legacy=legacy)
-            return _Content("cache", {posixpath.basename(part): file}, single=True) if file else None
-        prefix = f"{part}/" if part else ""
-        inside = {name[len(prefix) :]: md5 for name, md5 in listing.items() if name.startswith(prefix)}
-        found = {name: self._cached_file(md5, legacy=legacy) for name, md5 in inside.items()}
-        files = {name: file for name, file in found.items() if file is not None}
-        missing = len(files) < len(inside) or (part and not files)
-        return None if missing else _Content("cache", files)
+    def _names_a_file(self, data: RemoteData) -> bool:
+        return bool(data.part) and data.part in (self._tree(data.hash, legacy=data.legacy) or {})
 
-    def _cached_file(self, md5: str, *, legacy: bool) -> _File | None:
-        place = self._object(md5, legacy=legacy)
-        if not place.is_file():
-            return None
+    def _held_file(self, md5: str, *, legacy: bool) -> _File:
+        place = self.held(md5, legacy=legacy)
+        if place is None:
+            return _File(None, md5)
         return self._file(place) if legacy else _File(place, md5, place.stat().st_size)
 
     def _differs(self, path: str, owned: Owned, content: _Content) -> bool:
-        recorded = self._recorded(path, owned)
+        recorded = self.listing(self._data(path, owned))
         if recorded is None:
             return path == owned.path and content.single == owned.hash.endswith(".dir")
-        now = {name: self._recorded_kind(file, owned) for name, file in content.files.items()}
+        now = {name: self._recorded_kind(file, owned) for name, file in (content.files or {}).items()}
         return now != recorded
 
     def _recorded_kind(self, file: _File, owned: Owned) -> str:
         """The md5 of a file in the way in which the ``.dvc`` file has it."""
-        return file_md5(os.fspath(file.source), name="md5-dos2unix") if owned.legacy else file.md5
+        if owned.legacy and file.source is not None:
+            return str(file_md5(os.fspath(file.source), name="md5-dos2unix"))
+        return file.md5
 
-    def _recorded(self, path: str, owned: Owned) -> dict[str, str] | None:
-        """The files at `path` by their recorded hashes; None when the project has no listing of the directory."""
-        if not owned.hash.endswith(".dir"):
-            return {posixpath.basename(path): owned.hash}
-        listing = self._listing(owned)
-        if listing is None:
-            return None
-        part = path[len(owned.path) + 1 :]
-        if part in listing:
-            return {posixpath.basename(part): listing[part]}
-        prefix = f"{part}/" if part else ""
-        return {name[len(prefix) :]: md5 for name, md5 in listing.items() if name.startswith(prefix)}
+
+def _import_hint(source: str) -> str:
+    return f" (it was imported from {source}, which is not asked; dvc update fetches it from there)" if source else ""
+
+
+def _is_below(path: str) -> bool:
+    parts = path.split("/")
+    return "\0" not in path and not {"", ".", ".."}.intersection(parts)
 
 
 def _write_listing(tree: Any, cache: Path) -> None:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError, close_matches
-from dvc_magic.model.inputs import InputFacts
+from dvc_magic.model.inputs import InputFacts, RemoteData
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.stage import ParamsFile, Pipeline, Stage
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.contents import Contents
 from dvc_magic.pipeline.graph import check_graph
+from dvc_magic.pipeline.pull import Puller, Watch
 from dvc_magic.pipeline.quiet import listening
+from dvc_magic.pipeline.remotes import Remotes
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.rooted import RootedFileSystem, Version, settled, version
 from dvc_magic.pipeline.scan import Loaded, Loader, Memo, Owned, walk
@@ -68,6 +70,7 @@ class ProjectReader:
         self.store = store
         self._memo = Memo()
         self._state = _State()
+        self._config: tuple[dict[str, Version], Any] | None = None
         if not (self.root / ".dvc").is_dir():
             raise NotAProjectError(f"{self.root} has no .dvc directory: run `dvc init` there, or name another folder")
 
@@ -99,7 +102,9 @@ class ProjectReader:
             _check_params(stage, entry, loader.content(entry.path))
 
     def inputs(self, paths: Sequence[str], hash_file: Callable[[Path], tuple[str, int]]) -> dict[str, InputFacts]:
-        """What the project holds at each of `paths`, in the workspace or else in its DVC cache.
+        """What the project holds at each of `paths`, in the workspace, or else in a DVC cache or a remote.
+
+        No remote is asked.
 
         Args:
             paths: from the root, or absolute, or URLs (which are read in place and have no hash here).
@@ -112,31 +117,95 @@ class ProjectReader:
     def ingest(
         self,
         path: str,
-        cache: Path,
         put: Callable[[Path, str], None],
         hash_file: Callable[[Path], tuple[str, int]],
     ) -> InputFacts:
-        """Make sure that the runs' cache holds what the project holds at `path`.
+        """Make sure that the runs' cache holds what the project holds at `path`, except what has to be pulled.
+
+        The listing of a directory is written there too.
 
         Args:
             path: from the root, or absolute.
-            cache: the runs' cache, in DVC's layout; the listing of a directory is written there.
             put: stores one file by its md5, called for files that the cache lacks.
             hash_file: md5 and size in bytes of one file.
         """
         contents = self._contents(hash_file)
         with translated(root=self.root, path=path), listening():
-            return contents.ingest(path, cache=cache, put=put)
+            return contents.ingest(path, put=put)
+
+    def look(self, wanted: Sequence[RemoteData], *, incoming: Path, watch: Watch) -> None:
+        """Bring the listings of recorded directories from remotes into the runs' cache; no file of data is fetched.
+
+        Args:
+            wanted: as `inputs` names it.
+            incoming: a folder of the store for what is on its way, called ``pull-...``; made, and removed again.
+            watch: on the transfer.
+
+        Raises:
+            MissingInputError: a remote does not have one, or cannot be asked.
+        """
+        with listening():
+            self._puller(incoming, watch).look(wanted)
+
+    def missing(self, wanted: Sequence[RemoteData], *, incoming: Path, watch: Watch) -> dict[str, str]:
+        """Which of these the remotes do not have whole, or cannot be asked for: path -> why. See `look`."""
+        with listening():
+            return self._puller(incoming, watch).missing(wanted)
+
+    def pull(
+        self,
+        wanted: Sequence[RemoteData],
+        *,
+        incoming: Path,
+        watch: Watch,
+        put: Callable[[Path, str], None],
+        hash_file: Callable[[Path], tuple[str, int]],
+    ) -> list[InputFacts]:
+        """Bring recorded content into the runs' cache, as ``dvc pull`` would into the project's. See `look`, `ingest`.
+
+        Returns:
+            What each of `wanted` is.
+
+        Raises:
+            MissingInputError: a remote lacks it, has it damaged, cannot be asked, or falls silent.
+        """
+        with listening():
+            return self._puller(incoming, watch, hash_file).pull(wanted, put=put)
 
     @property
     def config(self) -> Any:
-        """DVC's merged configuration, read now."""
+        """DVC's merged configuration; read again when one of its files has changed (by stat)."""
+        known = self._config
+        if known is not None and all(version(path) == seen for path, seen in known[0].items()):
+            return known[1]
+        seen: dict[str, Version] = {}
         with translated(root=self.root, path=".dvc/config"):
-            return self._repo({}, {}).config
+            config = self._repo(seen, {}).config
+        self._config = (seen, config) if all(map(settled, seen.values())) else None
+        return config
+
+    def _puller(
+        self, incoming: Path, watch: Watch, hash_file: Callable[[Path], tuple[str, int]] | None = None
+    ) -> Puller:
+        return Puller(
+            contents=self._contents(hash_file or _unhashed),
+            remotes=Remotes(self.config),
+            kept=self.store.cache,
+            incoming=incoming,
+            watch=watch,
+        )
 
     def _contents(self, hash_file: Callable[[Path], tuple[str, int]]) -> Contents:
         owned = self._resolution({}).owned
-        return Contents(repo=self._repo({}, {}, watched=False), root=self.root, owned=owned, hash_file=hash_file)
+        repo = self._repo({}, {}, watched=False)
+        return Contents(
+            repo=repo,
+            root=self.root,
+            owned=owned,
+            kept=self.store.cache,
+            remotes=Remotes(repo.config),
+            hash_file=hash_file,
+        )
 
     def _repo(self, seen: dict[str, Version], overlay: Mapping[str, bytes], *, watched: bool = True) -> StillRepo:
         fs = RootedFileSystem(self.root, overlay=overlay, seen=seen if watched else None)
@@ -181,6 +250,11 @@ class ProjectReader:
             state.scm = repo.scm
         state.paths = tuple(loaded.path for loaded in files)
         return files
+
+
+def _unhashed(path: Path) -> tuple[str, int]:
+    """For what needs no hash of a file."""
+    return "", path.stat().st_size
 
 
 def _joined(files: Sequence[Loaded]) -> _Resolution:

@@ -18,6 +18,7 @@ from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.rooted import Version, settled, version
 from dvc_magic.pipeline.stages import Places, TrackingContext, noun
+from dvc_magic.pipeline.urls import bare_url
 from dvc_magic.pipeline.values import read
 
 Stamp: TypeAlias = "Version | bytes"  # of a file on disk, or the content that stands for it
@@ -31,13 +32,21 @@ class Owned:
 
     Attributes:
         path: from the root. hash: as recorded. legacy: whether DVC 2 hashed it.
-        dvcfile: the ``.dvc`` file, None for a stage's out.
+        file: the ``.dvc`` file or ``dvc.lock``. dvcfile: the ``.dvc`` file, None for a stage's out.
+        size: bytes, 0 when not recorded. cached: whether DVC keeps it in caches and remotes.
+        remote: the one that the out names, None for the default one.
+        imported: where ``dvc import`` had it from, without credentials; empty when it was not imported.
     """
 
     path: str
     hash: str
+    file: str
     legacy: bool = False
     dvcfile: str | None = None
+    size: int = 0
+    cached: bool = True
+    remote: str | None = None
+    imported: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +178,25 @@ def _tracked_data(out: Any, dvcfile: str, places: Places) -> TrackedData:
 
 
 def _tracked_owned(out: Any, dvcfile: str, places: Places) -> Owned:
-    legacy = out.hash_name == _LEGACY
-    return Owned(path=places.of(out.fs_path), hash=out.hash_info.value, legacy=legacy, dvcfile=dvcfile)
+    return Owned(
+        path=places.of(out.fs_path),
+        hash=out.hash_info.value,
+        file=dvcfile,
+        legacy=out.hash_name == _LEGACY,
+        dvcfile=dvcfile,
+        size=out.meta.size or 0,
+        cached=out.use_cache,
+        remote=out.remote,
+        imported=_import_source(out.stage),
+    )
+
+
+def _import_source(stage: Any) -> str:
+    if not stage.is_import:
+        return ""
+    source = stage.deps[0]
+    url = source.def_repo["url"] if stage.is_repo_import else source.def_path
+    return bare_url(str(url))
 
 
 def _locked_owned(stage: Stage) -> Iterator[Owned]:
@@ -178,7 +204,15 @@ def _locked_owned(stage: Stage) -> Iterator[Owned]:
     for out in stage.outs:
         entry = entries.get(out.declared, {})
         if "md5" in entry:
-            yield Owned(path=out.path, hash=entry["md5"], legacy=entry.get("hash") != "md5")
+            yield Owned(
+                path=out.path,
+                hash=entry["md5"],
+                file=f"{os.path.splitext(stage.dvcfile)[0]}.lock",
+                legacy=entry.get("hash") != "md5",
+                size=entry.get("size") or 0,
+                cached=out.cache,
+                remote=out.remote,
+            )
 
 
 def walk(loader: Loader, repo: StillRepo, *, root: str, store: str, seen: dict[str, Version]) -> Iterator[Loaded]:

@@ -394,6 +394,7 @@ class Project:
             pool=self._workers,
             environ=environ,
             observer=observer,
+            pull_timeout=self.settings.pull_timeout,
         )
 
     def _raise_failures(self, runs: Runs, tail: int) -> None:

@@ -17,6 +17,7 @@ from dvc_magic.errors import NotAProjectError, ProjectError
 SETTINGS_FILE = "dvc_magic.yaml"
 STORE_FOLDER = ".dvc_magic"
 HOME_VARIABLE = "DVC_MAGIC_HOME"
+PULL_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +26,12 @@ class Settings:
 
     Attributes:
         home: the run store's folder. copy_paths: ignored files that every run gets.
+        pull_timeout: seconds that a pull from a remote may go on without a byte arriving.
     """
 
     home: Path
     copy_paths: tuple[str, ...] = ()
+    pull_timeout: float = PULL_TIMEOUT
 
 
 def find_root(start: Path) -> Path:
@@ -70,11 +73,21 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ, *, home: 
     if isinstance(copy_paths, str) or not all(isinstance(path, str) for path in copy_paths):
         message = f"'copy-paths' in {SETTINGS_FILE} has to be a list of paths, such as [.env, data/local.csv]"
         raise ProjectError(message)
-    if not shared:
-        return Settings(home=root / STORE_FOLDER, copy_paths=tuple(copy_paths))
-    mark = hashlib.blake2b(str(root).encode(), digest_size=4).hexdigest()
-    folder = (root / Path(str(shared)).expanduser()).resolve()
-    return Settings(home=folder / f"{root.name}-{mark}", copy_paths=tuple(copy_paths))
+    folder = root / STORE_FOLDER
+    if shared:
+        mark = hashlib.blake2b(str(root).encode(), digest_size=4).hexdigest()
+        folder = (root / Path(str(shared)).expanduser()).resolve() / f"{root.name}-{mark}"
+    return Settings(home=folder, copy_paths=tuple(copy_paths), pull_timeout=_pull_timeout(content))
+
+
+def _pull_timeout(content: Mapping[str, Any]) -> float:
+    value = content.get("pull-timeout", PULL_TIMEOUT)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        message = (
+            f"'pull-timeout' in {SETTINGS_FILE} has to be a number of seconds above 0, such as 120; it is {value!r}"
+        )
+        raise ProjectError(message)
+    return float(value)
 
 
 def _read_file(path: Path) -> dict[str, Any]:

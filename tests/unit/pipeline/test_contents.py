@@ -17,7 +17,7 @@ def put(tmp_path):
     """Copies a file into the runs' cache."""
 
     def store(source, md5):
-        target = tmp_path / "cache/files/md5" / md5[:2] / md5[2:]
+        target = tmp_path / "store/cache/files/md5" / md5[:2] / md5[2:]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
 
@@ -85,26 +85,26 @@ def test_an_out_of_dvc_lock_is_found_in_the_projects_cache(make_reader, hash_fil
 @pytest.mark.parametrize("where", ["workspace", "cache"])
 def test_ingest_fills_the_runs_cache_as_dvc_would(make_reader, hash_file, put, tmp_path, where):
     there = {"d/1.txt": "1\n"} if where == "workspace" else {_object(DIGEST): LISTING, _object(ONE): "1\n"}
-    facts = make_reader({"d.dvc": _tracked("d", DIGEST), **there}).ingest("d", tmp_path / "cache", put, hash_file)
-    listing = tmp_path / "cache/files/md5" / DIGEST[:2] / DIGEST[2:]
+    facts = make_reader({"d.dvc": _tracked("d", DIGEST), **there}).ingest("d", put, hash_file)
+    listing = tmp_path / "store/cache/files/md5" / DIGEST[:2] / DIGEST[2:]
     assert facts.hash == DIGEST
     assert listing.read_bytes() == LISTING
     assert json.loads(listing.read_bytes())[0]["relpath"] == "1.txt"
     assert stat.S_IMODE(listing.stat().st_mode) == 0o444
-    assert (tmp_path / "cache/files/md5" / ONE[:2] / ONE[2:]).read_text() == "1\n"
+    assert (tmp_path / "store/cache/files/md5" / ONE[:2] / ONE[2:]).read_text() == "1\n"
 
 
 def test_ingest_stores_what_the_cache_lacks_only(make_reader, hash_file, put, tmp_path):
     reader = make_reader({"a": "1\n", "b": "1\n"})
-    reader.ingest("a", tmp_path / "cache", put, hash_file)
+    reader.ingest("a", put, hash_file)
     calls = []
-    reader.ingest("b", tmp_path / "cache", lambda *stored: calls.append(stored), hash_file)
+    reader.ingest("b", lambda *stored: calls.append(stored), hash_file)
     assert calls == []
 
 
 def test_ingest_of_nothing_says_so(make_reader, hash_file, put, tmp_path):
-    assert not make_reader({}).ingest("gone", tmp_path / "cache", put, hash_file).present
-    assert not (tmp_path / "cache").exists()
+    assert not make_reader({}).ingest("gone", put, hash_file).present
+    assert not (tmp_path / "store/cache").exists()
 
 
 def test_dvc_2_content_gets_the_md5_of_today(make_reader, hash_file):
