@@ -33,6 +33,7 @@ from dvc_magic.model.record import RunStatus
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.stage import Param, Pipeline, Stage
 from dvc_magic.notebook.usage import usage_of
+from dvc_magic.project import example_names
 from dvc_magic.runs import FIELDS, metrics_of, params_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ _SHOWN = 24  # characters of a value beside a flag
 _MAGIC = re.compile(r"^\s*(?:[^=%'\"#]+=\s*)?(?P<percent>%{0,2})(?P<name>dvc\w*)[ \t](?P<rest>.*)$", re.DOTALL)
 _LAST_NAME = re.compile(r"[\w.:/@%+-]*$")
 _VALUE_OF = re.compile(r"(?:^|[\s(\"])(stage|status)\s*(?:==?|!=)\s*(['\"]?[^'\"\s]*)$")
+_VARIABLE = re.compile(r"\{(\w+)$")
 _AFTER_OPERATOR = re.compile(r"(?:[=<>~]|\bcontains|\bin\s*\[[^\]]*)\s*['\"]?[^\s'\"]*$")
 
 
@@ -155,6 +157,8 @@ class Answer:
         begun = read_begun(rest, self._usage, is_bool=self._is_bool)
         if begun is None or "\n" in begun.word:
             return Offers("", ())
+        if variable := _VARIABLE.search(begun.word):
+            return _fitting(variable[1], self._variables())
         if self._usage.raw and begun.option is None and not re.match(r"-(?:-|$)", begun.word):
             return self._query(rest, begun)
         return _fitting(begun.word, self._candidates(begun))
@@ -191,6 +195,7 @@ class Answer:
             "KEY=V": self._keys,
             "STAGE=RUN": self._uses,
             "PATH": lambda begun: _paths(self._project.root, begun.word),
+            "EXAMPLE": lambda _: (Offer(name, "example") for name in example_names()),
             "FOLDER": lambda begun: _paths(Path.cwd(), begun.word, folders=True),
         }
         return iter(kinds[what](begun)) if what in kinds else iter(())
@@ -277,7 +282,7 @@ class Answer:
         valued = _VALUE_OF.search(rest)
         if valued is not None:
             known = [str(status) for status in RunStatus] if valued[1] == "status" else self._stages()
-            style = valued[2][:1] if valued[2][:1] in "'\"" else "'"
+            style = '"' if valued[2].startswith('"') else "'"
             return _fitting(valued[2], (Offer(quote(name, style), valued[1]) for name in known), quotes=True)
         if _AFTER_OPERATOR.search(rest):
             return Offers("", ())
@@ -286,6 +291,10 @@ class Answer:
         stages = [] if begun.words else [Offer(as_word(name), "stage") for name in self._stages()]
         options = self._options(begun) if not word else ()
         return _fitting(word, [*self._names(), *stages, *options])
+
+    def _variables(self) -> Iterator[Offer]:
+        names = self._session.shell.user_ns.items()
+        return (Offer(name, type(value).__name__) for name, value in names if not name.startswith("_"))
 
     def _stages(self) -> list[str]:
         return [*dict.fromkeys([*(stage.address for stage in self._pipeline.stages), *self._of_runs()])]

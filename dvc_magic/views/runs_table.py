@@ -10,7 +10,8 @@ from dvc_magic.views.format import format_number, format_seconds, format_time, f
 from dvc_magic.views.table import Table
 
 _CELL = 24
-_COLUMNS = 8
+_HEADER = 28
+_COLUMNS = 6  # of params, and of metrics: what is to be compared has to stay in view
 
 
 def runs_table(
@@ -18,18 +19,24 @@ def runs_table(
     *,
     total: int,
     stored: int,
+    hint: str = "",
 ) -> Table:
-    """One row for each run: number, stage, status, when, how long, then params that differ and metrics.
+    """One row for each run: number, stage, status, when, how long, label, tags, then params that differ and metrics.
+
+    Of many params and metrics the first few have columns, those of the runs themselves before those of runs upstream
+    of them; the line below says how many have none.
 
     Args:
         rows: record, notes, flat params (of the lineage too) and flat metrics of each run, in the order to show.
         total: how many runs there are, when not all are shown.
         stored: how many runs the store has, for the word on an empty table.
+        hint: one more line below the table.
     """
-    params = differing([row[2] for row in rows])[:_COLUMNS]
-    metrics = list(dict.fromkeys(key for row in rows for key in row[3]))[:_COLUMNS]
-    labels = any(row[1].label or row[1].tags for row in rows)
-    headers = ["run", "stage", "status", "started", "time", *(["label"] if labels else []), *params, *metrics]
+    params = _params(rows)
+    metrics = _metrics([row[3] for row in rows])
+    labels = any(notes.label for _, notes, _, _ in rows)
+    tags = any(notes.tags for _, notes, _, _ in rows)
+    headers = ["run", "stage", "status", "started", "time", *["label"] * labels, *["tags"] * tags]
     body = tuple(
         (
             str(record.number),
@@ -37,21 +44,56 @@ def runs_table(
             str(record.status),
             format_time(record.times.started),
             format_seconds(record.times.duration),
-            *([" ".join(filter(None, [notes.label, *notes.tags]))] if labels else []),
-            *(_cell(own_params, key) for key in params),
-            *(_cell(own_metrics, key) for key in metrics),
+            *[_cut(notes.label)] * labels,
+            *[_cut(" ".join(notes.tags))] * tags,
+            *(_cell(own_params, key) for key in params[:_COLUMNS]),
+            *(_cell(own_metrics, key) for key in metrics[:_COLUMNS]),
         )
         for record, notes, own_params, own_metrics in rows
     )
-    first_value = len(headers) - len(params) - len(metrics)
-    shown = len(rows)
+    values = [*params[:_COLUMNS], *metrics[:_COLUMNS]]
+    count = f"{len(rows)} of {total} runs" if len(rows) < total else ""
     return Table(
-        headers=tuple(headers),
+        headers=(*headers, *map(_header, values)),
         rows=body,
-        numeric=frozenset({0, 4, *range(first_value, len(headers))}),
-        note=f"{shown} of {total} runs" if shown < total else "",
+        numeric=frozenset({0, 4, *range(len(headers), len(headers) + len(values))}),
+        note="; ".join(filter(None, [count, _left_out(params, metrics), hint])),
         empty="no runs yet: %dvc_run STAGE makes one" if stored == 0 else f"none of {stored} runs matches",
     )
+
+
+def _params(rows: Sequence[tuple[RunRecord, Notes, Mapping[str, Any], Mapping[str, Any]]]) -> list[str]:
+    """The params to show: of one run its own, of several those that differ, the runs' own ones first."""
+    own = {key for record, *_ in rows for values in record.params.values() for key in values}
+    found = [key for key in differing([row[2] for row in rows]) if key in own or len(rows) > 1]
+    return sorted(found, key=lambda key: key not in own)
+
+
+def _metrics(values: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The metrics to show; when they are too many, those that differ first."""
+    keys = list(dict.fromkeys(key for own in values for key in own))
+    if len(keys) <= _COLUMNS:
+        return keys
+    telling = set(differing(values))
+    return sorted(keys, key=lambda key: key not in telling)
+
+
+def _left_out(params: Sequence[str], metrics: Sequence[str]) -> str:
+    """How many params and metrics have no column."""
+    left = [
+        f"{len(names) - _COLUMNS} more {kind}"
+        for kind, names in (("params", params), ("metrics", metrics))
+        if len(names) > _COLUMNS
+    ]
+    return f"{' and '.join(left)} in to_frame()" if left else ""
+
+
+def _header(key: str) -> str:
+    return key if len(key) <= _HEADER else f"…{key[1 - _HEADER :]}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
 
 
 def _cell(values: Mapping[str, Any], key: str) -> str:
