@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 20
+_SEVERAL = 2
 
 
 class RunPositionError(RunNotFoundError, IndexError):
@@ -185,7 +186,15 @@ class Runs(Sequence[Run]):
             (stored.record, stored.notes, row.params, metrics_of(stored.record, self._root(stored)))
             for stored, row in shown
         ]
-        return runs_table(rows, total=len(self), stored=len(self) or len(self._store.all(limit=1000)))
+        stored = len(self) or len(self._store.all(limit=1000))
+        return runs_table(rows, total=len(self), stored=stored, hint=self._hint())
+
+    def _hint(self) -> str:
+        """What a number in brackets means here, where it could mean two things."""
+        if len(self) < _SEVERAL:
+            return ""
+        first = self._stored[0].record.number
+        return f"by number: project.runs[{first}]" if self._by_number else f"by position: [0] is run {first}"
 
     @staticmethod
     def _root(stored: StoredRun) -> Path:
