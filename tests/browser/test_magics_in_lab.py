@@ -82,7 +82,7 @@ def test_an_interrupt_in_lab_stops_the_stage_and_all_that_it_started(
 
     lab_page.command("notebook:interrupt-kernel")
 
-    output.get_by_text("KeyboardInterrupt").first.wait_for()
+    lab_page.error(1).get_by_text("KeyboardInterrupt").first.wait_for()
     assert _processes_of_runs_in(project) == []
 
 

@@ -13,7 +13,7 @@ from tests.support.lab_server import LabServer
 if TYPE_CHECKING:  # tests that need no browser do without playwright
     from playwright.sync_api import Locator, Page
 
-_WAIT_MS = 20_000
+_WAIT_MS = 30_000
 
 # An idle indicator shows up before there is a kernel, and what is executed then is dropped in silence. A promise has
 # no time limit in the browser's driver.
@@ -32,6 +32,10 @@ _FINISH = """async ([id, args, limit]) => {
     const late = new Promise((_, no) => setTimeout(() => no(new Error(`${id} not done in ${limit} ms`)), limit));
     await Promise.race([late, window.jupyterapp.commands.execute(id, args)]);
 }"""
+_ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .flatMap((cell) => cell.model.outputs?.toJSON() ?? [])
+    .filter((output) => output.output_type === 'error')
+    .map((output) => output.traceback.join('\\n') || `${output.ename}: ${output.evalue}`)"""
 _TRUSTED = "([index]) => window.jupyterapp.shell.currentWidget.content.widgets[index].model.trusted"
 _SHUT_DOWN = "() => window.jupyterapp?.shell.currentWidget?.context?.sessionContext.shutdown()"
 
@@ -48,7 +52,7 @@ def write_notebook(path: Path, *sources: str) -> Path:
 class LabPage:
     """A page of JupyterLab with one notebook.
 
-    Cells are counted from 0, with those of Markdown. What waits fails after 20 seconds, or as it is told.
+    Cells are counted from 0, with those of Markdown. What waits fails after 30 seconds, or as it is told.
     """
 
     def __init__(self, page: Page, server: LabServer) -> None:
@@ -73,20 +77,30 @@ class LabPage:
         return self.output(index)
 
     def run(self, index: int, *, seconds: float = 30) -> Locator:
-        """Execute a cell to its end, or its error; returns its outputs."""
+        """Execute a cell to its end; returns its outputs.
+
+        Raises:
+            AssertionError: a cell shows an error; the message has its traceback.
+        """
         self.page.evaluate(_GO_TO, [index])
         self.command("notebook:run-cell", seconds=seconds)
+        self._check()
         return self.output(index)
 
     def run_all(self, *, seconds: float = 90) -> None:
-        """Execute all cells, to the end or the first error."""
+        """Execute all cells; raises as `run` does."""
         self.command("notebook:run-all-cells", seconds=seconds)
+        self._check()
 
     def output(self, index: int) -> Locator:
         """Outputs of a cell that is in view; the cell's source, which often has the same words, is not in it."""
         return self.page.locator(
             f'.jp-Notebook .jp-Cell[data-windowed-list-index="{index}"] .jp-Cell-outputWrapper .jp-OutputArea-output'
         )
+
+    def error(self, index: int) -> Locator:
+        """The error that ended a cell, which Lab shows like what is printed to stderr; a log goes to stdout."""
+        return self.output(index).and_(self.page.locator('[data-mime-type="application/vnd.jupyter.stderr"]'))
 
     def show(self, index: int) -> Locator:
         """Scroll to a cell, of which there may be no element before; returns its outputs."""
@@ -122,6 +136,10 @@ class LabPage:
         """End the kernel and leave the page."""
         self.page.evaluate(_SHUT_DOWN)
         self.page.close()
+
+    def _check(self) -> None:
+        errors: list[str] = self.page.evaluate(_ERRORS)
+        assert not errors, "\n".join(errors)
 
     def _wait_for_kernel(self) -> None:
         self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
