@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from dvc_magic.plots.canvas import Panels, count_by_whole, drawing, drawing_panels, plain, say, whole
-from dvc_magic.plots.hues import BESIDE, Hues, hues, palette
+from dvc_magic.plots.hues import BESIDE, has_cycle, hues, palette
 from dvc_magic.views import Curve, Curves
 
 _MANY = 20
@@ -24,7 +24,7 @@ def curves(view: Curves, ax: Axes | None = None) -> Axes:
     own = ax is None
     with drawing(ax) as axes:
         shades = hues(view.scale, axes) if view.scale else None
-        _lines(view, axes, _colors(view, shades, fresh=own))
+        _lines(view, axes, shades.colors if shades else _next_colors(view, fresh=own))
         if shades:
             shades.key(axes)
         else:
@@ -35,9 +35,12 @@ def curves(view: Curves, ax: Axes | None = None) -> Axes:
 
 def panels(views: Sequence[Curves]) -> Panels:
     """Draw each series in axes of its own, a run in the same colour everywhere, with one key for all."""
+    own = palette(max(view.total for view in views))
     with drawing_panels(len(views)) as drawn:
         for view, axes in zip(views, drawn, strict=True):
-            _lines(view, axes, _colors(view, hues(view.scale, axes) if view.scale else None, fresh=True))
+            _lines(
+                view, axes, hues(view.scale, axes).colors if view.scale else [own[curve.place] for curve in view.curves]
+            )
             say(axes, view.note)
         _shared_key(views, drawn)
     return drawn
@@ -67,14 +70,10 @@ def _shared_key(views: Sequence[Curves], drawn: Panels) -> None:
         )
 
 
-def _colors(view: Curves, shades: Hues | None, *, fresh: bool) -> list[Any]:
-    """One colour per curve; None where the axes' cycle gives the next."""
-    if shades:
-        return list(shades.colors)
-    if not fresh:
-        return [None] * len(view.curves)
-    own = palette(view.total)
-    return [own[curve.place] for curve in view.curves]
+def _next_colors(view: Curves, *, fresh: bool) -> list[Any]:
+    """None for each curve, which takes the next colour of the axes' cycle; colours where that would repeat itself."""
+    count = len(view.curves)
+    return palette(count) if fresh and not has_cycle(count) else [None] * count
 
 
 def _lines(view: Curves, axes: Axes, own: Sequence[Any]) -> None:

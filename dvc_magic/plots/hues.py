@@ -21,9 +21,17 @@ _LISTED = 10
 
 def palette(count: int) -> list[Any]:
     """That many colours: the user's own cycle, or one of ten where that has too few."""
-    cycle = mpl.rcParams["axes.prop_cycle"].by_key().get("color", [])
-    chosen = cycle if len(set(cycle)) >= count else mpl.color_sequences["tab10"]
+    chosen = _cycle() if has_cycle(count) else mpl.color_sequences["tab10"]
     return [chosen[place % len(chosen)] for place in range(count)]
+
+
+def has_cycle(count: int) -> bool:
+    """Whether the user's own cycle has that many colours."""
+    return len(set(_cycle())) >= count
+
+
+def _cycle() -> list[Any]:
+    return list(mpl.rcParams["axes.prop_cycle"].by_key().get("color", []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

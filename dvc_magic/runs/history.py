@@ -302,7 +302,7 @@ class _Nested:
 
 
 def _are_records(content: Any) -> bool:
-    return isinstance(content, list) and bool(content) and all(isinstance(item, Mapping) for item in content)
+    return isinstance(content, list) and bool(content) and all(isinstance(item, dict) for item in content)
 
 
 # choosing

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from matplotlib import pyplot as plt
+
+from dvc_magic.errors import ParamError, RequestError
+from dvc_magic.project import Run, Runs
+from dvc_magic.project.plotting import Plots
+from dvc_magic.runs import UnknownLeafError
+from tests.support.plotted import FewRuns, plotted_run
+
+
+@pytest.fixture(autouse=True)
+def pyplot() -> Iterator[None]:
+    """Figures into memory, none left behind."""
+    before = mpl.get_backend()
+    plt.switch_backend("Agg")
+    yield
+    plt.close("all")
+    plt.switch_backend(before)
+
+
+@pytest.fixture
+def plots(tmp_path):
+    """Plots of runs made from the keywords of `plotted_run`; those that `upstream` holds can be found."""
+
+    def make(*each, upstream=()):
+        runs = [plotted_run(tmp_path, number=number, **one) for number, one in enumerate(each, start=1)]
+        return Plots(lambda: runs, FewRuns(*runs, *upstream))
+
+    return make
+
+
+def logged(text="step,loss\n0,1\n1,0.5\n", **more):
+    return {"files": {"log.csv": text}, "plots": ["log.csv"], **more}
+
+
+def test_a_name_of_series_and_metric_is_drawn_as_curves(plots):
+    axes = plots(logged(metrics={"loss": 0.5}), {"metrics": {"loss": 0.4}})("loss")
+
+    assert (axes.get_xlabel(), axes.get_ylabel(), len(axes.get_lines())) == ("step", "loss", 1)
+    assert axes.get_title(loc="right") == "1 of 2 runs has no loss"
+
+
+def test_a_name_of_no_series_is_drawn_as_bars(plots):
+    axes = plots(logged(metrics={"acc": 0.5}), {"metrics": {"acc": 0.4}})("acc")
+
+    assert (axes.get_xlabel(), len(axes.patches)) == ("acc", 2)
+
+
+def test_a_metric_goes_before_series_that_only_end_in_its_name(plots):
+    one = logged("step,a.loss,b.loss\n0,1,2\n", metrics={"loss": 0.5})
+
+    assert len(plots(one)("loss").patches) == 1
+    with pytest.raises(ParamError, match="fits the step series a.loss, b.loss"):
+        plots({**one, "metrics": {}})("loss")
+
+
+def test_an_unknown_name_is_answered_with_all_that_there_is(plots):
+    with pytest.raises(UnknownLeafError, match="Did you mean 'loss'.*step series: loss; metrics: acc; params: lr"):
+        plots(logged(metrics={"acc": 1}, params={"lr": 1}))("lss")
+    assert plt.get_fignums() == []
+
+
+def test_the_series_of_an_upstream_run_stand_for_those_a_run_lacks(tmp_path, plots):
+    train = plotted_run(tmp_path / "upstream", number=9, **logged())
+    evaluated = {"stage": "evaluate", "upstream": {"train": train.record.id}}
+
+    axes = plots(evaluated, evaluated, upstream=[train])("loss")
+
+    assert [line.get_label() for line in axes.get_lines()] == ["train 9"]
+
+
+def test_without_a_name_each_series_has_axes(plots):
+    drawn = plots(logged("step,loss,acc\n0,1,2\n"))()
+
+    assert [axes.get_ylabel() for axes in drawn] == ["loss", "acc"]
+
+
+def test_all_series_do_not_go_into_one_ax(plots):
+    with pytest.raises(RequestError, match="name one, as in plot"):
+        plots(logged())(ax=plt.subplots()[1])
+
+
+def test_curves_scatter_and_bar_draw_on_the_axes_given(plots):
+    made = plots(logged(metrics={"auc": 0.5}, params={"lr": 0.1}), logged(metrics={"auc": 1}, params={"lr": 1.0}))
+    _, (first, second, third) = plt.subplots(1, 3)
+
+    assert made.curves("loss", color="lr", ax=first) is first
+    assert made.scatter("lr", "auc", color="number", ax=second) is second
+    assert made.bar("auc", ax=third) is third
+
+
+def test_the_repr_says_what_can_be_plotted(plots):
+    shown = repr(plots(logged(metrics={"acc": 1}, params={"lr": 1})))
+
+    assert shown.split("\n")[0] == "<plots of 1 run>"
+    assert 'step series: loss    plot("loss")' in shown
+    assert "params: lr" in shown
+    assert repr(plots()) == "<plots of 0 runs>"
+
+
+def test_a_run_has_a_frame_and_plots_of_its_series(tmp_path):
+    stored = plotted_run(tmp_path, **logged())
+    run = Run(stored, FewRuns(stored))
+
+    assert run.history()["loss"].to_dict() == {0: 1.0, 1: 0.5}
+    assert run.plot("loss").get_ylabel() == "loss"
+    assert Runs([stored], FewRuns(stored)).plot("loss").get_ylabel() == "loss"
+
+
+def test_files_that_cannot_be_read_are_warned_of_once(tmp_path):
+    stored = plotted_run(tmp_path, files={"a.json": "{", "b.json": "["}, plots=["a.json", "b.json"])
+
+    with pytest.warns(UserWarning, match="run 1: a.json cannot be read.*; b.json cannot be read") as caught:
+        assert Run(stored, FewRuns(stored)).history().empty
+    assert len(caught) == 1
+
+
+def test_looking_at_what_can_be_plotted_imports_no_matplotlib():
+    look = (
+        "from dvc_magic.project import Runs; from tests.support.plotted import FewRuns; repr(Runs([], FewRuns()).plot)"
+    )
+    script = f"import sys; {look}; print(*sys.modules)"
+
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+
+    assert "dvc_magic.project.plotting" in done.stdout.split()
+    assert "matplotlib" not in done.stdout.split()
