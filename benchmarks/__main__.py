@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.commands import seal_environment
 from benchmarks.errors import BenchmarkError
-from benchmarks.machine import machine_line
+from benchmarks.machine import load_line, machine_line
 from benchmarks.many_sources import COUNT, measure_sources
 from benchmarks.rounds import measure, say
 from benchmarks.sample import Executions, copy_sample, let_age, make_sample
@@ -27,7 +27,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="dvc_magic-bench-") as name:
         folder = Path(name).resolve()
         seal_environment(folder)
-        print(f"{machine_line(folder)}; times in ms\n", flush=True)
+        print(f"{machine_line(folder)}\ntimes in ms; {load_line()}\n", flush=True)
         try:
             _warm_runs(folder, rounds)
             _start(folder, min(rounds, _MOST_KERNELS))
@@ -59,7 +59,9 @@ def _warm_runs(folder: Path, rounds: int) -> None:
         say(f"warm runs, {len(ways.ready)} ways")
         times = measure(ways.ready, _executions(folder), rounds=rounds)
         title = f"a warm run, {rounds} rounds"
-        print(cost_table(title, times, ways.missing, bare=BARE, ours=OURS), end="\n\n", flush=True)
+        print(
+            cost_table(title, times, ways.missing, bare=BARE, ours=OURS), load_line(), sep="\n", end="\n\n", flush=True
+        )
 
 
 def _start(folder: Path, times: int) -> None:
@@ -67,7 +69,7 @@ def _start(folder: Path, times: int) -> None:
     project = copy_sample(folder / "sample", folder / "start")
     let_age()
     found = measure_start(project, _executions(folder), folder / "start-stores", times=times)
-    print(plain_table("a fresh kernel, an empty run store", found), end="\n\n", flush=True)
+    print(plain_table("a fresh kernel, an empty run store", found), load_line(), sep="\n", end="\n\n", flush=True)
 
 
 def _many_sources(folder: Path, rounds: int) -> None:
@@ -75,7 +77,7 @@ def _many_sources(folder: Path, rounds: int) -> None:
     project = make_sample(folder / "many", _executions(folder), more_sources=COUNT)
     let_age()
     found = measure_sources(project, _executions(folder), folder / "many-stores", rounds=rounds)
-    print(plain_table(f"{COUNT} more source files", found), flush=True)
+    print(plain_table(f"{COUNT} more source files", found), load_line(), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

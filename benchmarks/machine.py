@@ -11,12 +11,17 @@ import psutil
 
 
 def machine_line(folder: Path) -> str:
-    """Cores, load, Python, DVC, platform, and the file system on which the projects lie, in one line."""
+    """Cores, Python, DVC, platform, and the file system on which the projects lie, in one line."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
-        f"{cores} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, DVC {version('dvc')}, "
+        f"{cores} cores, Python {platform.python_version()}, DVC {version('dvc')}, "
         f"{platform.system()} {platform.machine()}, files on {_file_system(folder)}"
     )
+
+
+def load_line() -> str:
+    """How busy the machine is with everything that runs on it, these benchmarks included."""
+    return f"load of the last minute: {os.getloadavg()[0]:.1f}"
 
 
 def _file_system(folder: Path) -> str:
