@@ -23,7 +23,7 @@ _IDENTITY = {
     "GIT_COMMITTER_EMAIL": "ada@example.com",
     "GIT_CONFIG_NOSYSTEM": "1",
 }
-_LEAKS = ("DVC_", "GIT_", "PYTHON", "UV_", "POETRY_", "PIXI_", "CONDA_", "VIRTUAL_ENV", "XDG_", "SAMPLE_PROJECT")
+_LEAKS = ("DVC_", "GIT_", "PYTHON", "UV_", "POETRY_", "PIXI_", "CONDA_", "VIRTUAL_ENV", "XDG_")
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from tests.support.commands import dvc, git
 
 Files = Mapping[str, str | bytes]
 
-_NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def _read(folder: Path) -> dict[str, str | bytes]:
 
 FLOWERS = SampleProject(
     name="flowers",
-    files=_read(_NOTEBOOKS / "flowers"),
+    files=_read(_HERE / "flowers"),
     track=("data/flowers.csv",),
     stages={"dvc.yaml": ("prepare", "train", "evaluate")},
     target="evaluate",
@@ -84,7 +84,7 @@ FLOWERS = SampleProject(
     override="train.lr=0.1",
     rerun=("train", "evaluate"),
 )
-"""The notebooks' sample: nested YAML params, DVC-tracked data, a directory out, metrics and plots without cache."""
+"""Scripts and data in files of their own: nested YAML params, DVC-tracked data, a directory out, metrics and plots without cache."""
 
 
 REGIONS = SampleProject(

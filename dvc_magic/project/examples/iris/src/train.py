@@ -30,7 +30,7 @@ history = []
 for epoch in range(1, params["epochs"] + 1):
     model.partial_fit(measures, species, classes=sorted(set(species)))
     history.append((epoch, round(model.loss_, 4), round(model.score(measures, species), 4)))
-    if epoch % 10 == 0:
+    if epoch % 20 == 0:
         print(f"epoch {epoch}: loss {history[-1][1]:.4f}")
 
 reports = Path("reports")
