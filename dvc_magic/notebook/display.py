@@ -11,10 +11,9 @@ from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import RunRecord
 from dvc_magic.runs import metrics_of
-from dvc_magic.views import format_bytes, format_seconds, plan_text, run_line
+from dvc_magic.views import format_bytes, plan_text, progress_text, pulled_text, pulling_text, run_line
 
 _SLOW, _PAUSE = 2.0, 1.0  # seconds until a pull's progress is worth a line, and between two such lines
-_NAMED = 3  # paths named of a pull
 _CHUNK = 64 * 1024  # bytes shown of one log in one update; the rest of a flood stays on disk
 
 
@@ -41,26 +40,6 @@ class LogTail:
         if skipped:
             text = f"\n... {format_bytes(skipped)} not shown here, all of it is in {self._path} ...\n{text}"
         return text
-
-
-def pulling_text(progress: PullProgress) -> str:
-    """What begins: ``pulling data/iris.csv from remote 'storage' ...``."""
-    more = len(progress.paths) - _NAMED
-    names = ", ".join(progress.paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return f"pulling {names} from remote {progress.remote!r} ..."
-
-
-def progress_text(progress: PullProgress) -> str:
-    """How far it has come: ``12 of 100 files, 3.4 MB of 10.0 MB, 5 s``."""
-    whole = f" of {format_bytes(progress.total_size)}" if progress.total_size else ""
-    files = f"{progress.files} of {progress.total_files} files, " if progress.total_files > 1 else ""
-    return f"{files}{format_bytes(progress.size)}{whole}, {progress.seconds:.0f} s"
-
-
-def pulled_text(progress: PullProgress) -> str:
-    """What came: ``pulled 2 files, 4.2 kB, in 0.31 s``."""
-    files = "1 file" if progress.total_files == 1 else f"{progress.total_files} files"
-    return f"pulled {files}, {format_bytes(progress.size)}, in {format_seconds(progress.seconds)}"
 
 
 class ForegroundDisplay:

@@ -6,6 +6,7 @@ from dvc_magic.views.curves import Curve, Curves, curves_view, panels_view, seri
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
 from dvc_magic.views.live_call import LiveCall, LiveRun
 from dvc_magic.views.plan import plan_text
+from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
 from dvc_magic.views.run_card import run_card, run_line
 from dvc_magic.views.run_labels import run_labels
 from dvc_magic.views.runs_table import runs_table
@@ -37,6 +38,9 @@ __all__ = [
     "panels_view",
     "plan_text",
     "preselected",
+    "progress_text",
+    "pulled_text",
+    "pulling_text",
     "run_card",
     "run_labels",
     "run_line",
