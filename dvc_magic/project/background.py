@@ -22,6 +22,7 @@ from dvc_magic.store import RunStore
 from dvc_magic.widgets import Listener, Outcome
 
 _PATIENCE = 8.0  # seconds for a call to end once its project is closed
+_TAIL = 1  # lines of a failed run's log in its message; the panel shows more above
 
 
 class Opened(Protocol):
@@ -34,7 +35,7 @@ class Opened(Protocol):
     def pipeline(self) -> Pipeline:
         """The stages, as the files have them now."""
 
-    def start(self, request: RunRequest, *, observer: Observer) -> Runs:
+    def start(self, request: RunRequest, *, observer: Observer, tail: int) -> Runs:
         """Carry out a call."""
 
     def warm(self) -> None:
@@ -158,7 +159,7 @@ class BackgroundProject:
         try:
             listener.described(project.pipeline())
             self._wishes.obey()
-            runs = project.start(listener.request(), observer=watch)
+            runs = project.start(listener.request(), observer=watch, tail=_TAIL)
         except KeyboardInterrupt:
             return self._stopped(project, watch)
         except RunFailedError as error:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from dvc_magic.engine import PointPlan, Silent
+from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
 from dvc_magic.runs import metrics_of
-from dvc_magic.views import LiveCall, LiveRun, plan_text, run_line
+from dvc_magic.views import LiveCall, LiveRun, plan_text, progress_text, pulled_text, pulling_text, run_line
 
 _PAUSE = 0.15  # seconds between two views
 _LINES = 30
@@ -77,6 +78,7 @@ class CallWatch(Silent):
         self._obey = obey
         self._plan = ""
         self._running: dict[str, _Followed] = {}
+        self._pulls: dict[str, str] = {}
         self._ended: list[str] = []
         self._last: _Followed | None = None
         self._shown = 0.0
@@ -85,6 +87,13 @@ class CallWatch(Silent):
     def planned(self, plan: Sequence[PointPlan]) -> None:
         """Show the plan."""
         self._plan = plan_text(tuple(plan))
+        self._show()
+        self._obey()
+
+    def pulling(self, progress: PullProgress) -> None:
+        """Show how far a pull has come."""
+        said = pulled_text(progress) if progress.done else f"{pulling_text(progress)} {progress_text(progress)}"
+        self._pulls[progress.remote] = said
         self._show()
         self._obey()
 
@@ -116,7 +125,7 @@ class CallWatch(Silent):
         self._send(
             LiveCall(
                 plan=self._plan,
-                ended=tuple(self._ended),
+                ended=(*self._pulls.values(), *self._ended),
                 running=tuple(one.view(self._shown) for one in followed),
                 log=self._last.log if self._last is not None else None,
                 tail=self._last.tail if self._last is not None else (),

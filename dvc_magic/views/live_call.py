@@ -17,7 +17,8 @@ _CELL = 24
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _BOX = "border: 1px solid var(--jp-border-color2, #8888); padding: 4px 8px; margin: 2px 0"
-_LOG = f"{_BOX}; max-height: 18em; overflow: auto; display: flex; flex-direction: column-reverse"  # stays at the end
+_LOG = f"{_BOX}; max-height: 18em; overflow: auto; display: flex; flex-direction: column-reverse"  # stays at its end
+_TEXT = "white-space: pre-wrap; overflow: visible; overflow-wrap: anywhere; flex: none; margin: 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def metrics_html(metrics: Mapping[str, Any]) -> str:
 def log_html(tail: tuple[str, ...], log: Path) -> str:
     """The end of a log in a box that stays at its end, and where all of it is."""
     text = "\n".join(plain_line(line) for line in tail)
-    pre = f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere; margin: 0">{escape(text)}</pre>'
+    pre = f'<pre style="{_TEXT}">{escape(text)}</pre>'
     where = f'<div style="opacity: 0.75; overflow-wrap: anywhere">log: {escape(str(log))}</div>'
     return (f'<div style="{_LOG}">{pre}</div>' if text else "") + where
 

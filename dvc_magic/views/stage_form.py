@@ -7,7 +7,7 @@ typed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
@@ -43,7 +43,7 @@ class FormField:
 
     Attributes:
         param: what it sets.
-        flag: its spelling on a line, without dashes.
+        flag: its spelling on a line, without dashes. label: what people see: the key, where that tells it from others.
         stage: address of the stage that has it.
         text: what the field says, in the grammar of a flag's value; for a text param any other text is taken literally.
         values: those to run with, when they are not just what the file has; several make a grid.
@@ -52,6 +52,7 @@ class FormField:
 
     param: Param
     flag: str
+    label: str
     stage: str
     text: str
     values: tuple[Value, ...] = ()
@@ -92,7 +93,9 @@ class StageForm:
         stage: the one to run.
         own: fields of its own flags. upstream: of flags that only stages upstream of it have.
         texts: field name -> what was typed, also for fields of other stages.
+        options: the end of the line as typed: options such as ``--jobs 2``.
         line: the equivalent line; fields with an error are not in it.
+        asked: the line as the magic reads it, or None.
         problem: why the line cannot be run though each field is right, or an empty text.
     """
 
@@ -101,7 +104,9 @@ class StageForm:
     own: tuple[FormField, ...] = ()
     upstream: tuple[FormField, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict)
+    options: str = ""
     line: str = ""
+    asked: RunLine | None = None
     problem: str = ""
 
     @property
@@ -121,26 +126,32 @@ class StageForm:
     @property
     def count(self) -> int:
         """How many runs the line asks for."""
-        return prod(len(field.values) or 1 for field in self.fields)
+        return prod(len(change.values) for change in self.asked.request.changes) if self.asked is not None else 1
 
     def read(self) -> RunLine:
         """The line, read as the magic reads it.
 
         Raises:
-            DvcMagicError: a field has an error, or the line cannot be read.
+            LineError: a field has an error, or the line cannot be run.
         """
         if self.errors:
             first = self.errors[0]
             raise LineError(f"--{first.flag}: {first.error}")
-        return _read_line(self.line, self.pipeline)
+        if self.asked is None:
+            raise LineError(self.problem)
+        return self.asked
 
     def with_text(self, name: str, text: str) -> StageForm:
         """The form after a field was typed into; an empty text stands for the file's value."""
-        return stage_form(self.pipeline, self.stage.address, {**self.texts, name: text})
+        return self._with(texts={**self.texts, name: text})
 
     def without_text(self, name: str) -> StageForm:
         """The form with a field back at the file's value."""
-        return stage_form(self.pipeline, self.stage.address, _without(self.texts, {name}))
+        return self._with(texts=_without(self.texts, {name}))
+
+    def with_options(self, options: str) -> StageForm:
+        """The form with another end of the line."""
+        return self._with(options=options)
 
     def of_stage(self, address: str) -> StageForm:
         """The form of another stage; what was typed stays, also for flags that this one does not have.
@@ -148,7 +159,7 @@ class StageForm:
         Raises:
             StageNotFoundError: there is no such stage.
         """
-        return stage_form(self.pipeline, address, self._kept())
+        return self._with(address=address, texts=self._kept())
 
     def of_pipeline(self, pipeline: Pipeline) -> StageForm:
         """The form over the files as they are now; what was typed stays.
@@ -156,7 +167,22 @@ class StageForm:
         Raises:
             StageNotFoundError: the stage is no longer there.
         """
-        return stage_form(pipeline, self.stage.address, self._kept())
+        return self._with(pipeline=pipeline, texts=self._kept())
+
+    def _with(
+        self,
+        *,
+        pipeline: Pipeline | None = None,
+        address: str = "",
+        texts: Mapping[str, str] | None = None,
+        options: str | None = None,
+    ) -> StageForm:
+        return stage_form(
+            pipeline or self.pipeline,
+            address or self.stage.address,
+            self.texts if texts is None else texts,
+            self.options if options is None else options,
+        )
 
     def moved(self, other: StageForm) -> tuple[str, ...]:
         """What the files say differently in `other`, for fields that were left alone: ``lr: 0.5 -> 0.1``."""
@@ -173,11 +199,13 @@ class StageForm:
         return _without(self.texts, idle)
 
 
-def stage_form(pipeline: Pipeline, address: str, texts: Mapping[str, str] | None = None) -> StageForm:
+def stage_form(
+    pipeline: Pipeline, address: str, texts: Mapping[str, str] | None = None, options: str = ""
+) -> StageForm:
     """The form of a stage.
 
     Args:
-        address: of the stage. texts: field name (``FILE:KEY``) -> what was typed there.
+        address: of the stage. texts: field name (``FILE:KEY``) -> what was typed there. options: the end of the line.
 
     Raises:
         StageNotFoundError: there is no such stage.
@@ -185,18 +213,21 @@ def stage_form(pipeline: Pipeline, address: str, texts: Mapping[str, str] | None
     stage = find_stage(address, pipeline)
     params = _params(stage, pipeline)
     doubled = {key for key, count in Counter(param.key for param, _ in params.values()).items() if count > 1}
-    reserved = OPTION_NAMES | doubled
-    fields = [_field(param, made, texts or {}, reserved) for param, made in params.values()]
+    fields = [_field(param, made, texts or {}, doubled) for param, made in params.values()]
     changes = [Change(file=one.param.file, key=one.param.key, values=one.values) for one in fields if one.changed]
-    line = format_line(stage.address, changes, command=COMMAND, reserved=reserved)
+    flags = format_line(stage.address, changes, command=COMMAND, reserved=OPTION_NAMES | doubled)
+    line = f"{flags} {options.strip()}".strip()
+    asked, problem = _asked(line, pipeline)
     return StageForm(
         pipeline=pipeline,
         stage=stage,
         own=tuple(field for field in fields if field.stage == stage.address),
         upstream=tuple(field for field in fields if field.stage != stage.address),
         texts=dict(texts or {}),
+        options=options,
         line=line,
-        problem=_problem(line, pipeline),
+        asked=asked,
+        problem=problem,
     )
 
 
@@ -209,18 +240,26 @@ def _params(stage: Stage, pipeline: Pipeline) -> dict[str, tuple[Param, str]]:
     return found
 
 
-def _field(param: Param, stage: str, texts: Mapping[str, str], reserved: frozenset[str]) -> FormField:
-    plain = param.file == "params.yaml" and param.key not in reserved
-    flag = param.key if plain else param.name
-    text = texts.get(param.name, "")
-    if not text.strip():
-        return FormField(param=param, flag=flag, stage=stage, text=text if param.name in texts else default_text(param))
-    try:
-        values = read_field(text, param)
-    except DvcMagicError as error:
-        return FormField(param=param, flag=flag, stage=stage, text=text, error=str(error))
-    idle = len(values) == 1 and same(values[0], param.value)
-    return FormField(param=param, flag=flag, stage=stage, text=text, values=() if idle else values)
+def _field(param: Param, stage: str, texts: Mapping[str, str], doubled: Collection[str]) -> FormField:
+    label = param.name if param.key in doubled else param.key
+    plain = param.file == "params.yaml" and param.key not in doubled and param.key not in OPTION_NAMES
+    text = texts.get(param.name, default_text(param))
+    values: tuple[Value, ...] = ()
+    error = ""
+    if text.strip() and param.name in texts:
+        try:
+            values = read_field(text, param)
+        except DvcMagicError as problem:
+            error = str(problem)
+    return FormField(
+        param=param,
+        flag=param.key if plain else param.name,
+        label=label,
+        stage=stage,
+        text=text,
+        values=() if len(values) == 1 and same(values[0], param.value) else values,
+        error=error,
+    )
 
 
 def read_field(text: str, param: Param) -> tuple[Value, ...]:
@@ -275,17 +314,16 @@ def default_text(param: Param) -> str:
         return shown_value(value)
 
 
-def _read_line(line: str, pipeline: Pipeline) -> RunLine:
+def _asked(line: str, pipeline: Pipeline) -> tuple[RunLine | None, str]:
+    """The line as the magic reads it, or why it cannot be run from a form."""
     typed = line.removeprefix(COMMAND).strip()
-    return read_run_line(typed, namespace={}, pipeline=pipeline, command=COMMAND)
-
-
-def _problem(line: str, pipeline: Pipeline) -> str:
     try:
-        _read_line(line, pipeline)
+        asked = read_run_line(typed, namespace={}, pipeline=pipeline, command=COMMAND)
     except DvcMagicError as error:
-        return str(error)
-    return ""
+        return None, str(error)
+    given = {"--help": asked.help, "--dry-run": asked.dry_run, "--into": bool(asked.into), "--all": asked.all}
+    idle = ", ".join(name for name, here in given.items() if here)
+    return (None, f"{idle}: that is for a line in a cell; leave it out here.") if idle else (asked, "")
 
 
 def _without(texts: Mapping[str, str], names: set[str]) -> dict[str, str]:

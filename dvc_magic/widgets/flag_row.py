@@ -10,8 +10,7 @@ import ipywidgets
 
 from dvc_magic.views import FormField
 
-_BOTH = "both"
-_CONTROL_WIDTH = "min(100%, 34em)"
+CONTROL_WIDTH = "min(80%, 40em)"
 
 
 class FlagRow:
@@ -43,14 +42,14 @@ class FlagRow:
     def show(self, field: FormField, *, label_width: str) -> None:
         """Say what `field` says. The control is written only when it says something else."""
         where = f"{field.name}, {field.param.type}"
-        self.control.description = field.flag
+        self.control.description = field.label
         self.control.style.description_width = label_width
         self.control.tooltip = where
         if not self.choices:
             self.control.placeholder = field.default
         if self.control.value != field.text:
             self.control.value = field.text
-        self.reset.layout.visibility = "visible" if field.changed or field.error else "hidden"
+        self.reset.layout.display = None if field.changed or field.error else "none"
         self.note.value = _note(field)
 
     def close(self) -> None:
@@ -60,20 +59,20 @@ class FlagRow:
 
 
 def _control(field: FormField) -> Any:
-    if field.choices:
-        names = [(_BOTH if "," in choice else choice, choice) for choice in field.choices]
-        return ipywidgets.ToggleButtons(
-            options=names, value=field.text, style={"button_width": "auto"}, layout={"width": "auto"}
-        )
-    return ipywidgets.Text(value=field.text, layout={"width": _CONTROL_WIDTH})
+    """A list to choose from, or a text; both have a real label, which toggles and radio buttons have not."""
+    layout = {"width": CONTROL_WIDTH}
+    if not field.choices:
+        return ipywidgets.Text(value=field.text, layout=layout)
+    names = [(f"{choice} (both)" if "," in choice else choice, choice) for choice in field.choices]
+    return ipywidgets.Dropdown(options=names, value=field.text, layout=layout)
 
 
 def _note(field: FormField) -> str:
     if field.error:
-        message = f'<span style="white-space: pre-wrap; overflow-wrap: anywhere">{escape(field.error)}</span>'
-        return f'<span style="color: var(--jp-error-color1, #d32f2f)">✗ {message}</span>'
-    if field.changed:
-        several = f"{len(field.values)} values, " if len(field.values) > 1 else ""
-        was = f"{field.was} in {field.param.file}"
-        return f"<strong>● changed</strong> <span>{escape(several)}{escape(was)}</span>"
-    return f'<span style="opacity: 0.7">{escape(field.param.type)}</span>'
+        message = f'<span style="color: var(--jp-error-color1, #d32f2f)">✗ {escape(field.error)}</span>'
+    elif field.changed:
+        several = f", {len(field.values)} values" if len(field.values) > 1 else ""
+        message = f"<strong>● changed</strong>{several} ({escape(field.param.file)}: {escape(field.was)})"
+    else:
+        message = f'<span style="opacity: 0.7">{escape(field.param.type)}</span>'
+    return f'<div style="line-height: 1.4; white-space: pre-wrap; overflow-wrap: anywhere">{message}</div>'

@@ -20,15 +20,21 @@ from dvc_magic.model.request import RunRequest
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.views import FormField, LiveCall, StageForm, preselected, stage_facts, stage_form
 from dvc_magic.widgets.backend import Backend, Outcome, Shown
-from dvc_magic.widgets.flag_row import FlagRow
+from dvc_magic.widgets.flag_row import CONTROL_WIDTH, FlagRow
 
 _WRAPPED = {"flex_flow": "row wrap", "align_items": "center"}
 _LINE = (
     "font-family: var(--jp-code-font-family, monospace); border: 1px solid var(--jp-border-color2, #8888); "
     "padding: 4px 8px; user-select: all; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.5"
 )
+_MESSAGE = (
+    "white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--jp-error-color1, #d32f2f); "
+    "padding: 2px 8px; margin: 6px 0"
+)
 _RUN, _REFRESH = "run", "refresh"
 _STOPS = ("Stop", "Stop now", "Kill")
+_MOVED = "the files say now"
+_LABEL = 30  # characters of a flag's label
 _STOP_PAUSE = 0.7  # seconds: a double click is one stop
 
 
@@ -37,7 +43,8 @@ class Panel:
 
     Attributes:
         widget: all of it, to be put wherever widgets go.
-        picker: the stage's dropdown. run_button, stop_button, refresh_button: the buttons.
+        picker: the stage's dropdown. options: the end of the line.
+        run_button, stop_button, refresh_button: the buttons.
         rows: the controls of each flag, by ``FILE:KEY``.
     """
 
@@ -57,6 +64,7 @@ class Panel:
         self._idle.set()
         self._busy = ""  # _RUN, _REFRESH or nothing
         self._notice = ""
+        self._called = ""  # the line that runs
         self._stops = 0
         self._stopped_at = 0.0
         self._closed = False
@@ -107,15 +115,27 @@ class Panel:
     def _build(self, *, fixed: bool) -> None:
         addresses = [stage.address for stage in self._form.pipeline.stages]
         self.picker = ipywidgets.Dropdown(
-            options=addresses, value=self.stage, description="Stage", tooltip="the stage to run", disabled=fixed
+            options=addresses,
+            value=self.stage,
+            description="Stage",
+            tooltip="the stage to run",
+            disabled=fixed,
+            layout={"width": CONTROL_WIDTH},
         )
         self.picker.observe(self._picked, names="value")
         self.refresh_button = self._button("Refresh", "read dvc.yaml and the param files again", self._refresh_clicked)
         self.run_button = self._button("Run", "run the line below", self._run_clicked, style="primary")
-        self.stop_button = self._button("Stop", "stop the run", self._stop_clicked, style="warning")
+        self.stop_button = self._button("Stop", "stop the run", self._stop_clicked)
         self.facts, self.line_box, self.status = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self.live_box, self.result_box = ipywidgets.HTML(), ipywidgets.HTML()
         self.own_box, self.upstream_box = ipywidgets.VBox(), ipywidgets.VBox()
+        self.options = ipywidgets.Text(
+            description="Options",
+            placeholder='such as --label "first try" --jobs 2',
+            tooltip="what else %dvc_run takes; %dvc_run? lists it",
+            layout={"width": CONTROL_WIDTH},
+        )
+        self.options.observe(self._options_typed, names="value")
         self.upstream_section = ipywidgets.Accordion([self.upstream_box], titles=("",), selected_index=None)
         self.widget = ipywidgets.VBox(
             [
@@ -123,6 +143,7 @@ class Panel:
                 self.facts,
                 self.own_box,
                 self.upstream_section,
+                self.options,
                 self.line_box,
                 ipywidgets.HBox([self.run_button, self.stop_button, self.status], layout=_WRAPPED),
                 self.live_box,
@@ -156,6 +177,11 @@ class Panel:
             self._form = self._form.with_text(name, text)
             self._show_form()
 
+    def _options_typed(self, change: Any) -> None:
+        with self._lock:
+            self._form = self._form.with_options(change["new"])
+            self._show_form()
+
     def _taken_back(self, name: str) -> None:
         with self._lock:
             self._form = self._form.without_text(name)
@@ -163,13 +189,14 @@ class Panel:
 
     def _show_form(self) -> None:
         form = self._form
-        width = f"{min(max((len(field.flag) for field in form.fields), default=0) + 2, 32)}ch"
+        width = f"min({min(max((len(field.label) for field in form.fields), default=9) + 1, _LABEL)}ch, 45%)"
+        self.picker.style.description_width = self.options.style.description_width = width
         for field in form.fields:
             self._row(field).show(field, label_width=width)
         self._place(self.own_box, [field.name for field in form.own])
         self._place(self.upstream_box, [field.name for field in form.upstream])
         self._show_upstream_title()
-        self.facts.value = stage_facts(form.stage, form.pipeline).html()
+        self.facts.value = _compact(stage_facts(form.stage, form.pipeline).html())
         self.line_box.value = f'<div style="{_LINE}" title="click to select">{escape(form.line)}</div>'
         self._show_state()
 
@@ -204,6 +231,7 @@ class Panel:
         self.run_button.description = "Run" if form.count == 1 else f"Run all {form.count}"
         self.refresh_button.disabled = not idle
         self.stop_button.disabled = busy != _RUN
+        self.stop_button.button_style = "danger" if busy == _RUN else ""
         self.stop_button.description = _STOPS[min(self._stops, len(_STOPS) - 1)]
         self.status.value = f'<span style="white-space: pre-wrap">{escape(self._status())}</span>'
 
@@ -211,9 +239,10 @@ class Panel:
         if self._closed:
             return "closed, as its project is: %dvc_ui makes a new panel"
         if self._busy == _RUN:
-            return "stopping ..." if self._stops else self._notice
+            other = f" {self._called}" if self._called not in ("", self.line) else ""
+            return "stopping ..." if self._stops else f"{self._notice}{other}"
         if self._form.errors:
-            names = ", ".join(field.flag for field in self._form.errors)
+            names = ", ".join(field.label for field in self._form.errors)
             return f"to correct first: {names}"
         return self._form.problem or self._notice
 
@@ -228,7 +257,7 @@ class Panel:
         with self._lock:
             if self._busy or self._closed:
                 return False
-            self._busy, self._notice, self._stops = busy, notice, 0
+            self._busy, self._notice, self._called, self._stops = busy, notice, "", 0
             self._idle.clear()
             self._show_state()
             return True
@@ -240,7 +269,7 @@ class Panel:
             self._form = self._over(pipeline)
             moved = before.moved(self._form)
             if moved:
-                self._notice = f"the files say now {', '.join(moved)}"
+                self._notice = f"{_MOVED} {', '.join(moved)}"
             elif self._busy == _REFRESH:
                 self._notice = ""
             self._show_stages()
@@ -252,7 +281,7 @@ class Panel:
         except StageNotFoundError:
             if self._busy == _RUN:
                 raise
-            return stage_form(pipeline, preselected(pipeline, None), self._form.texts)
+            return stage_form(pipeline, preselected(pipeline, None), self._form.texts, self._form.options)
 
     def _show_stages(self) -> None:
         addresses = tuple(stage.address for stage in self._form.pipeline.stages)
@@ -278,16 +307,14 @@ class Panel:
         """
         with self._lock:
             request = self._form.read().request
-            self._notice = " ".join(filter(None, [f"running {self.line}", self._moved_notice()]))
+            self._called = self.line
+            self._notice = f"running; {self._notice}" if self._notice.startswith(_MOVED) else "running"
             self._show_state()
             return request
 
-    def _moved_notice(self) -> str:
-        return f"({self._notice})" if self._notice.startswith("the files") else ""
-
     def live(self, call: LiveCall) -> None:
         """Show how the call stands."""
-        html = call.html()
+        html = _compact(call.html())
         if self.live_box.value != html:
             self.live_box.value = html
 
@@ -306,7 +333,7 @@ class Panel:
             ran = self._busy == _RUN
             if ran:
                 self._outcome = outcome
-                self.result_box.value = _result_html(outcome)
+                self.result_box.value = _compact(_result_html(outcome))
                 self._notice = _last_word(outcome)
             elif outcome.error or outcome.bug:
                 self._notice = outcome.error or outcome.bug
@@ -347,15 +374,19 @@ class Panel:
         return f"<div>{head}{_result_html(self._outcome)}</div>"
 
 
+def _compact(html: str) -> str:
+    """HTML with the line height of a text; that of widgets is made for controls."""
+    return f'<div style="line-height: 1.45">{html}</div>'
+
+
 def _last_word(outcome: Outcome) -> str:
     if outcome.stopped:
         return "stopped"
-    return "" if not (outcome.error or outcome.bug) else "it did not work; see below"
+    return "" if not (outcome.error or outcome.bug) else "failed; see below"
 
 
 def _result_html(outcome: Outcome) -> str:
     message = outcome.error or (f"This is a fault of dvc_magic:\n{outcome.bug}" if outcome.bug else "")
-    style = "white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--jp-error-color1, #d32f2f)"
-    error = f'<pre style="{style}; padding-left: 8px">{escape(message)}</pre>' if message else ""
+    error = f'<pre style="{_MESSAGE}">{escape(message)}</pre>' if message else ""
     shown = outcome.shown._repr_html_() if outcome.shown is not None else ""
     return error + shown
