@@ -64,10 +64,14 @@ def _categories(axes: Axes, categories: tuple[str, ...]) -> None:
 
 
 def _name(axes: Axes, view: Scatter) -> None:
+    """Write the runs' numbers beside their points, those of one place in one text."""
+    numbers: dict[tuple[Any, Any], list[str]] = {}
     for x, y, number in zip(view.x.values, view.y.values, view.numbers, strict=True):
+        numbers.setdefault((x, y), []).append(str(number))
+    for place, texts in numbers.items():
         axes.annotate(
-            str(number),
-            (x, y),
+            ", ".join(texts),
+            place,
             xytext=(5, 4),
             textcoords="offset points",
             fontsize="small",

@@ -56,11 +56,16 @@ class Column:
         if all(map(is_number, there)):
             values = tuple(finite(value) for value in self.values)
             return Scale(name=self.name, values=values, log=self.kind == "params" and spans_decades(values))
-        ordered = sorted(there, key=order_key)
+        ordered = sorted(there, key=_category_key)
         categories = tuple(dict.fromkeys(format_value(value, width=_WIDTH) for value in ordered))
         places = {text: float(place) for place, text in enumerate(categories)}
         at = (None if value is MISSING else places[format_value(value, width=_WIDTH)] for value in self.values)
         return Scale(name=self.name, values=tuple(at), categories=categories)
+
+
+def _category_key(value: Any) -> tuple[int, Any]:
+    """The order of categories, lists by their items."""
+    return (3, [order_key(item) for item in value]) if isinstance(value, list) else order_key(value)
 
 
 def column(rows: Sequence[RunRow], name: str, *, first: str = "metrics") -> Column:

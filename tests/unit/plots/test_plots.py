@@ -210,3 +210,14 @@ def test_the_first_run_is_the_bar_on_top_and_each_value_is_written():
     assert bottom > top
     assert [text.get_text() for text in axes.texts] == ["0.5", "nan", "-2"]
     assert [patch.get_width() for patch in axes.patches] == [0.5, 0.0, -2.0]
+
+
+def test_points_at_one_place_are_named_together():
+    view = Scatter(
+        x=Scale(name="lr", values=(1.0, 1.0, 2.0)),
+        y=Scale(name="loss", values=(0.5, 0.5, 0.5)),
+        labels=("1", "2", "3"),
+        numbers=(1, 2, 3),
+    )
+
+    assert [text.get_text() for text in drawn(scatter(view)).texts] == ["1, 2", "3"]

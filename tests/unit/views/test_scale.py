@@ -66,7 +66,8 @@ def test_what_is_not_finite_has_no_place_on_a_scale_of_numbers(odd):
         (("b", "a", "b"), ("a", "b"), (1, 0, 1)),
         ((True, False), ("false", "true"), (1, 0)),
         (("auto", 0.1, None), ("0.1", "auto", "null"), (1, 0, 2)),
-        (([64, 64], MISSING), ("[64, 64]",), (0, None)),
+        (([1], {}, "a"), ("a", "{}", "[1]"), (2, 1, 0)),
+        (([16, 16], MISSING, [4]), ("[4]", "[16, 16]"), (1, None, 0)),
     ],
 )
 def test_whatever_is_no_number_makes_categories(values, categories, places):
