@@ -22,7 +22,6 @@ from dvc_magic.line import (
     Begun,
     Usage,
     as_word,
-    find_stage,
     flags_of,
     format_value,
     matching,
@@ -204,13 +203,17 @@ class Answer:
 
     def _targets(self, begun: Begun) -> tuple[Stage, ...]:
         if begun.words:
-            return (find_stage(begun.words[0], self._pipeline),)
+            return tuple(stage for stage in self._pipeline.stages if stage.address == begun.words[0])
         final = self._pipeline.final_stages()
         return final if len(final) == 1 or "--all" in begun.given else self._pipeline.stages
 
+    def _params(self, begun: Begun) -> tuple[tuple[Param, ...], tuple[Param, ...]]:
+        """The params of the stage, and those upstream of it."""
+        return flags_of(self._targets(begun), self._pipeline)
+
     def _flags(self, begun: Begun) -> Iterator[Offer]:
         """The flags of the stage, then of those upstream of it, each in every spelling that the line would take."""
-        own, upstream = flags_of(self._targets(begun), self._pipeline)
+        own, upstream = self._params(begun)
         taken = {param.name for given in begun.given for param in matching(given.lstrip("-"), own, upstream)}
         for param in dict.fromkeys(param.name for param in (*own, *upstream)):
             if param not in taken:
@@ -220,14 +223,17 @@ class Answer:
 
     def _options(self, begun: Begun) -> Iterator[Offer]:
         for option in self._usage.every_option:
-            if option.repeats or option.name not in begun.given:
-                yield Offer(option.name, option.what or "option")
-                if option.short and begun.word == "-":
-                    yield Offer(option.short, option.what or "option")
+            if not option.repeats and option.name in begun.given:
+                continue
+            name = option.name.removeprefix("--")
+            taken = self._usage.flags and matching(name, *self._params(begun))
+            yield Offer(f"--option:{name}" if taken else option.name, option.what or "option")
+            if option.short and begun.word == "-":
+                yield Offer(option.short, option.what or "option")
 
     def _values(self, begun: Begun) -> Iterator[Offer]:
         """Values of a flag: the booleans, the one it has, those that earlier runs had."""
-        own, upstream = flags_of(self._targets(begun), self._pipeline)
+        own, upstream = self._params(begun)
         for param in matching(begun.flag, own, upstream)[:1]:
             if param.type == "bool":
                 yield from (Offer(word, "now" if param.value is (word == "true") else "") for word in ("true", "false"))
@@ -239,7 +245,7 @@ class Answer:
                     yield Offer(as_value(used[param.key]), f"in {run.record.name}")
 
     def _keys(self, begun: Begun) -> Iterator[Offer]:
-        own, upstream = flags_of(self._targets(begun), self._pipeline)
+        own, upstream = self._params(begun)
         for param in (*own, *upstream):
             name = param.key if param.file == "params.yaml" else param.name
             yield Offer(f"{name}=", _now(param))
@@ -283,7 +289,7 @@ class Answer:
         if valued is not None:
             known = [str(status) for status in RunStatus] if valued[1] == "status" else self._stages()
             style = '"' if valued[2].startswith('"') else "'"
-            return _fitting(valued[2], (Offer(quote(name, style), valued[1]) for name in known), quotes=True)
+            return _fitting(valued[2], (Offer(quote(name, style), valued[1]) for name in known))
         if _AFTER_OPERATOR.search(rest):
             return Offers("", ())
         found = _LAST_NAME.search(rest)
@@ -303,13 +309,13 @@ class Answer:
         return (run.record.stage for run in self._stored())
 
 
-def _fitting(word: str, candidates: Iterable[Offer], *, quotes: bool = False) -> Offers:
+def _fitting(word: str, candidates: Iterable[Offer]) -> Offers:
     """The candidates that begin as `word` does; an opened quote around it is kept."""
     style = word[:1] if word[:1] in ("'", '"') else ""
     begun = word[1:] if style else word
     found: dict[str, Offer] = {}
     for item in candidates:
-        plain = item.text.strip("'\"") if style or quotes else item.text
+        plain = item.text.strip("'\"")
         if plain.startswith(begun) and plain != word:
             text = quote(plain, style) if style else item.text
             found.setdefault(text, Offer(text, item.about))

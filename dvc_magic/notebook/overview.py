@@ -59,7 +59,7 @@ class OverviewMagics(Magics):
         found = {
             name: explained(magic.__doc__)
             for name, magic in self.shell.magics_manager.magics["line"].items()
-            if name.startswith("dvc") and type(getattr(magic, "__self__", None)).__module__.startswith("dvc_magic.")
+            if name.startswith("dvc_") and type(getattr(magic, "__self__", None)).__module__.startswith("dvc_magic.")
         }
         rows = tuple((f"%{name}", said.summary, _example(name, said.examples)) for name, said in found.items())
         note = "each of them explains itself: %dvc_run --help"

@@ -86,7 +86,7 @@ def help_card(name: str, doc: str | None) -> Card:
     said = explained(doc)
     sections = (
         Section(title="examples", block="\n".join(said.examples)),
+        Section(title="notes", block=said.text.replace("``", "")),
         Section(title="options", block="\n".join(said.options)),
-        Section(block=said.text.replace("``", "")),
     )
     return Card(title=f"%{name}: {said.summary}", sections=tuple(section for section in sections if section.block))
