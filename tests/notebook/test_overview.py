@@ -1,0 +1,123 @@
+"""``%dvc`` and ``--help``: what is on the screens that a newcomer sees first."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from dvc_magic.notebook.usage import explained
+
+pytestmark = pytest.mark.integration
+
+FILES = {
+    "dvc.yaml": """
+stages:
+  prepare:
+    cmd: echo > data.txt
+    outs: [data.txt: {cache: false}]
+  train:
+    desc: Fit <b>it</b>.
+    cmd: "true"
+    deps: [data.txt]
+    params: [lr]
+""",
+    "params.yaml": "lr: 0.5\n",
+}
+
+
+@pytest.fixture
+def shell(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """A shell in a project, with the extension loaded."""
+    monkeypatch.chdir(make_project(FILES, name="a<b>"))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    config = Config()
+    config.HistoryManager.enabled = False
+    made = InteractiveShell(config=config)
+    made.extension_manager.load_extension("dvc_magic")
+    yield made
+    made.extension_manager.unload_extension("dvc_magic")
+    made.atexit_operations()
+    atexit.unregister(made.atexit_operations)
+
+
+def _magics(shell: InteractiveShell) -> list[str]:
+    return [name for name in shell.magics_manager.magics["line"] if name.startswith("dvc_")]
+
+
+def test_one_screen_has_the_project_the_magics_and_the_last_runs(shell: InteractiveShell) -> None:
+    shell.run_line_magic("dvc_run", "train --lr 0.25")
+
+    text = repr(shell.run_line_magic("dvc", ""))
+
+    assert f"folder        {Path.cwd()}" in text
+    assert "runs          1 in " in text
+    assert "final stages  train" in text
+    assert "completed" in text.partition("last runs")[2]
+
+
+def test_the_screen_names_each_registered_magic_with_an_example(shell: InteractiveShell) -> None:
+    lines = repr(shell.run_line_magic("dvc", "")).split("\n")
+
+    rows = {line.split()[0]: line for line in lines if line.strip().startswith("%dvc_")}
+    assert sorted(rows) == sorted(f"%{name}" for name in _magics(shell))
+    assert rows["%dvc_run"].endswith("%dvc_run train")
+
+
+def test_the_screen_as_html_is_escaped_and_without_scripts(shell: InteractiveShell) -> None:
+    html = shell.run_line_magic("dvc", "")._repr_html_()
+
+    assert "a&lt;b&gt;" in html
+    assert "a<b>" not in html
+    assert "<script" not in html
+
+
+def test_outside_of_a_project_it_says_how_to_begin(shell: InteractiveShell, tmp_path: Path) -> None:
+    shell.extension_manager.unload_extension("dvc_magic")
+    os.chdir(tmp_path)
+    shell.extension_manager.load_extension("dvc_magic")
+
+    text = repr(shell.run_line_magic("dvc", ""))
+
+    assert "no project" in text
+    assert "%dvc_example iris" in text.partition("to begin")[2]
+    assert "%dvc_project PATH" in text.partition("to begin")[2]
+
+
+def test_a_broken_pipeline_is_told_on_the_screen(shell: InteractiveShell) -> None:
+    Path("dvc.yaml").write_text("stages: [")
+
+    assert "dvc.yaml" in repr(shell.run_line_magic("dvc", "")).partition("magics")[0]
+
+
+def test_every_magic_explains_itself_outside_of_a_project_too(shell: InteractiveShell, tmp_path: Path) -> None:
+    shell.extension_manager.unload_extension("dvc_magic")
+    os.chdir(tmp_path)
+    shell.extension_manager.load_extension("dvc_magic")
+
+    for name in ["dvc", *_magics(shell)]:
+        card = repr(shell.run_line_magic(name, "--help"))
+        assert card.startswith(f"%{name}: ")
+        assert f"  %{name}" in card.partition("\nexamples\n")[2] or name == "dvc"
+        assert repr(shell.run_line_magic(name, "-h")) == card
+
+
+def test_help_beside_a_stage_lists_its_flags_and_the_options(shell: InteractiveShell) -> None:
+    card = repr(shell.run_line_magic("dvc_run", "train -h"))
+
+    assert card.startswith("%dvc_run train\n")
+    assert "--lr  float  0.5    params.yaml" in card
+    assert "--use STAGE=RUN" in card.partition("\noptions\n")[2]
+
+
+def test_every_docstring_begins_with_examples(shell: InteractiveShell) -> None:
+    without = [name for name in _magics(shell) if not explained(shell.find_line_magic(name).__doc__).examples]
+
+    assert without == []
