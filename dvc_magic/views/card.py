@@ -7,8 +7,9 @@ from html import escape
 
 from dvc_magic.views.table import Table
 
-_NAME = "text-align: left; vertical-align: top; white-space: nowrap; font-weight: normal; opacity: 0.7"
-_VALUE = "text-align: left; white-space: pre-wrap"
+_CELL = "text-align: left; vertical-align: top; padding: 0.2em 0.6em"
+_NAME = f"{_CELL}; white-space: nowrap; font-weight: normal; opacity: 0.7"
+_VALUE = f"{_CELL}; white-space: pre-wrap"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,4 +84,4 @@ def _pairs_html(pairs: tuple[tuple[str, str], ...]) -> str:
         f'<tr><th style="{_NAME}">{escape(name)}</th><td style="{_VALUE}">{escape(value)}</td></tr>'
         for name, value in pairs
     )
-    return f'<table class="dataframe"><tbody>{rows}</tbody></table>' if rows else ""
+    return f'<table class="dataframe" style="margin: 0"><tbody>{rows}</tbody></table>' if rows else ""

@@ -52,10 +52,10 @@ def run_card(
     params = [(key, format_value(value, width=_CELL)) for file in record.params.values() for key, value in file.items()]
     sections = [
         Section(pairs=tuple((name, value) for name, value in about if value)),
-        Section(title="params", pairs=tuple(params)),
         Section(
             title="metrics", pairs=tuple((key, format_value(value, width=_CELL)) for key, value in metrics.items())
         ),
+        Section(title="params", pairs=tuple(params)),
         Section(title="deps", table=_deps_table(record)),
         Section(title="outs", table=_outs_table(record)),
         Section(title="warnings", block="\n".join(record.warnings)),

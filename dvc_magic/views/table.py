@@ -49,10 +49,14 @@ class Table:
             + "</tr>"
             for row in self.rows
         )
-        note = f'<p style="margin: 0; white-space: pre-wrap">{escape(self.note)}</p>' if self.note else ""
-        return f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}'
+        table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        return f'<table class="dataframe" style="margin: 0">{table}</table>{self._note_html()}'
+
+    def _note_html(self) -> str:
+        style = "margin: 0.3em 0 0 0; opacity: 0.7; white-space: pre-wrap"
+        return f'<p style="{style}">{escape(self.note)}</p>' if self.note else ""
 
     def _style(self, column: int) -> str:
         align = "right" if column in self.numeric else "left"
         space = "pre-wrap" if column in self.wrapped else "nowrap"
-        return f' style="text-align: {align}; vertical-align: top; white-space: {space}"'
+        return f' style="text-align: {align}; vertical-align: top; padding: 0.2em 0.6em; white-space: {space}"'

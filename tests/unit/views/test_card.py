@@ -82,6 +82,6 @@ def test_html_has_no_color_that_a_theme_could_clash_with_and_no_style_that_untru
         rule.split(":")[0].strip() for style in re.findall(r'style="([^"]*)"', shown) for rule in style.split(";")
     }
     assert declared == {
-        *("display", "flex-wrap", "gap", "width", "margin"),
+        *("display", "flex-wrap", "gap", "width", "margin", "padding"),
         *("font-weight", "opacity", "text-align", "vertical-align", "white-space"),
     }

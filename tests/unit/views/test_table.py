@@ -21,5 +21,5 @@ def test_an_empty_table_says_so_instead_of_showing_headers() -> None:
 def test_only_wrapped_columns_may_break_their_lines_in_html() -> None:
     shown = Table(headers=("stage", "cmd"), rows=(("train", "python train.py"),), wrapped=frozenset({1})).html()
 
-    assert '<td style="text-align: left; vertical-align: top; white-space: nowrap">train</td>' in shown
-    assert '<td style="text-align: left; vertical-align: top; white-space: pre-wrap">python train.py</td>' in shown
+    assert 'white-space: nowrap">train</td>' in shown
+    assert 'white-space: pre-wrap">python train.py</td>' in shown
