@@ -15,7 +15,7 @@ from dvc.repo import Repo
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.quiet import silence
 
-_SITE_CACHE = "DVC_SITE_CACHE_DIR"
+_OUTSIDE = ("DVC_GLOBAL_CONFIG_DIR", "DVC_SITE_CACHE_DIR", "DVC_SYSTEM_CONFIG_DIR")  # where DVC looks and writes
 
 
 def make_dvc_project(root: Path, *, tracked: Sequence[str], remote: str) -> None:
@@ -34,7 +34,7 @@ def make_dvc_project(root: Path, *, tracked: Sequence[str], remote: str) -> None
         PipelineError: DVC refuses.
     """
     silence()
-    with translated(root=root, path=".dvc"), _site_cache():
+    with translated(root=root, path=".dvc"), _alone():
         repo = Repo.init(os.fspath(root), force=True)
         try:
             with repo.config.edit() as config:
@@ -52,15 +52,16 @@ def make_dvc_project(root: Path, *, tracked: Sequence[str], remote: str) -> None
 
 
 @contextmanager
-def _site_cache() -> Iterator[None]:
-    """DVC's site cache in a folder that goes away, not in one below ``/var/tmp`` that would stay."""
-    before = os.environ.get(_SITE_CACHE)
+def _alone() -> Iterator[None]:
+    """DVC without the user's settings, such as a shared cache; what it keeps aside goes away, too."""
+    before = {name: os.environ.get(name) for name in _OUTSIDE}
     with tempfile.TemporaryDirectory() as folder:
-        os.environ[_SITE_CACHE] = folder
+        os.environ.update(dict.fromkeys(_OUTSIDE, folder))
         try:
             yield
         finally:
-            if before is None:
-                del os.environ[_SITE_CACHE]
-            else:
-                os.environ[_SITE_CACHE] = before
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value

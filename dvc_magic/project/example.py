@@ -31,9 +31,12 @@ _WORKER = "dvc_magic.engine.worker"
 _GIT_SETTINGS = (
     "commit.gpgsign=false",
     f"core.hooksPath={os.devnull}",
+    f"core.excludesFile={os.devnull}",
+    f"core.attributesFile={os.devnull}",
     "core.autocrlf=false",
     "init.defaultBranch=main",
 )
+_IGNORING_NOTHING = ("core.excludesFile", os.devnull)
 _GIT_IDENTITY = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -140,11 +143,13 @@ def _scratch(root: Path) -> Iterator[Path]:
 def _build(name: str, folder: Path) -> None:
     _copy(_HOME / name, folder)
     _git(folder, "init", "--quiet", "--template=")
+    _git(folder, "config", *_IGNORING_NOTHING)  # DVC, too, would refuse what the user's git ignores everywhere
     pool = WorkerPool(module=_WORKER, log=folder.parent / "worker.log")
     try:
         pool.ask("make_project", root=str(folder), tracked=_TRACKED[name], remote=_REMOTE)
     finally:
         pool.close()
+    _git(folder, "config", "--unset", _IGNORING_NOTHING[0])
     _git(folder, "add", "--all")
     _git(folder, "add", "--force", _REMOTE)
     _git(folder, "commit", "--quiet", "--message", _subject(name))

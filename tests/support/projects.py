@@ -84,7 +84,7 @@ FLOWERS = SampleProject(
     override="train.lr=0.1",
     rerun=("train", "evaluate"),
 )
-"""Scripts and data in files of their own: nested YAML params, DVC-tracked data, a directory out, metrics and plots without cache."""
+"""Scripts and data in files of their own: nested params, DVC-tracked data, a directory out, plots without cache."""
 
 
 REGIONS = SampleProject(
