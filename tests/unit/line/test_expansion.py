@@ -186,3 +186,13 @@ def test_nothing_is_called():
     called = []
     assert expand_text(split("{f()}")[0], {"f": lambda: called.append(1)}) == "{f()}"
     assert called == []
+
+
+def test_a_dollar_before_a_variable_is_answered_with_braces():
+    with pytest.raises(LineError, match="with braces: {lr}"):
+        expand(split("$lr")[0], {"lr": 0.1})
+
+
+@pytest.mark.parametrize("text", ["$HOME", "'$lr'", "${lr}", "a$lr", "$lr.x"])
+def test_other_dollars_stay(text):
+    assert expand_text(split(text)[0], {"lr": 0.1}) == text.strip("'")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvc_magic.errors import ParamError
-from dvc_magic.line import fit
+from dvc_magic.line import Wording, fit
 from dvc_magic.model.stage import Param
 from dvc_magic.model.values import same
 
@@ -63,9 +63,32 @@ def test_values_become_what_the_file_has(value, now, raw, fitted):
         (10**400, 1.0, None, "too large"),
         (object(), 1, None, "got a object"),
         ([object()], 1, None, "--train.x a,b,c"),
+        ("[1, 2]", [0], None, "Leave out the quotes: --train.x [1, 2]"),
+        ("{a: 1}", {}, None, "Leave out the quotes: --train.x {a: 1}"),
+        ("0.1", 0.5, None, "Leave out the quotes: --train.x 0.1"),
+        ("True", False, None, "Leave out the quotes: --train.x True"),
+        (0.1, 1, "0.1", "write 1.0 in conf.yaml, or for this call only -S conf.yaml:train.x=0.1"),
     ],
 )
 def test_a_value_of_another_type_is_refused(value, now, raw, said):
     with pytest.raises(ParamError) as caught:
         fit(value, param(now), raw)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "now", "said"),
+    [
+        ([0.1, 0.2], 0.5, "pass them to grid(): {'train.x': [0.1, 0.2]}"),
+        (3, [1], "Write 'train.x': [3] for a list of one."),
+        (1.5, "a", "To have it as text write 'train.x': '1.5'."),
+        ("[1, 2]", [0], "Leave out the quotes: 'train.x': [1, 2]"),
+        (0.1, 1, "if it is meant to be a float, write 1.0 in conf.yaml."),
+    ],
+)
+def test_an_error_of_the_api_speaks_python(value, now, said):
+    with pytest.raises(ParamError) as caught:
+        fit(value, param(now), wording=Wording.API)
+
+    assert said in str(caught.value)
+    assert "--" not in str(caught.value)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvc_magic.errors import ParamError
-from dvc_magic.line import find_param
+from dvc_magic.line import Wording, find_param
 from dvc_magic.model.stage import Param
 
 WORDS = st.sampled_from(["lr", "max_iter", "max-iter", "model", "seed"])
@@ -96,3 +96,17 @@ def test_what_is_found_is_the_best_that_there_is(own, upstream, spelling):
     elif any(param.key.endswith(f".{spelling}") for param in own):
         assert found in own
     assert found.key.replace("-", "_").endswith(spelling.replace("-", "_"))
+
+
+@pytest.mark.parametrize(
+    ("spelling", "said"),
+    [
+        ("lrr", "There is no param 'lrr'. Did you mean 'lr'? The params are a.lr, b.lr, a.n."),
+        ("lr", "'lr' can mean several params. Write 'a.lr' or 'b.lr'."),
+    ],
+)
+def test_an_error_of_the_api_speaks_python(spelling, said):
+    with pytest.raises(ParamError) as caught:
+        find_param(spelling, params("a.lr", "b.lr", "a.n"), (), options=(), wording=Wording.API)
+
+    assert str(caught.value) == said

@@ -193,3 +193,18 @@ def test_values_of_all_types_have_an_order_and_missing_ones_come_last():
     assert ordered[:7] == [-math.inf, True, 1.5, 2, "a", "b", [1]]
     assert math.isnan(ordered[7])
     assert ordered[8] is None
+
+
+def test_a_query_tells_the_names_that_it_asks_for():
+    query = parse_query("not (a.b < 1 or 'x' in tags) and `odd name` = 1 and a.b > 0")
+
+    assert query.names() == ("a.b", "tags", "odd name")
+
+
+def test_run_is_another_word_for_number(make_run):
+    assert parse_query("run = 7").matches(run_row(make_run(7)))
+
+
+def test_a_word_alone_is_answered_with_the_stage_of_that_name():
+    with pytest.raises(QueryError, match="write stage = 'train'"):
+        parse_query("train")
