@@ -31,7 +31,7 @@ class FlagRow:
             description="Reset", tooltip=f"take the value of {field.param.file}", layout={"width": "auto"}
         )
         self.reset.on_click(lambda _: reset(self._name))
-        self.note = ipywidgets.HTML(layout={"flex": "1 1 12em", "min_width": "8em"})
+        self.note = ipywidgets.HTML()
         self.box = ipywidgets.HBox(
             [self.control, self.reset, self.note], layout={"flex_flow": "row wrap", "align_items": "center"}
         )
@@ -49,8 +49,10 @@ class FlagRow:
             self.control.placeholder = field.default
         if self.control.value != field.text:
             self.control.value = field.text
-        self.reset.layout.display = None if field.changed or field.error else "none"
+        told = field.changed or bool(field.error)
+        self.reset.layout.display = None if told else "none"
         self.note.value = _note(field)
+        self.note.layout.flex = "1 1 14em" if told else "1 1 3em"
 
     def close(self) -> None:
         """Let go of the widgets."""

@@ -1,4 +1,4 @@
-"""The panel in JupyterLab, worked by hand: what a user clicks, types and sees."""
+"""The panel in JupyterLab: a stage is picked, its flags are set, it runs, it is stopped, the page is loaded again."""
 
 from __future__ import annotations
 
@@ -8,40 +8,85 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab_page import LabPage, write_notebook
-from tests.support.projects import FLOWERS
 
 pytestmark = pytest.mark.browser
 
+FILES = {
+    "dvc.yaml": """
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py]
+    params: [seed]
+    outs: [data.txt]
+  train:
+    cmd: python train.py
+    deps: [train.py, data.txt]
+    params: [train.lr, train.steps, train.shuffle]
+    metrics: [m.json: {cache: false}]
+""",
+    "params.yaml": "seed: 1\ntrain:\n  lr: 0.5\n  steps: 3\n  shuffle: true\n",
+    "prepare.py": "open('data.txt', 'w').write('x')\n",
+    "train.py": """
+import json, time, yaml
+params = yaml.safe_load(open("params.yaml"))["train"]
+for step in range(params["steps"]):
+    print("step", step, "<b>bold</b>", flush=True)
+    json.dump({"loss": params["lr"] / (step + 1)}, open("m.json", "w"))
+    time.sleep(0.1)
+""",
+    ".gitignore": "/data.txt\n",
+}
+CELLS = ("%load_ext dvc_magic", "panel = %dvc_ui\npanel", "panel.wait(60), panel.run")
 
-def test_a_stage_is_picked_its_flag_changed_and_run_and_its_metric_shown(
-    lab_page: LabPage, make_project: Callable[..., Path]
-) -> None:
-    project = make_project(FLOWERS.files, track=FLOWERS.track)
-    notebook = write_notebook(project / "panel.ipynb", "%load_ext dvc_magic", "panel = %dvc_ui\npanel", "panel.run")
-    lab_page.open(notebook)
+
+@pytest.fixture
+def project(make_project: Callable[..., Path]) -> Path:
+    return make_project(FILES)
+
+
+def test_a_stage_is_run_from_the_panel_and_its_metric_seen(lab_page: LabPage, project: Path) -> None:
+    lab_page.open(write_notebook(project / "panel.ipynb", *CELLS))
+    lab_page.run(0)
+    panel = lab_page.run(1)
+    panel.get_by_label("Stage").select_option("train")
+    panel.get_by_label("train.lr").fill("1e-2")
+    panel.get_by_label("train.shuffle").select_option("false")
+    panel.get_by_text("%dvc_run train --train.lr 0.01 --train.shuffle false").wait_for()
+
+    panel.get_by_role("button", name="Run", exact=True).click()
+
+    panel.get_by_text("train 2 completed").wait_for()
+    assert panel.get_by_text("step 2 <b>bold</b>").is_visible()
+    assert panel.get_by_role("row", name="train.lr 0.01").is_visible()
+    assert "train 2 completed" in lab_page.run(2).inner_text()
+
+
+def test_a_wrong_value_is_explained_beside_its_field(lab_page: LabPage, project: Path) -> None:
+    lab_page.open(write_notebook(project / "panel.ipynb", *CELLS))
     lab_page.run(0)
     panel = lab_page.run(1)
 
-    panel.get_by_label("Stage").select_option("train")
-    panel.get_by_label("train.lr").fill("0.1")
-    panel.get_by_text("%dvc_run train --train.lr 0.1", exact=True).wait_for()
+    panel.get_by_label("train.steps").fill("2.5")
+
+    panel.get_by_text("train.steps in params.yaml is an int").wait_for()
+    assert panel.get_by_role("button", name="Run", exact=True).is_disabled()
+
+
+def test_a_running_call_is_found_again_after_a_reload_and_stopped(lab_page: LabPage, project: Path) -> None:
+    lab_page.open(write_notebook(project / "panel.ipynb", *CELLS))
+    lab_page.run(0)
+    panel = lab_page.run(1)
+    panel.get_by_label("train.steps").fill("600")
+    panel.get_by_text("--train.steps 600").wait_for()
     panel.get_by_role("button", name="Run", exact=True).click()
+    panel.get_by_text("train 2 running").wait_for()
+    lab_page.save()
 
-    panel.get_by_role("row", name="loss 0.45", exact=True).wait_for()
-    assert panel.get_by_role("row", name="train.lr 0.1", exact=True).is_visible()
-    lab_page.run(2).get_by_role("row", name="loss 0.45", exact=True).wait_for()
-
-
-def test_a_run_of_the_panel_is_stopped_by_its_button(lab_page: LabPage, make_project: Callable[..., Path]) -> None:
-    slow = "stages:\n  slow:\n    cmd: echo under way && sleep 300\n"
-    notebook = write_notebook(make_project({"dvc.yaml": slow}) / "slow.ipynb", "%load_ext dvc_magic", "%dvc_ui")
-    lab_page.open(notebook)
-    lab_page.run_all()
+    lab_page.reload()
     panel = lab_page.show(1)
+    panel.get_by_text("train 2 running").wait_for()
+    panel.get_by_role("button", name="Stop").click()
 
-    panel.get_by_role("button", name="Run", exact=True).click()
-    panel.get_by_text("under way", exact=True).wait_for()
-    panel.get_by_role("button", name="Stop", exact=True).click()
-
-    panel.get_by_role("cell", name="stopped (user)").wait_for()
+    panel.get_by_text("train 2 stopped").wait_for()
     assert panel.get_by_role("button", name="Run", exact=True).is_enabled()

@@ -1,0 +1,261 @@
+"""``%dvc_ui`` in a shell: real runs begun by a click, stopped by a click, and what is left when the extension goes."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from dvc_magic.errors import StageNotFoundError
+from dvc_magic.executors import RUN_TOKEN
+from dvc_magic.project import Run, Runs
+from dvc_magic.store import RunStore
+from dvc_magic.widgets import Panel
+from tests.support.digest import changes, project_digest
+
+pytestmark = pytest.mark.integration
+
+_SECONDS = 60
+FILES = {
+    "dvc.yaml": """
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py]
+    params: [pause]
+    outs: [data.txt]
+  train:
+    cmd: python train.py
+    deps: [train.py, data.txt]
+    params: [lr, name]
+    metrics: [m.json: {cache: false}]
+""",
+    "params.yaml": "pause: 0\nlr: 0.5   # learning rate\nname: base\n",
+    "prepare.py": """
+import subprocess, time, yaml
+pause = yaml.safe_load(open("params.yaml"))["pause"]
+if pause:
+    subprocess.Popen(["sleep", "300"], start_new_session=True)
+    print("preparing", flush=True)
+    time.sleep(pause)
+open("data.txt", "w").write("x")
+""",
+    "train.py": """
+import json, time, yaml
+params = yaml.safe_load(open("params.yaml"))
+if params["name"] == "crash":
+    raise SystemExit("crashed on <purpose>")
+for step in range(1, 4):
+    print("step", step, params["name"], flush=True)
+    json.dump({"loss": params["lr"] / step}, open("m.json", "w"))
+    if params["name"] == "slow":
+        time.sleep(0.7)
+""",
+    ".gitignore": "/data.txt\n",
+}
+
+
+@pytest.fixture
+def root(make_project: Callable[..., Path]) -> Path:
+    return make_project(FILES)
+
+
+@pytest.fixture
+def shell(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """A shell in a project, with the extension loaded, which takes itself for that of a kernel."""
+    monkeypatch.chdir(root)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell makes itself the main module
+    config = Config()
+    config.HistoryManager.enabled = False
+    made = InteractiveShell(config=config)
+    made.kernel = object()
+    made.extension_manager.load_extension("dvc_magic")
+    yield made
+    made.extension_manager.unload_extension("dvc_magic")
+    made.atexit_operations()
+    atexit.unregister(made.atexit_operations)
+
+
+def _panel(shell: InteractiveShell, line: str = "") -> Panel:
+    panel = shell.run_line_magic("dvc_ui", line)
+    assert isinstance(panel, Panel)
+    return panel
+
+
+def _type(panel: Panel, **texts: str) -> None:
+    for key, text in texts.items():
+        panel.rows[f"params.yaml:{key}"].control.value = text
+
+
+def _until(said: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _SECONDS
+    while not said():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _run(panel: Panel) -> Any:
+    panel.run_button.click()
+    assert panel.wait(_SECONDS)
+    return panel.run
+
+
+def _sleepers(root: Path) -> list[psutil.Process]:
+    runs = {path.name for path in root.glob(".dvc_magic/runs/*")}
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN_TOKEN) in runs and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _recorded(root: Path) -> list[tuple[str, str]]:
+    return [(stored.record.stage, str(stored.record.status)) for stored in RunStore.open(root / ".dvc_magic").all()]
+
+
+def test_a_click_runs_what_the_line_says_and_leaves_the_project_alone(
+    shell: InteractiveShell, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = project_digest(root)
+    panel = _panel(shell)
+    _type(panel, lr="1e-3", name="it's me")
+
+    run = _run(panel)
+
+    assert isinstance(run, Run)
+    assert (run.stage, run.status, run.metrics["loss"]) == ("train", "completed", 1e-3 / 3)
+    assert run.record.line == panel.line == "%dvc_run train --lr 0.001 --name 'it\\'s me'"
+    assert run == shell.run_line_magic("dvc_show", "")
+    assert all(text in panel.live_box.value for text in ("prepare 1 runs", "train 2 completed", "step 3", "output.log"))
+    assert f"run train {run.number}" in panel.result_box.value
+    assert changes(before, project_digest(root)) == []
+    assert capsys.readouterr() == ("", "")
+
+
+def test_several_values_make_several_runs(shell: InteractiveShell) -> None:
+    panel = _panel(shell, "train")
+    _type(panel, lr="0.1,0.2")
+    panel.options.value = "--jobs 2"
+
+    last = _run(panel)
+
+    assert isinstance(panel.runs, Runs)
+    assert [run.params["lr"] for run in panel.runs] == [0.1, 0.2]
+    assert last == panel.runs[-1]
+    assert "<table" in panel.result_box.value
+
+
+def test_log_and_metrics_come_while_a_run_goes_and_cells_can_be_executed_meanwhile(shell: InteractiveShell) -> None:
+    panel = _panel(shell, "train")
+    _type(panel, name="slow")
+    panel.run_button.click()
+
+    _until(lambda: "step 1 slow" in panel.live_box.value and "step 3" not in panel.live_box.value)
+    _until(lambda: "loss" in panel.live_box.value)
+    beside = shell.run_line_magic("dvc_run", "prepare")
+
+    assert beside.status == "completed"
+    assert panel.running
+    assert panel.wait(_SECONDS)
+    assert panel.run.status == "completed"
+
+
+def test_stop_ends_the_whole_call_also_while_an_upstream_stage_runs(shell: InteractiveShell, root: Path) -> None:
+    panel = _panel(shell, "train")
+    _type(panel, pause="300")
+    panel.run_button.click()
+    _until(lambda: "preparing" in panel.live_box.value)
+    assert _sleepers(root)
+
+    panel.stop_button.click()
+
+    assert panel.wait(_SECONDS)
+    assert (panel.run.stage, panel.run.status, panel.run.reason) == ("prepare", "stopped", "user")
+    assert "stopped" in panel.status.value
+    assert _sleepers(root) == []
+    assert _recorded(root) == [("prepare", "stopped")]
+
+
+def test_a_failed_run_is_shown_with_its_message_and_the_next_one_works(shell: InteractiveShell) -> None:
+    panel = _panel(shell, "train")
+    _type(panel, name="crash")
+
+    failed = _run(panel)
+    shown = panel.result_box.value
+
+    assert (failed.status, failed.exit_code) == ("failed", 1)
+    assert "train 2 failed, exit 1" in shown
+    assert "crashed on &lt;purpose&gt;" in shown
+    assert "<purpose>" not in shown + panel.live_box.value
+    assert "Traceback" not in shown
+
+    _type(panel, name="base")
+    assert _run(panel).status == "completed"
+
+
+def test_edits_of_the_files_are_seen_at_a_refresh_and_at_a_run(shell: InteractiveShell, root: Path) -> None:
+    panel = _panel(shell, "train")
+    _type(panel, name="mine")
+    (root / "params.yaml").write_text("pause: 0\nlr: 0.25\nname: base\n")
+
+    panel.refresh_button.click()
+    assert panel.wait(_SECONDS)
+    assert panel.rows["params.yaml:lr"].control.value == "0.25"
+
+    (root / "params.yaml").write_text("pause: 0\nlr: 0.75\nname: base\n")
+    run = _run(panel)
+    assert (run.params["lr"], run.params["name"]) == (0.75, "mine")
+    assert panel.rows["params.yaml:lr"].control.value == "0.75"
+
+
+def test_a_pipeline_that_dvc_cannot_read_is_a_message(shell: InteractiveShell, root: Path) -> None:
+    panel = _panel(shell, "train")
+    (root / "dvc.yaml").write_text("stages: [")
+
+    assert _run(panel) is None
+    assert "dvc.yaml" in panel.result_box.value
+    assert "Traceback" not in panel.result_box.value
+
+
+def test_unloading_stops_what_goes_and_closes_the_panel(shell: InteractiveShell, root: Path) -> None:
+    panel = _panel(shell, "train")
+    _type(panel, pause="300")
+    panel.run_button.click()
+    _until(lambda: "preparing" in panel.live_box.value)
+
+    shell.extension_manager.unload_extension("dvc_magic")
+
+    assert not panel.running
+    assert panel.run_button.disabled
+    assert "closed" in panel.status.value
+    assert _sleepers(root) == []
+    assert not [thread for thread in threading.enumerate() if thread.name == "dvc_magic call"]
+    assert _recorded(root) == [("prepare", "stopped")]
+    shell.extension_manager.load_extension("dvc_magic")
+
+
+def test_an_unknown_stage_is_answered_with_close_matches(shell: InteractiveShell) -> None:
+    with pytest.raises(StageNotFoundError, match="Did you mean 'train'"):
+        shell.run_line_magic("dvc_ui", "trian")
+
+
+def test_without_a_notebook_it_says_what_to_use_instead(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del shell.kernel
+
+    assert shell.run_line_magic("dvc_ui", "train") is None
+
+    assert "%dvc_run STAGE" in capsys.readouterr().out
