@@ -96,6 +96,8 @@ def _shown(value: Any) -> str:
 
 def _advice(value: Any, param: Param, wording: Wording) -> str:
     """What to write instead."""
+    if wording is Wording.LINE and isinstance(value, str) and re.fullmatch(r"\$\w+", value):
+        return f"A Python variable is put in with braces: {{{value[1:]}}}"
     if isinstance(value, str) and (meant := _unquoted(value, param)):
         return f"Leave out the quotes: {wording.given(param.key, meant, python=meant)}"
     if isinstance(value, list) and param.type != "map":

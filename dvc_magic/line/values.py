@@ -36,7 +36,6 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "Write interval(a,b) for a range to search, range(a,b,step) for values.",
     ),
     (r"^\[.*\]\s*\*\s*\d+$", "To run the same values again, call again; values to try are written a,b,c."),
-    (r"^\$\w+$", "A Python variable is put in with braces: {lr}."),
     (r"^\{[^{}:]*\}$", "In braces only names, attributes and items are put in: give the result a name first."),
     (r"[{,]\s*['\"]", "Keys of a map go without quotes: {a:1}; JSON goes into json('..')."),
     (r",\s*$|,\s*,|^\s*,", "There is a comma with no value beside it; an empty text is ''."),

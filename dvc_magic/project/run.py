@@ -402,7 +402,8 @@ class Run:
         return Run(self._stored, self._store, in_full=True)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001, ARG002 - IPython's protocol
-        printer.text(self.card().text() if self._in_full else repr(self))
+        alone = len(printer.stack) <= 1  # in a list a line is enough
+        printer.text(self.card().text() if self._in_full and alone else repr(self))
 
     def __repr__(self) -> str:
         """One line: stage, number, status, metrics."""

@@ -182,6 +182,36 @@ def test_runs_are_listed_filtered_and_sorted(shell: InteractiveShell) -> None:
     assert "loss" in repr(_magic(shell, "dvc_runs"))
 
 
+def test_a_stage_or_a_status_alone_lists_its_runs(shell: InteractiveShell) -> None:
+    _magic(shell, "dvc_run", "train --tag grid")
+    _magic(shell, "dvc_run", "train --name crash --no-raise")
+
+    assert [run.number for run in _magic(shell, "dvc_runs", "train")] == [3, 2]
+    assert [run.number for run in _magic(shell, "dvc_runs", "--all prepare")] == [1]
+    assert [run.number for run in _magic(shell, "dvc_runs", "failed")] == [3]
+    assert [run.number for run in _magic(shell, "dvc_runs", "run = 2")] == [2]
+    assert "Did you mean 'train'?" in _message(shell, "dvc_runs", "trian")
+    assert "Did you mean 'loss'?" in _message(shell, "dvc_runs", "los < 1")
+    assert "Did you mean 'loss'?" in _message(shell, "dvc_runs", "--sort los")
+
+
+def test_a_stage_given_for_a_run_is_answered_with_its_newest_run(shell: InteractiveShell) -> None:
+    _magic(shell, "dvc_run", "train")
+
+    assert "its newest run is 2" in _message(shell, "dvc_show", "train")
+
+
+def test_a_terminal_shows_a_run_as_a_line_and_the_shown_one_as_its_card(shell: InteractiveShell) -> None:
+    run = _magic(shell, "dvc_run", "train")
+    shown = _magic(shell, "dvc_show")
+    text = shell.display_formatter.formatters["text/plain"]  # type: ignore[union-attr]
+
+    assert text(run) == repr(run)
+    assert text(shown).startswith("run train 2\n")
+    assert (shown, repr(shown)) == (run, repr(run))
+    assert text([shown]) == f"[{shown!r}]"
+
+
 def test_copied_files_reach_the_stage(shell: InteractiveShell) -> None:
     run = _magic(shell, "dvc_run", "secretive -C local/settings.env")
 
@@ -212,6 +242,8 @@ def test_an_ambiguous_flag_shows_both_ways(shell: InteractiveShell) -> None:
         ("--layers 64", ("train.layers", "[64]")),
         ("--lr [0.1,0.2]", ("train.lr", "0.1,0.2")),
         ("--shuffle=3", ("train.shuffle", "bool")),
+        ("--layers '[1, 2]'", ("Leave out the quotes: --train.layers [1, 2]",)),
+        ("--model.depth 0.1", ("write 3.0 in params.yaml", "-S model.depth=0.1")),
     ],
 )
 def test_a_value_of_a_wrong_type_names_file_key_expected_and_got(
@@ -244,6 +276,24 @@ def test_a_failing_command_shows_chain_log_and_next_commands(shell: InteractiveS
     assert "prepare 1 completed -> train 2 failed, exit 1" in message
     assert "crashed on purpose" in message
     assert "%dvc_log 2" in message
+
+
+def test_an_error_below_the_log_itself_repeats_its_end_only(shell: InteractiveShell) -> None:
+    Path("train.py").write_text("for step in range(30):\n    print('step', step)\nraise SystemExit('crashed')\n")
+
+    message = _message(shell, "dvc_run", "train")
+
+    assert "the log's last 3 lines" in message
+    assert "step 29\ncrashed\n" in message
+    assert "step 27" not in message
+
+
+def test_a_dollar_before_a_variable_is_answered_with_braces(shell: InteractiveShell) -> None:
+    shell.user_ns["rate"] = 0.1
+
+    assert "{rate}" in _message(shell, "dvc_run", "train --lr $rate")
+    assert "{rate}" in _message(shell, "dvc_run", "train --name $rate")
+    assert "with braces" in _message(shell, "dvc_run", "train --lr $unknown")
 
 
 def test_a_failing_upstream_is_the_cause_that_is_shown(shell: InteractiveShell) -> None:
