@@ -76,9 +76,10 @@ class RunsMagics(Magics):
         runs = self._session.project.runs
         if "--all" in options.switches:
             runs = runs.unfolded()
-        for name in ("stage", "status"):
-            if f"--{name}" in options.values:
-                runs = runs.where(f"{name} == {quoted(options.values[f'--{name}'])}")
+        for name, known in (("stage", self._stages), ("status", _statuses)):
+            if wanted := options.values.get(f"--{name}"):
+                _check_known(name, wanted, known())
+                runs = runs.where(f"{name} == {quoted(wanted)}")
         if "--tag" in options.values:
             runs = runs.where(f"tags contains {quoted(options.values['--tag'])}")
         if options.positional:
@@ -96,8 +97,7 @@ class RunsMagics(Magics):
         """
         if not _WORD.fullmatch(text):
             return text
-        statuses = [status.value for status in RunStatus]
-        stages = self._stages()
+        statuses, stages = _statuses(), self._stages()
         meant = [name for name, known in (("stage", stages), ("status", statuses)) if text in known]
         if len(meant) == 1:
             return f"{meant[0]} == {quoted(text)}"
@@ -158,6 +158,18 @@ class RunsMagics(Magics):
         if self._session.last is not None:
             return self._session.last
         return self._session.project.last
+
+
+def _statuses() -> list[str]:
+    return [status.value for status in RunStatus]
+
+
+def _check_known(name: str, wanted: str, known: list[str]) -> None:
+    """Refuse a stage or a status that there is not: its runs would be none, whatever was meant."""
+    if wanted not in known:
+        hint = close_matches(wanted, known)
+        message = f"There is no {name} {wanted!r}.{hint} There are: {', '.join(known) or 'none'}."
+        raise QueryError(message)
 
 
 def quoted(text: str) -> str:

@@ -49,7 +49,7 @@ class LogView:
         return f"<pre>{escape(self._text())}</pre>"
 
 
-def stage_help(addresses: Sequence[str], pipeline: Pipeline, options: Sequence[str]) -> Card:
+def stage_help(addresses: Sequence[str], pipeline: Pipeline, options: Sequence[tuple[str, str]]) -> Card:
     """The cards of the stages of a ``--help``, with the flags of stages upstream of them, and the magic's options."""
     sections: list[Section] = []
     for address in addresses:
@@ -61,5 +61,5 @@ def stage_help(addresses: Sequence[str], pipeline: Pipeline, options: Sequence[s
         for above in pipeline.lineage(stage)[:-1]:
             flags = stage_card(above, pipeline).sections[-1]
             sections.append(Section(title=f"flags of {above.address}, upstream", table=flags.table))
-    sections.append(Section(title="options", block="\n".join(options)))
+    sections.append(Section(title="options", pairs=tuple(options)))
     return Card(title=f"%dvc_run {' '.join(addresses)}", sections=tuple(sections))

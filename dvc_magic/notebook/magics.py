@@ -84,17 +84,17 @@ class DvcMagics(Magics):
 
         Options::
 
-            -S, --set KEY=V      set any key of a param or vars file, in DVC's grammar
-            --use STAGE=RUN      take the outputs of this run
-            --upstream POLICY    auto (default), latest, project, never
-            -C, --copy-path PATH take along a file that git ignores
-            --timeout T          seconds, or 30s, 5m, 2h
-            -j, --jobs N         runs at the same time
-            --label L, --tag T   notes on the run
-            --dry-run            show the plan only
-            --no-raise           give a failed run back instead of an error
-            --into NAME          put the result into a variable
-            --all                all final stages
+            -S, --set KEY=V       set any key of a param or vars file, in DVC's grammar
+            --use STAGE=RUN       take the outputs of this run
+            --upstream POLICY     auto (default), latest, project, never
+            -C, --copy-path PATH  take along a file that git ignores
+            --timeout T           seconds, or 30s, 5m, 2h
+            -j, --jobs N          runs at the same time
+            --label L, --tag T    notes on the run
+            --dry-run             show the plan only
+            --no-raise            give a failed run back instead of an error
+            --into NAME           put the result into a variable
+            --all                 all final stages
         """
         names = self.session.names(local_ns)
         pipeline = self.session.project.pipeline()

@@ -50,13 +50,13 @@ class Explained:
     Attributes:
         summary: its first paragraph in one line.
         examples: the lines below ``Examples::``.
-        options: the lines below ``Options::``.
+        options: the lines below ``Options::``: what to write, what it does.
         text: its other paragraphs.
     """
 
     summary: str
     examples: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
     text: str = ""
 
 
@@ -76,9 +76,15 @@ def explained(doc: str | None) -> Explained:
     return Explained(
         summary=" ".join(first.split()),
         examples=blocks.get("Examples", ()),
-        options=blocks.get("Options", ()),
+        options=tuple(map(_option, blocks.get("Options", ()))),
         text="\n".join(text),
     )
+
+
+def _option(line: str) -> tuple[str, str]:
+    """``--jobs N      runs at the same time``: two blanks or more part the two."""
+    name, _, text = line.strip().partition("  ")
+    return name, text.strip()
 
 
 def help_card(name: str, doc: str | None) -> Card:
@@ -87,6 +93,10 @@ def help_card(name: str, doc: str | None) -> Card:
     sections = (
         Section(title="examples", block="\n".join(said.examples)),
         Section(title="notes", block=said.text.replace("``", "")),
-        Section(title="options", block="\n".join(said.options)),
+        Section(title="options", pairs=said.options),
     )
-    return Card(title=f"%{name}: {said.summary}", sections=tuple(section for section in sections if section.block))
+    return Card(title=f"%{name}: {said.summary}", sections=tuple(filter(_filled, sections)))
+
+
+def _filled(section: Section) -> bool:
+    return bool(section.block or section.pairs)

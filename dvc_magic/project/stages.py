@@ -44,6 +44,9 @@ class StageParams(Mapping[str, Param]):
         """How many keys."""
         return len({flag.key for flag in self._stage.flags})
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
     def __repr__(self) -> str:
         """Keys and values."""
         return repr({flag.key: flag.value for flag in self._stage.flags})
@@ -113,6 +116,9 @@ class Stages(Mapping[str, StageView]):
     def __len__(self) -> int:
         """How many stages."""
         return len(self.pipeline.stages)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
 
     def table(self) -> Table:
         """The stages as a table, ready to show."""

@@ -191,6 +191,8 @@ def test_a_stage_or_a_status_alone_lists_its_runs(shell: InteractiveShell) -> No
     assert [run.number for run in _magic(shell, "dvc_runs", "failed")] == [3]
     assert [run.number for run in _magic(shell, "dvc_runs", "run = 2")] == [2]
     assert "Did you mean 'train'?" in _message(shell, "dvc_runs", "trian")
+    assert "Did you mean 'train'?" in _message(shell, "dvc_runs", "--stage trian")
+    assert "Did you mean 'failed'?" in _message(shell, "dvc_runs", "--status fail")
     assert "Did you mean 'loss'?" in _message(shell, "dvc_runs", "los < 1")
     assert "Did you mean 'loss'?" in _message(shell, "dvc_runs", "--sort los")
 
