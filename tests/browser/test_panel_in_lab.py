@@ -70,7 +70,7 @@ def test_a_wrong_value_is_explained_beside_its_field(lab_page: LabPage, project:
     panel.get_by_label("train.steps").fill("2.5")
 
     panel.get_by_text("train.steps in params.yaml is an int").wait_for()
-    assert panel.get_by_role("button", name="Run", exact=True).is_disabled()
+    panel.get_by_role("button", name="Run", exact=True, disabled=True).wait_for()
 
 
 def test_a_running_call_is_found_again_after_a_reload_and_stopped(lab_page: LabPage, project: Path) -> None:
@@ -89,4 +89,4 @@ def test_a_running_call_is_found_again_after_a_reload_and_stopped(lab_page: LabP
     panel.get_by_role("button", name="Stop").click()
 
     panel.get_by_text("train 2 stopped").wait_for()
-    assert panel.get_by_role("button", name="Run", exact=True).is_enabled()
+    panel.get_by_role("button", name="Run", exact=True, disabled=False).wait_for()
