@@ -62,7 +62,7 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, hashes: HashCache
             for file in dict.fromkeys(stage.dvcfile for stage in locked)
         },
         imports={stage.address: _imports(root, stage, snapshot, roots) for stage in locked},
-        notices=notices,
+        notices=(*notices, *_gaps(root, points, base)),
     )
 
 
@@ -194,6 +194,21 @@ def _inputs(reader: ProjectReader, points: Iterable[Point], hashes: HashCache) -
             wanted.update(dict.fromkeys(out.path for out in stage.outs if out.persist))
 
     return reader.inputs(list(wanted), file_hasher(hashes))
+
+
+def _gaps(root: Path, points: Iterable[Point], base: Pipeline) -> list[str]:
+    """What DVC tracks inside a folder that a stage depends on, when the folder is there and the data is not.
+
+    Such a folder is taken as it is, as DVC does: it may lack the data on purpose.
+    """
+    folders = {dep.path for point in points for stage in point.pipeline.stages for dep in stage.deps}
+    return [
+        f"{folder!r} is taken without {data.path!r}, which {data.dvcfile} tracks and the project does not have now: "
+        "dvc pull it, or make it a dep of its own"
+        for data in base.tracked
+        for folder in sorted(folders)
+        if data.path.startswith(f"{folder}/") and (root / folder).is_dir() and not (root / data.path).exists()
+    ]
 
 
 def file_hasher(hashes: HashCache) -> Callable[[Path], tuple[str, int]]:

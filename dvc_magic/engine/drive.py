@@ -373,7 +373,7 @@ class Driver:
                 deps=deps,
                 outs={out.path: OutRecord(kind=out.kind, cache=out.cache) for out in stage.outs},
                 upstream=upstream,
-                warnings=self._capture.notices if job.asked else (),
+                warnings=(*self._capture.notices, *self._inputs.notices) if job.asked else (),
                 root=_root_folder(self._project, stage),
             ),
             notes=Notes(label=self._request.label, tags=self._request.tags) if job.asked else Notes(),

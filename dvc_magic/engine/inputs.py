@@ -105,9 +105,11 @@ class CallInputs:
         missing: dict[str, str] = self._ask_remote("missing", list(asked.values()), deadline=patience)
         self._confirmed |= asked.keys() - missing.keys()
         for path, reason in missing.items():
+            problem = reason or f"remote {asked[path].remote!r} does not have it"
             self._facts[path] = replace(
-                self._facts[path], present=False, hash="", origin="", remote=None, problem=reason
+                self._facts[path], present=False, hash="", origin="", remote=None, problem=problem
             )
+        self.notices += [f"a remote could not be asked for outputs: {reason}" for reason in {*missing.values()} - {""}]
         return not missing
 
     def keep(self, path: str) -> None:

@@ -131,10 +131,10 @@ class PointState:
         for out in stage.outs:
             found = self._inputs.get(out.path)
             if found is None or not found.present:
-                reason = f" ({found.problem})" if found is not None and found.problem else ""
+                absent = found.problem if found is not None else ""
                 message = (
-                    f"--upstream project needs the output {out.path!r} of stage {stage.address!r}, which is neither in "
-                    f"the project nor in its DVC cache nor in a remote{reason}; make it with dvc repro "
+                    f"--upstream project needs the output {out.path!r} of stage {stage.address!r}, which is not in the "
+                    f"project{f': {absent}' if absent else ' nor in its DVC cache'}; make it with dvc repro "
                     f"{stage.address}, or use --upstream auto"
                 )
                 raise MissingInputError(message)

@@ -193,9 +193,10 @@ class Contents:
         if part and self.listing(self._data(path, owned)) == {}:
             return f"the directory {owned.path!r}, as {owned.file} has it, does not have it"
         reason = self._remotes.problem(owned.remote or self._remotes.default)
+        hint = import_hint(owned.imported, owned.file)
         return (
             f"{owned.file} records it, but it is not in the project's DVC cache ({cache}), and {reason}; bring it here "
-            f"with dvc pull once a remote has it, or put the data there yourself{_import_hint(owned.imported)}"
+            f"with dvc pull once a remote has it, or put the data there yourself{hint}"
         )
 
     def _find(self, path: str) -> _Content | None:
@@ -281,7 +282,7 @@ class Contents:
         return self._file(place) if legacy else _File(place, md5, place.stat().st_size)
 
     def _differs(self, path: str, owned: Owned, content: _Content) -> bool:
-        recorded = self.listing(self._data(path, owned))
+        recorded = self.listing(self._data(path, owned)) if _MD5.fullmatch(owned.hash) else {}
         if recorded is None:
             return path == owned.path and content.single == owned.hash.endswith(".dir")
         now = {name: self._recorded_kind(file, owned) for name, file in (content.files or {}).items()}
@@ -294,8 +295,9 @@ class Contents:
         return file.md5
 
 
-def _import_hint(source: str) -> str:
-    return f" (it was imported from {source}, which is not asked; dvc update fetches it from there)" if source else ""
+def import_hint(source: str, file: str) -> str:
+    """What to do about content that was imported; empty for other content."""
+    return f" (it was imported from {source}; dvc pull {file} fetches it from there)" if source else ""
 
 
 def _is_below(path: str) -> bool:

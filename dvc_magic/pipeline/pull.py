@@ -23,8 +23,8 @@ from dvc_data.hashfile.hash import file_md5
 
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData
-from dvc_magic.pipeline.contents import Contents, legacy_path, object_path
-from dvc_magic.pipeline.remotes import Beats, OpenRemote, Remotes
+from dvc_magic.pipeline.contents import Contents, import_hint, legacy_path, object_path
+from dvc_magic.pipeline.remotes import Beats, OpenRemote, RefusedError, Remotes
 
 _ATTEMPTS = 2
 _TICK = 0.05  # seconds between looks at the threads
@@ -61,14 +61,25 @@ class Puller:
     Args:
         contents: what is on disks here. remotes: of the project.
         kept: the runs' cache. incoming: a folder beside it for what is on its way; made, and removed again.
+        seen: what remotes were found to have, by url and hash; added to.
         watch: on it.
     """
 
-    def __init__(self, *, contents: Contents, remotes: Remotes, kept: Path, incoming: Path, watch: Watch) -> None:
+    def __init__(
+        self,
+        *,
+        contents: Contents,
+        remotes: Remotes,
+        kept: Path,
+        incoming: Path,
+        seen: set[tuple[str, str]],
+        watch: Watch,
+    ) -> None:
         self._contents = contents
         self._remotes = remotes
         self._kept = kept
         self._incoming = incoming
+        self._seen = seen
         self._watch = watch
 
     def look(self, wanted: Sequence[RemoteData]) -> None:
@@ -78,10 +89,11 @@ class Puller:
             MissingInputError: a remote does not have one, or cannot be asked.
         """
         for name, group in _by_remote(wanted).items():
-            self._listings(self._open(name), group)
+            with _named(group):
+                self._listings(self._open(name), group)
 
     def missing(self, wanted: Sequence[RemoteData]) -> dict[str, str]:
-        """Which of these the remotes do not have whole: path -> why, in words; also where a remote cannot be asked."""
+        """Which of these the remotes lack, or lack in part: path -> why it cannot be asked, empty when it can."""
         found: dict[str, str] = {}
         for name, group in _by_remote(wanted).items():
             try:
@@ -100,11 +112,12 @@ class Puller:
             MissingInputError: a remote does not have it, has it damaged, cannot be asked, or falls silent.
         """
         for name, group in _by_remote(wanted).items():
-            remote = self._open(name)
-            self._listings(remote, group)
-            absent = [item for item in _objects(self._contents, group) if not self._held(item)]
-            if absent:
-                self._fetch_all(remote, absent, group)
+            with _named(group):
+                remote = self._open(name)
+                self._listings(remote, group)
+                absent = [item for item in _objects(self._contents, group) if not self._held(item)]
+                if absent:
+                    self._fetch_all(remote, absent, group)
         return [self._contents.keep(data, put=put) for data in wanted]
 
     def _open(self, name: str) -> OpenRemote:
@@ -127,18 +140,24 @@ class Puller:
         found: dict[str, str] = {}
         for data in group:
             try:
-                self._listings(remote, [data])
-                oids = [item.oid for item in _objects(self._contents, [data]) if not self._held(item)]
-                gone = self._watched(
-                    lambda oids=oids, data=data: remote.missing(oids, legacy=data.legacy),  # type: ignore[misc]
-                    remote.label,
-                )
+                if self._is_missing(remote, data):
+                    found[data.path] = ""
+            except NotThereError:
+                found[data.path] = ""
             except MissingInputError as error:
                 found[data.path] = str(error)
-            else:
-                if gone:
-                    found[data.path] = f"{remote.label} does not have it"
         return found
+
+    def _is_missing(self, remote: OpenRemote, data: RemoteData) -> bool:
+        mark = (remote.url, f"{data.hash} {data.part}")
+        if mark in self._seen:
+            return False
+        self._listings(remote, [data])
+        oids = [item.oid for item in _objects(self._contents, [data]) if not self._held(item)]
+        missing = self._watched(lambda: remote.missing(oids, legacy=data.legacy), remote.label)
+        if not missing:
+            self._seen.add(mark)
+        return bool(missing)
 
     def _watched(self, work: Callable[[], Any], label: str) -> Any:
         """Do something short in a thread, and give it up when it takes too long."""
@@ -233,9 +252,10 @@ class Puller:
                 remote.fetch(item.oid, target, legacy=item.data.legacy, alone=alone, beats=beats)
                 break
             except FileNotFoundError:
-                raise MissingInputError(_not_there(item, remote)) from None
-            except MissingInputError:
-                if attempt == _ATTEMPTS or not folder.exists():  # given up meanwhile
+                raise NotThereError(_not_there(item, remote)) from None
+            except MissingInputError as error:
+                given_up = not folder.exists()
+                if given_up or attempt == _ATTEMPTS or isinstance(error, RefusedError):
                     raise
         _verify(target, item, remote)
         size = target.stat().st_size
@@ -353,12 +373,28 @@ def _verify(file: Path, item: _Object, remote: OpenRemote) -> None:
     raise MissingInputError(message)
 
 
+class NotThereError(MissingInputError):
+    """A remote lacks an object."""
+
+
+@contextmanager
+def _named(group: Sequence[RemoteData]) -> Iterator[None]:
+    """Say of an error of a whole remote what was wanted of it; the classes of this package stay in it."""
+    try:
+        yield
+    except MissingInputError as error:
+        first = group[0]
+        named = any(repr(data.path) in str(error) for data in group)
+        said = "" if named else f"{first.path!r}, which {first.file} records, cannot be pulled: "
+        raise MissingInputError(f"{said}{error}") from None
+
+
 def _not_there(item: _Object, remote: OpenRemote) -> str:
     data = item.data
-    hint = f"; it was imported from {data.imported}, and dvc update fetches it from there" if data.imported else ""
+    lacks = f"which lacks object {item.oid}" if remote.there else "a folder that does not exist here"
     return (
         f"{data.path!r}, which {data.file} records, is neither in the project, nor in its DVC cache, nor in "
-        f"{remote.label}, which lacks object {item.oid}; dvc push it from where the data is{hint}"
+        f"{remote.label}, {lacks}; dvc push it from where the data is{import_hint(data.imported, data.file)}"
     )
 
 

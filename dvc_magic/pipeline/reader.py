@@ -70,6 +70,7 @@ class ProjectReader:
         self.store = store
         self._memo = Memo()
         self._state = _State()
+        self._in_remotes: set[tuple[str, str]] = set()
         self._config: tuple[dict[str, Version], Any] | None = None
         if not (self.root / ".dvc").is_dir():
             raise NotAProjectError(f"{self.root} has no .dvc directory: run `dvc init` there, or name another folder")
@@ -192,6 +193,7 @@ class ProjectReader:
             remotes=Remotes(self.config),
             kept=self.store.cache,
             incoming=incoming,
+            seen=self._in_remotes,
             watch=watch,
         )
 

@@ -84,6 +84,10 @@ _PLACES = frozenset(["host", "path", "bucket"])  # parts of the url that some fi
 _ASKED = {"ask_password": "password", "ask_passphrase": "passphrase"}
 
 
+class RefusedError(MissingInputError):
+    """What asking again will not change: access refused, a package that is not installed, a wrong setting."""
+
+
 class Beats(Callback):  # type: ignore[misc]
     """Counts the signs of life of transfers, whatever their file system tells of them."""
 
@@ -121,6 +125,11 @@ class OpenRemote:
     def label(self) -> str:
         """Name and url, for messages."""
         return f"remote {self.name!r} ({self.url})"
+
+    @property
+    def there(self) -> bool:
+        """Whether the remote exists, as far as that can be seen: a folder may not."""
+        return self._remote.fs.protocol != "local" or Path(self._remote.path).is_dir()
 
     @property
     def jobs(self) -> int:
@@ -167,7 +176,7 @@ class OpenRemote:
         except FileNotFoundError:
             raise
         except Exception as error:  # noqa: BLE001 - each file system brings errors of its own
-            raise MissingInputError(_complaint(error, self.label, self._secrets)) from None
+            raise _complaint(error, self.label, self._secrets) from None
 
 
 class Remotes:
@@ -221,7 +230,7 @@ class Remotes:
         except MissingInputError:
             raise
         except Exception as error:  # noqa: BLE001 - each file system brings errors of its own
-            raise MissingInputError(_complaint(error, label, secrets)) from None
+            raise _complaint(error, label, secrets) from None
         return OpenRemote(name=name, url=self.url(name), _remote=remote, _secrets=secrets)
 
 
@@ -250,20 +259,22 @@ def _refuse_questions(options: Mapping[str, Any], label: str) -> None:
             raise MissingInputError(message)
 
 
-def _complaint(error: BaseException, label: str, secrets: Iterable[str]) -> str:
+def _complaint(error: BaseException, label: str, secrets: Iterable[str]) -> MissingInputError:
     """One line on what went wrong with a remote."""
     if isinstance(error, ImportError | RemoteMissingDepsError):
         found = _PACKAGE.search(str(error))
         package = found.group() if found else f"dvc-{getattr(error, 'protocol', 'PROTOCOL')}"
-        return f"{label} needs the package {package}; install it where dvc_magic runs: pip install {package}"
+        message = f"{label} needs the package {package}; install it where dvc_magic runs: pip install {package}"
+        return RefusedError(message)
     status = getattr(error, "status", None)
     if isinstance(error, AuthError | PermissionError) or status in _REFUSED or "redential" in type(error).__name__:
-        what = f" (status {status})" if status else f" ({type(error).__name__})"
-        return (
-            f"{label} refuses access{what}; check its credentials in .dvc/config.local, in DVC's global configuration "
-            "or in the environment"
+        what = f"status {status}" if status else type(error).__name__
+        message = (
+            f"{label} refuses access ({what}); check its credentials in .dvc/config.local, in DVC's global "
+            "configuration or in the environment"
         )
+        return RefusedError(message)
     text = scrubbed((str(error).strip() or type(error).__name__).split("\n")[0], secrets)
     known = isinstance(error, DvcException | FileSystemConfigError)
     spoken = text if known else f"{type(error).__name__}: {text}"
-    return f"{label} cannot be used: {spoken[:_LONGEST]}"
+    return (RefusedError if known else MissingInputError)(f"{label} cannot be used: {spoken[:_LONGEST]}")

@@ -11,7 +11,8 @@ _NAMED = 3  # paths named of a pull
 def pulling_text(progress: PullProgress) -> str:
     """What begins: ``pulling data/iris.csv from remote 'storage' ...``."""
     more = len(progress.paths) - _NAMED
-    names = ", ".join(progress.paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    shown = [path if path.isprintable() else repr(path) for path in progress.paths[:_NAMED]]
+    names = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
     return f"pulling {names} from remote {progress.remote!r} ..."
 
 
