@@ -70,7 +70,7 @@ class Panel:
         self._closed = False
         self._outcome = Outcome()
         self.rows: dict[str, FlagRow] = {}
-        self._form = stage_form(pipeline, preselected(pipeline, stage))
+        self._form = self._clicked = stage_form(pipeline, preselected(pipeline, stage))
         self._build(fixed=fixed)
         self._show_form()
 
@@ -279,8 +279,6 @@ class Panel:
         try:
             return self._form.of_pipeline(pipeline)
         except StageNotFoundError:
-            if self._busy == _RUN:
-                raise
             return stage_form(pipeline, preselected(pipeline, None), self._form.texts, self._form.options)
 
     def _show_stages(self) -> None:
@@ -294,20 +292,24 @@ class Panel:
     # the call
 
     def _run_clicked(self, _: Any) -> None:
-        if self._form.errors or self._form.problem or not self._begin(_RUN, "preparing ..."):
-            return
-        self.live_box.value = self.result_box.value = ""
+        with self._lock:
+            form = self._form
+            if form.errors or form.problem or not self._begin(_RUN, "preparing ..."):
+                return
+            self._clicked = form
+            self.live_box.value = self.result_box.value = ""
         self._backend.start(self)
 
     def request(self) -> RunRequest:
-        """What to run: the line, read as the magic reads it.
+        """What to run: the line at the click, read as the magic reads it over the files as they are now.
 
         Raises:
             DvcMagicError: it cannot be run.
         """
         with self._lock:
-            request = self._form.read().request
-            self._called = self.line
+            form = self._clicked.of_pipeline(self._form.pipeline)
+            request = form.read().request
+            self._called = form.line
             self._notice = f"running; {self._notice}" if self._notice.startswith(_MOVED) else "running"
             self._show_state()
             return request

@@ -179,11 +179,25 @@ def test_what_runs_is_the_line_over_the_files_as_they_are_now(panel: Panel) -> N
     assert "lr: 0.5 -&gt; 0.25" in panel.status.value
 
 
-def test_a_call_of_a_stage_that_is_gone_is_refused(panel: Panel) -> None:
+def test_what_is_changed_after_the_click_is_for_the_next_call(panel: Panel) -> None:
+    _control(panel, "lr").value = "0.1"
     panel.run_button.click()
 
-    with pytest.raises(StageNotFoundError):
-        panel.described(_pipeline(name="fit"))
+    _control(panel, "lr").value = "0.2"
+    panel.picker.value = "prepare"
+    panel.described(_pipeline())
+
+    assert panel.request().line == "%dvc_run train --lr 0.1"
+    assert panel.line == "%dvc_run prepare"
+    assert "running %dvc_run train --lr 0.1" in panel.status.value
+
+
+def test_a_call_of_a_stage_that_is_gone_is_refused(panel: Panel) -> None:
+    panel.run_button.click()
+    panel.described(_pipeline(name="fit"))
+
+    with pytest.raises(StageNotFoundError, match="train"):
+        panel.request()
 
 
 def test_a_refresh_shows_other_stages_and_leaves_one_that_is_gone(panel: Panel, backend: StoppedClock) -> None:
