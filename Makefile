@@ -18,9 +18,10 @@ test:
 # pip reads dependency groups since 25.1, which is newer than what most Pythons bring.
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"dvc_magic needs Python 3.11 or newer, $(PYTHON) is {v[0]}.{v[1]}: try make PYTHON=python3.12")'
+	@echo "Installing into .venv, which takes a minute or two the first time"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --group dev --editable .
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --group dev --editable .
 	@touch $@
 
 lint: $(STAMP)
@@ -43,14 +44,18 @@ browser: $(STAMP)
 # On a copy: the notebooks make their projects beside them, and find new ones each time.
 notebooks: $(STAMP)
 	@rm -rf build/notebooks && mkdir -p build/notebooks && cp notebooks/*.ipynb build/notebooks
-	$(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg build/notebooks
+	LANGUAGE=en $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg build/notebooks
+
+corpus: $(STAMP)
+	$(BIN)/python -m tests.corpus
 
 demo: $(STAMP)
-	$(BIN)/python scripts/demo.py demo
+	@$(BIN)/python scripts/demo.py demo
 
 lab: $(STAMP)
 	@mkdir -p demo && test -e demo/quickstart.ipynb || cp notebooks/quickstart.ipynb demo
-	cd demo && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB) quickstart.ipynb
+	@cd demo && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
+		--LabApp.default_url=/lab/tree/quickstart.ipynb $(LAB)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(if $(ROUNDS),--rounds $(ROUNDS))
