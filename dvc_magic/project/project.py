@@ -112,8 +112,9 @@ class Project:
         return self._pool
 
     def warm(self) -> None:
-        """Start a worker in the background, so that the first question finds it ready."""
+        """Start a worker in the background and let it look at the stages, so that the first question finds it ready."""
         self._workers.warm(1)
+        self.glance(patience=0)
 
     @property
     def widgets(self) -> Widgets:

@@ -236,18 +236,33 @@ def test_completing_writes_nothing_into_the_project(shell: InteractiveShell) -> 
     assert changes(before, project_digest(Path.cwd())) == []
 
 
-def test_a_worker_that_does_not_answer_is_not_waited_for(shell: InteractiveShell) -> None:
+def test_a_worker_that_does_not_answer_is_not_waited_for_and_is_heard_later(shell: InteractiveShell) -> None:
     project = shell.run_line_magic("dvc_project", "")
     worker = project._workers.idle()
+    Path("dvc.yaml").write_text("stages:\n  trim:\n    cmd: echo\n")
     os.kill(worker.pid, signal.SIGSTOP)
     try:
-        assert "%dvc_run train" not in _offered(shell, "%dvc_run tr")
+        assert list(_offered(shell, "%dvc_run tr")) == ["%dvc_run train"]
     finally:
         os.kill(worker.pid, signal.SIGCONT)
 
-    assert "train" in project.stages
+    assert list(project.stages) == ["trim"]
     assert project._workers.idle() is worker
-    assert list(_offered(shell, "%dvc_run tr")) == ["%dvc_run train"]
+    assert list(_offered(shell, "%dvc_run tr")) == ["%dvc_run trim"]
+
+
+def test_stages_that_were_never_seen_are_not_waited_for(shell: InteractiveShell) -> None:
+    shell.extension_manager.unload_extension("dvc_magic")
+    shell.extension_manager.load_extension("dvc_magic")
+    project = shell.run_line_magic("dvc_project", "")
+    worker = project._pool._workers[0]
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        assert project.glance(patience=0.05) is None
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
+
+    assert [stage.address for stage in project.glance(patience=60).stages][:2] == ["prepare", "train"]
 
 
 def test_examples_are_offered_outside_of_a_project(shell: InteractiveShell, tmp_path: Path) -> None:
