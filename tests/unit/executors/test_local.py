@@ -19,6 +19,9 @@ while line := sys.stdin.readline():
     answer = {"id": request["id"]}
     if request["do"] == "pid":
         answer["result"] = os.getpid()
+    elif request["do"] == "tell":
+        print(json.dumps({"news": 1}), flush=True)
+        answer |= request["answer"]
     elif request["do"] == "refuse":
         answer |= {"error": "StageNotFoundError", "message": "no such stage"}
     elif request["do"] == "bug":
@@ -46,6 +49,19 @@ def test_a_worker_is_kept_for_the_next_question(pool: WorkerPool) -> None:
 def test_an_error_of_ours_arrives_as_itself(pool: WorkerPool) -> None:
     with pytest.raises(StageNotFoundError, match="no such stage"):
         pool.ask("refuse")
+
+
+def test_what_a_worker_says_meanwhile_is_heard(pool: WorkerPool) -> None:
+    heard: list[object] = []
+    assert pool.ask("tell", answer={"result": 2}, heard=heard.append) == 2
+    assert heard == [{"news": 1}]
+
+
+def test_a_worker_that_was_listened_to_and_failed_is_ended(pool: WorkerPool) -> None:
+    first = pool.ask("pid")
+    with pytest.raises(StageNotFoundError):
+        pool.ask("tell", answer={"error": "StageNotFoundError", "message": "no"}, heard=lambda _: None)
+    assert pool.ask("pid") != first
 
 
 def test_a_bug_arrives_with_its_traceback(pool: WorkerPool) -> None:

@@ -222,3 +222,16 @@ def test_the_store_is_not_looked_into(tmp_path, make_reader):
     make_reader({"dvc.yaml": "stages:\n  a:\n    cmd: x\n", "store/runs/1/dvc.yaml": "stages: 3\n"})
     reader = ProjectReader(tmp_path / "project", StorePaths(tmp_path / "project/store"))
     assert reader.describe().problems == ()
+
+
+def test_the_configuration_is_kept_until_one_of_its_files_changes(make_reader):
+    reader = make_reader({})
+    file = reader.root / ".dvc/config"
+    os.utime(file, (1, 1))
+    time.sleep(0.03)  # a younger file is read each time
+
+    kept = reader.config
+    assert reader.config is kept
+
+    file.write_text(f"{file.read_text()}[cache]\n    type = copy\n")
+    assert reader.config["cache"]["type"] == ["copy"]
