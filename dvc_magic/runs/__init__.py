@@ -13,7 +13,6 @@ from dvc_magic.runs.metrics import (
     read_metric_file,
 )
 from dvc_magic.runs.names import check_names
-from dvc_magic.runs.names import check_names
 from dvc_magic.runs.query import Query, RowView, format_query, order_key, parse_query
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "RunRow",
     "Series",
     "UnknownLeafError",
-    "check_names",
     "check_names",
     "flatten_files",
     "format_query",
