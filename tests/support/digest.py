@@ -18,21 +18,28 @@ _FIELDS = {
 }
 
 
-def project_digest(root: Path) -> dict[str, Fingerprint]:
+def project_digest(root: Path, *, store: Path | None = None) -> dict[str, Fingerprint]:
     """Every file, directory and link below `root`, ``.git`` and ``.dvc`` included: kind, mode, mtime, content.
 
-    The top-level ``.dvc_magic`` is left out, and so is the root's own mtime, which changes when that folder is made.
-    Links are not followed. Reading may change access times, which are no part of it.
+    The run store (``.dvc_magic`` in `root`, or `store`) is left out, and so is the mtime of the folder around it,
+    which changes when the store is made. Links are not followed. Reading may change access times, which are no part
+    of it.
     """
-    found: dict[str, Fingerprint] = {".": ("directory", _mode(root.lstat()), None)}
+    store = store or root / ".dvc_magic"
+    found: dict[str, Fingerprint] = {}
     for folder, directories, files in os.walk(root):
         here = Path(folder)
-        if here == root and ".dvc_magic" in directories:
-            directories.remove(".dvc_magic")
-        for name in [*directories, *files]:
-            path = here / name
+        if here == store.parent and store.name in directories:
+            directories.remove(store.name)
+        for path in [here, *(here / name for name in files), *_links(here, directories)]:
             found[path.relative_to(root).as_posix()] = _fingerprint(path)
+    if store.parent.is_relative_to(root):
+        found[store.parent.relative_to(root).as_posix()] = ("directory", _mode(store.parent.lstat()), None)
     return dict(sorted(found.items()))
+
+
+def _links(folder: Path, directories: list[str]) -> list[Path]:
+    return [folder / name for name in directories if (folder / name).is_symlink()]
 
 
 def changes(before: dict[str, Fingerprint], after: dict[str, Fingerprint]) -> list[str]:
