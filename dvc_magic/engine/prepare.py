@@ -14,7 +14,7 @@ from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import DepRecord
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Out, Stage
-from dvc_magic.pipeline import ProjectReader, project_cache_types, run_config, stage_files
+from dvc_magic.pipeline import ProjectReader, first_lock, project_cache_types, run_config, stage_files
 from dvc_magic.workspace import (
     HashCache,
     link_policy,
@@ -120,6 +120,9 @@ def _write_dvc_files(order: WorkOrder, root: Path, store: StorePaths, reader: Pr
     target = root / order.stage.dvcfile
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(stage_files(order.stage, order.file, order.param_files), encoding="utf-8")
+    lock = first_lock(order.file)
+    if lock:
+        target.with_suffix(".lock").write_text(lock, encoding="utf-8")
 
 
 def _write_params_again(order: WorkOrder, root: Path) -> None:

@@ -153,11 +153,13 @@ class PipelineFile:
         path: from the project's root.
         top: the top-level entries other than ``stages``: ``vars``, ``params``, ``metrics``, ``plots``, ``artifacts``.
         metrics: the resolved top-level metric files, from the root.
+        datasets: the ``datasets`` of the ``dvc.lock`` beside it.
     """
 
     path: str
     top: dict[str, Any] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    datasets: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

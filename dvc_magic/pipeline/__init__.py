@@ -5,7 +5,7 @@ second to import.
 """
 
 from dvc_magic.pipeline.config import project_cache_types, run_config
-from dvc_magic.pipeline.definition import stage_files
+from dvc_magic.pipeline.definition import first_lock, stage_files
 from dvc_magic.pipeline.finish import (
     DepHash,
     Finished,
@@ -26,6 +26,7 @@ __all__ = [
     "RunRepo",
     "Watch",
     "command_environment",
+    "first_lock",
     "make_dvc_project",
     "preload",
     "project_cache_types",

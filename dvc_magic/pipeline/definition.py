@@ -78,3 +78,10 @@ def stage_files(stage: Stage, pipeline_file: PipelineFile, param_files: Sequence
         top["params"] = params
     stages = {"stages": {stage.definition_name: stage.definition}}
     return dump({**top, **stages})
+
+
+def first_lock(pipeline_file: PipelineFile) -> str:
+    """The text of the ``dvc.lock`` that a run begins with: the datasets, which no stage makes; empty without any."""
+    if not pipeline_file.datasets:
+        return ""
+    return dump({"schema": "2.0", "datasets": list(pipeline_file.datasets)})

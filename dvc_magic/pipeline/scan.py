@@ -134,12 +134,13 @@ class Loader:
         resolver.context.__class__ = TrackingContext
         stages = tuple(self._stages(dvcfile, resolver, locks))
         metrics = tuple(self._places.of(os.path.join(os.path.dirname(path), name)) for name in dvcfile.metrics)
+        datasets = tuple(deepcopy(dvcfile.lockfile_contents.get("datasets") or ()))
         relative = self._places.of(path)
         top = {key: deepcopy(value) for key, value in dvcfile.contents.items() if key != "stages"}
         return Loaded(
             path=path,
             stages=stages,
-            file=PipelineFile(path=relative, top=top, metrics=metrics),
+            file=PipelineFile(path=relative, top=top, metrics=metrics, datasets=datasets),
             owned=tuple(owned for stage in stages for owned in _locked_owned(stage)),
             outs=tuple(os.path.join(self._root, out.path) for stage in stages for out in stage.outs),
         )

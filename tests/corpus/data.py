@@ -419,7 +419,6 @@ stages:
     ),
     Case(
         name="datasets",
-        fault="the run has no dvc.lock with the datasets section: 'Dataset information missing from dvc.lock'",
         shows="A dvc.yaml with datasets, and a stage that depends on one.",
         files={
             "dvc.yaml": """\

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from dvc_magic.model.stage import PipelineFile, Stage
 from dvc_magic.model.values import same
-from dvc_magic.pipeline import stage_files
+from dvc_magic.pipeline import first_lock, stage_files
 from dvc_magic.pipeline.definition import dump
 
 SCALARS = st.one_of(
@@ -75,3 +75,13 @@ def test_the_rest_of_the_file_stays_and_param_files_are_listed_from_its_folder()
 
 def test_no_params_entry_appears_from_nothing():
     assert "params" not in stage_files(_stage(), PipelineFile(path="sub/dvc.yaml"))
+
+
+def test_the_first_lock_has_the_datasets_and_nothing_else():
+    words = {"name": "words", "type": "url", "url": "http://h/x", "meta": {"etag": "1"}}
+
+    assert yaml.safe_load(first_lock(PipelineFile(path="dvc.yaml", datasets=(words,)))) == {
+        "schema": "2.0",
+        "datasets": [words],
+    }
+    assert first_lock(PipelineFile(path="dvc.yaml")) == ""
