@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _PROJECT = Usage(words=("FOLDER",))
 _STAGES = Usage(words=("STAGE",))
 _TAIL_AFTER_LOG = 3  # lines of a log in an error below the log itself
+_INTERRUPTED = "KeyboardInterrupt: the call was interrupted; the stages that were running have been stopped"
 
 
 @magics_class
@@ -112,10 +113,12 @@ class DvcMagics(Magics):
             runs = self.session.project.start(
                 request, observer=display, raise_errors=asked.raise_errors, tail=_TAIL_AFTER_LOG
             )
-        except BaseException:
-            self.session.remember_last()
+        except KeyboardInterrupt as interrupt:
+            # The way through the engine tells nobody anything; IPython shows what this returns in its place.
+            interrupt._render_traceback_ = lambda: [_INTERRUPTED]  # type: ignore[attr-defined]
             raise
-        self.session.remember_last()
+        finally:
+            self.session.remember_last()
         return runs
 
     def _keep(self, asked: RunLine, runs: Runs) -> Run | Runs | None:

@@ -14,14 +14,23 @@ _CELL = 60
 
 
 def run_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
-    """``train 42 completed in 0.21 s: acc=0.93, loss=0.21``."""
-    text = f"{record.name} {record.status}"
+    """``train 42 completed in 0.21 s: acc=0.93, loss=0.21``; a run of a grid as ``train 42 (lr=0.1) completed ...``."""
+    values = f" ({_values(record)})" if record.call.size > 1 and record.overrides else ""
+    text = f"{record.name}{values} {record.status}"
     if record.times.duration is not None and record.status.final:
         text += f" in {format_seconds(record.times.duration)}"
     if record.status is not RunStatus.COMPLETED and record.error:
         text += f" ({record.error})"
     shown = ", ".join(f"{key}={format_value(format_number(value), width=24)}" for key, value in metrics.items())
     return f"{text}: {shown}" if shown else text
+
+
+def _values(record: RunRecord) -> str:
+    """What was asked for, by the ends of its keys where these are not the same."""
+    ends = [override.key.rpartition(".")[2] for override in record.overrides]
+    names = ends if len(set(ends)) == len(ends) else [override.key for override in record.overrides]
+    shown = [format_value(format_number(override.value), width=24) for override in record.overrides]
+    return ", ".join(f"{name}={value}" for name, value in zip(names, shown, strict=True))
 
 
 def run_card(

@@ -172,6 +172,9 @@ def test_an_interrupt_stops_the_run_and_what_it_started_and_raises_keyboard_inte
     kernel.manager.interrupt_kernel()
     reply, _ = kernel.outputs(message)
 
+    assert reply["traceback"] == [
+        "KeyboardInterrupt: the call was interrupted; the stages that were running have been stopped"
+    ]
     assert time.monotonic() - began < 8  # at the first SIGINT, not at the SIGTERM ten seconds later
     record = RunStore.open(kernel.root / ".dvc_magic").get(run_id).record
     assert reply["ename"] == "KeyboardInterrupt"

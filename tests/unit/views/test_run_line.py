@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from dvc_magic.model.record import CallInfo, Override
+from dvc_magic.views import run_line
+from tests.support.plotted import plotted_run
+
+LR = Override(file="params.yaml", key="train.lr", value=0.1)
+
+
+def test_a_run_of_a_grid_says_the_values_that_were_asked_for():
+    record = plotted_run(Path("nowhere"), number=42).record
+    grid = replace(record, call=CallInfo(id=record.call.id, asked=True, index=0, size=3), overrides=(LR,))
+
+    assert run_line(grid, {"loss": 0.5}) == f"{record.stage} 42 (lr=0.1) completed: loss=0.5"
+    assert run_line(replace(record, overrides=(LR,)), {}) == f"{record.stage} 42 completed"
+
+
+def test_values_whose_keys_end_alike_go_by_their_whole_keys():
+    record = plotted_run(Path("nowhere")).record
+    other = replace(LR, key="head.lr", value=None)
+    grid = replace(record, call=CallInfo(id=record.call.id, asked=True, index=0, size=3), overrides=(LR, other))
+
+    assert run_line(grid, {}).startswith(f"{record.stage} 1 (train.lr=0.1, head.lr=null) completed")
