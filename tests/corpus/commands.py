@@ -412,4 +412,54 @@ stages:
         },
         track=("data",),
     ),
+    Case(
+        name="notebook-as-dep",
+        fault="a notebook that a command names, but no dep, is no source: 'No such file or directory'",
+        shows="A notebook as dependency, and one that only the command names.",
+        files={
+            "dvc.yaml": """\
+stages:
+  dep:
+    cmd: cat nb.ipynb > o.ipynb
+    deps: [nb.ipynb]
+    outs: [o.ipynb]
+  command:
+    cmd: cat other.ipynb > p.ipynb
+    outs: [p.ipynb]
+""",
+            "nb.ipynb": '{"cells": []}',
+            "other.ipynb": '{"cells": [], "n": 1}',
+        },
+    ),
+    Case(
+        name="odd-stage-names",
+        shows="Stages that are named like numbers, bools and with blanks and dashes.",
+        files={
+            "dvc.yaml": """\
+stages:
+  1:
+    cmd: echo 1 > 1.txt
+    outs: [1.txt]
+  "no":
+    cmd: cat 1.txt > no.txt
+    deps: [1.txt]
+    outs: [no.txt]
+  a-b_c d:
+    cmd: cat no.txt > d.txt
+    deps: [no.txt]
+    outs: [d.txt]
+""".replace("  1:\n", "  '1':\n"),
+        },
+    ),
+    Case(
+        name="dvc-yaml-with-crlf",
+        shows="A dvc.yaml and params with CRLF line ends, and a command of several lines in it.",
+        files={
+            "dvc.yaml": "stages:\r\n  t:\r\n    cmd: |\r\n      echo 1 > o.txt\r\n      echo ${n} >> o.txt\r\n"
+            "    params: [n]\r\n    outs: [o.txt]\r\n",
+            "params.yaml": "n: 2\r\n",
+        },
+        options="--n 3",
+        edits={"params.yaml": {"2": "3"}},
+    ),
 )

@@ -449,4 +449,32 @@ datasets:
         },
         served={"in.txt": "served\n"},
     ),
+    Case(
+        name="tracked-executable",
+        fault="tracked data that is executable loses the bit when it is placed: 'Permission denied'",
+        shows="A program that DVC tracks keeps its executable bit.",
+        files={
+            "dvc.yaml": "stages:\n  t:\n    cmd: ./tool.sh > o.txt\n    deps: [tool.sh]\n    outs: [o.txt]\n",
+            "tool.sh": "#!/bin/sh\necho ran\n",
+        },
+        steps="chmod +x tool.sh\ndvc add -q tool.sh",
+    ),
+    Case(
+        name="ignored-dep",
+        shows="Dependencies that git ignores and DVC does not track are taken from the project as they are.",
+        files={
+            "dvc.yaml": """\
+stages:
+  t:
+    cmd: cat raw/a raw/deep/b one.csv > o.txt
+    deps: [raw, one.csv]
+    outs: [o.txt]
+""",
+            "raw/a": "a\n",
+            "raw/deep/b": "b\n",
+            "one.csv": "1\n",
+            ".gitignore": "/raw\n*.csv\n",
+        },
+        clean=False,
+    ),
 )

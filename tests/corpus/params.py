@@ -422,4 +422,44 @@ n = 2
             "params.yaml": "lr: 1\n",
         },
     ),
+    Case(
+        name="params-made-upstream",
+        fault="param files have to exist when the call is planned: 'needs the param file, which does not exist'",
+        shows="A param file that an upstream stage makes, and that is not there before: a dep and a param.",
+        files={
+            "dvc.yaml": """\
+stages:
+  make:
+    cmd: 'echo "best: 3" > best.yaml'
+    outs: [best.yaml]
+  use:
+    cmd: cat best.yaml > o.txt
+    deps: [best.yaml]
+    params:
+      - best.yaml:
+          - best
+    outs: [o.txt]
+""",
+        },
+    ),
+    Case(
+        name="params-made-upstream-no-dep",
+        fault="param files have to exist when the call is planned: 'needs the param file, which does not exist'",
+        shows="The same as a param alone, which orders the two stages in DVC as well.",
+        files={
+            "dvc.yaml": """\
+stages:
+  make:
+    cmd: 'echo "best: 3" > best.yaml'
+    outs: [best.yaml]
+  use:
+    cmd: cat best.yaml > o.txt
+    params:
+      - best.yaml:
+          - best
+    outs: [o.txt]
+""",
+        },
+        targets=("use",),
+    ),
 )

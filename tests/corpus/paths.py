@@ -331,4 +331,79 @@ stages:
             "empty/dvc.yaml": "{}\n",
         },
     ),
+    Case(
+        name="dvc-yaml-in-odd-folder",
+        shows="A dvc.yaml in a folder with blanks, brackets and unicode, addressed from the root.",
+        files={
+            "mÿ dir [1]/dvc.yaml": """\
+stages:
+  t:
+    foreach: [a]
+    do:
+      cmd: echo 1 > o.txt
+      outs: [o.txt]
+""",
+            "dvc.yaml": """\
+stages:
+  u:
+    cmd: cat 'mÿ dir [1]/o.txt' > p.txt
+    deps: ['mÿ dir [1]/o.txt']
+    outs: [p.txt]
+""",
+        },
+        targets=("'mÿ dir [1]/dvc.yaml:t@a'", "u"),
+    ),
+    Case(
+        name="outs-elsewhere",
+        shows="Outputs beside and above the dvc.yaml, and above the project's root.",
+        files={
+            "sub/dvc.yaml": """\
+stages:
+  t:
+    cmd: echo 1 > ../other/o.txt && echo 2 > ../p.txt && echo 3 > ../../above.txt
+    outs:
+      - ../other/o.txt
+      - ../p.txt
+      - ../../above.txt:
+          cache: false
+""",
+            "dvc.yaml": """\
+stages:
+  u:
+    cmd: cat other/o.txt p.txt ../above.txt > q.txt
+    deps: [other/o.txt, p.txt, ../above.txt]
+    outs: [q.txt]
+""",
+            "other/.gitkeep": "",
+        },
+    ),
+    Case(
+        name="dep-folder-with-dvc-yaml",
+        shows="A folder as dep that holds a dvc.yaml of its own, with a stage that makes a part of that folder.",
+        files={
+            "dvc.yaml": """\
+stages:
+  t:
+    cmd: cat sub/in.txt sub/o.txt > all.txt
+    deps: [sub]
+    outs: [all.txt]
+""",
+            "sub/dvc.yaml": "stages:\n  s:\n    cmd: cat in.txt > o.txt\n    deps: [in.txt]\n"
+            "    outs:\n      - o.txt:\n          cache: false\n",
+            "sub/in.txt": "in\n",
+        },
+        steps="dvc repro -q -R sub",
+    ),
+    Case(
+        name="dep-folder-with-other-pipeline",
+        shows="A folder as dep with a dvc.yaml whose stage has nothing to do with it.",
+        files={
+            "dvc.yaml": "stages:\n  t:\n    cmd: cat sub/in.txt > all.txt\n    deps: [sub]\n    outs: [all.txt]\n",
+            "sub/dvc.yaml": "stages:\n  s:\n    cmd: echo hello\n    deps: [in.txt]\n",
+            "sub/in.txt": "in\n",
+        },
+        targets=("t",),
+        repro="repro t",
+        unclean={"t": "the dep brings a dvc.yaml along, whose stage was never run"},
+    ),
 )

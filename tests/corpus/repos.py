@@ -384,4 +384,35 @@ stages:
         options="--depth 4 -S conf/opts.json:c=2.5",
         edits={"conf/Hyper.py": {"depth = 3": "depth = 4"}, "conf/opts.json": {"1.0": "2.5"}},
     ),
+    Case(
+        name="deleted-file",
+        shows="A file that git has and the project has no more is not there for the stage either.",
+        files={
+            "dvc.yaml": """\
+stages:
+  t:
+    cmd: ls a b > o.txt 2> /dev/null || true
+    deps: [a]
+    outs: [o.txt]
+""",
+            "a": "a\n",
+            "b": "b\n",
+        },
+        after="rm b",
+        clean=False,
+    ),
+    Case(
+        name="nested-repository-as-dep",
+        shows="A folder as dep that is a git repository of its own, and no submodule.",
+        files={
+            "dvc.yaml": "stages:\n  t:\n    cmd: cat vendor/x > o.txt\n    deps: [vendor]\n    outs: [o.txt]\n",
+        },
+        after="""\
+git init -q -b main vendor
+echo x > vendor/x
+git -C vendor add -A
+git -C vendor commit -qm vendor
+""",
+        clean=False,
+    ),
 )

@@ -192,5 +192,6 @@ def _status_differences(run: Run, theirs: _Theirs) -> Iterator[str]:
     if clean == bool(theirs.place.case.unclean.get(run.stage)):
         said = "clean, although stated otherwise" if clean else f"not clean: {done.output.strip()}"
         yield f"dvc status is {said}"
-    if not clean and run.stage not in theirs.changed:
-        yield "dvc status is not clean, and is clean after dvc repro"
+    elif not clean:
+        changed = json.loads(dvc_program(run.workspace, ["status", "--json"], environ).output)
+        yield from (f"dvc status names {name}, and after dvc repro does not" for name in {*changed} - theirs.changed)
