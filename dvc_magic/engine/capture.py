@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -19,8 +20,10 @@ from dvc_magic.pipeline import ProjectReader
 from dvc_magic.workspace import (
     HashCache,
     changed_since_lock,
+    environment_folders,
     import_roots,
     imported_modules,
+    poetry_environment,
     python_environment,
     take_snapshot,
 )
@@ -45,7 +48,9 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, hashes: HashCache
         _point(reader, request, target=target, index=index, snapshot=snapshot, param_files=every_param_file)
         for index, (target, _) in enumerate((target, values) for target in request.targets for values in request.points)
     )
-    roots = import_roots(request.python, root, {"PYTHONPATH": request.pythonpath})
+    roots = import_roots(
+        request.python, root, {"PYTHONPATH": request.pythonpath}, _environments(root, points, snapshot)
+    )
     stages = {stage.address: stage for point in points for stage in point.pipeline.stages}
     locked = [stage for stage in stages.values() if stage.lock]
     return Capture(
@@ -64,6 +69,14 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, hashes: HashCache
         imports={stage.address: _imports(root, stage, snapshot, roots) for stage in locked},
         notices=(*notices, *_gaps(root, points, base)),
     )
+
+
+def _environments(root: Path, points: Iterable[Point], snapshot: Snapshot) -> list[Path]:
+    """The environments of the project, from which stages may start a Python of their own."""
+    folders = {stage.wdir for point in points for stage in point.pipeline.stages}
+    found = [root / path for wdir in folders for path in environment_folders(root, snapshot.files, wdir=wdir)]
+    outside = poetry_environment(root, os.environ) if "poetry.lock" in snapshot.files else None
+    return list(dict.fromkeys([*found, *([outside] if outside else [])]))
 
 
 def _steady_snapshot(

@@ -30,7 +30,7 @@ from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.store import RunStore
-from dvc_magic.workspace import load_snapshot
+from dvc_magic.workspace import load_snapshot, read_git_facts
 
 _TICK = 0.05  # seconds between looks at the logs of running stages
 PULL_TIMEOUT = 60.0  # seconds without a byte
@@ -485,7 +485,13 @@ class Driver:
 
 
 def _root_folder(project: Path, stage: Stage) -> str:
-    """Where a run's DVC root lies in its workspace: as deep as the stage's deps reach above the project."""
+    """Where a run's DVC root lies in its workspace: as deep as the stage's deps reach above the project.
+
+    A project in a folder of a git repository lies as deep in the workspace, so that git there finds the same paths.
+    """
+    git = read_git_facts(project)
     paths = [*(dep.path for dep in stage.deps if dep.kind is DepKind.LOCAL), *(out.path for out in stage.outs)]
+    within = git.prefix.count("/") + 1 if git is not None and git.prefix else 0
     depth = max((path.split("/").count("..") for path in paths), default=0)
+    depth = max(depth, within)
     return "/".join(project.parts[-depth:]) if depth else "."

@@ -28,7 +28,15 @@ from dvc_magic.model.stage import OutKind
 from dvc_magic.pipeline import DepHash, ProjectReader, RunRepo, command_environment, shell_argv
 from dvc_magic.runs import read_metric_file
 from dvc_magic.store import RunStore
-from dvc_magic.workspace import HashCache, atime_works, imported_modules, make_read_only, read_files, store_file
+from dvc_magic.workspace import (
+    HashCache,
+    atime_works,
+    imported_modules,
+    make_read_only,
+    read_files,
+    store_file,
+    tool_settings,
+)
 
 _NAMED = 5  # undeclared reads named in a warning
 
@@ -169,6 +177,9 @@ class _Run:
             full["PYTHONPATH"] = os.pathsep.join([*mapped, *kept])
         else:
             full.pop("PYTHONPATH", None)
+        full |= tool_settings(
+            Path(self._order.project), prepared.environments, commands=self._order.stage.commands, environ=full
+        )
         full |= {
             "DVC_SITE_CACHE_DIR": str(self._store_paths.dvc_site),
             "GIT_OPTIONAL_LOCKS": "0",

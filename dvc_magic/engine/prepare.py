@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from dvc_magic.model.stage import Out, Stage
 from dvc_magic.pipeline import ProjectReader, first_lock, project_cache_types, run_config, stage_files
 from dvc_magic.workspace import (
     HashCache,
+    environment_folders,
+    link_environments,
     link_policy,
     load_snapshot,
     materialise,
@@ -24,6 +27,8 @@ from dvc_magic.workspace import (
     read_git_facts,
     write_skeleton_git,
 )
+
+_RULES = (".dvcignore", ".gitattributes", ".gitignore", ".gitmodules")  # read by any git or DVC in a stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +39,15 @@ class Prepared:
         root: its DVC root, absolute.
         deps: the run's deps with how each was placed.
         sources: source path -> md5 of the content placed, with the run's own param files.
-        undeclared: the sources that are neither deps nor tracked params nor DVC's own files.
+        undeclared: the sources that are neither deps nor tracked params nor DVC's or git's own files.
+        environments: links to environments of the project, from the root.
     """
 
     root: Path
     deps: dict[str, DepRecord]
     sources: dict[str, str]
     undeclared: tuple[str, ...]
+    environments: tuple[str, ...] = ()
 
 
 def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashes: HashCache) -> Prepared:
@@ -61,15 +68,50 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashe
     materialise(snapshot, store.objects, root, leave_out=_is_not_placed, replace=written)
     _link_secrets(snapshot, Path(order.project), root)
     _write_dvc_files(order, root, store, reader)
-    write_skeleton_git(read_git_facts(Path(order.project)), root)
-    if not order.record.dirty:
-        _settle_index(root)
     deps = _place(order, root, store, reader, hashes)
     _write_params_again(order, root)
     _make_folders(order.stage, root)
+    linked = _link_environments(order, snapshot, root)
+    _write_git(order, root, linked)
     marks = source_marks(snapshot, order.replace)
     sources = {path: mark for path, mark in marks.items() if path in order.replace or not _is_not_placed(path)}
-    return Prepared(root=root, deps=deps, sources=sources, undeclared=_undeclared(order, sources))
+    return Prepared(root=root, deps=deps, sources=sources, undeclared=_undeclared(order, sources), environments=linked)
+
+
+def _link_environments(order: WorkOrder, snapshot: Snapshot, root: Path) -> tuple[str, ...]:
+    project = Path(order.project)
+    found = environment_folders(project, snapshot.files, wdir=order.stage.wdir)
+    outs = [out.path for out in order.stage.outs]
+    return link_environments(project, root, found, commands=order.stage.commands, outs=outs)
+
+
+def _write_git(order: WorkOrder, root: Path, environments: Sequence[str]) -> None:
+    """Write the skeleton ``.git``, at the top of the work tree where the project is a folder in one."""
+    facts = read_git_facts(Path(order.project))
+    below = facts.prefix if facts is not None and f"/{order.record.root}".endswith(f"/{facts.prefix}") else ""
+    top = root.parents[below.count("/")] if below else root
+    start = f"{below}/" if below else ""
+    write_skeleton_git(
+        facts,
+        top,
+        below=below,
+        hidden=lambda path: _is_no_news(order, path, start=start, top=top),
+        ignored=[f"/{start}{path}" for path in environments],
+    )
+    if not order.record.dirty:
+        _settle_index(top)
+
+
+def _is_no_news(order: WorkOrder, path: str, *, start: str, top: Path) -> bool:
+    """Whether a tracked path differs here for reasons of ours: trimmed, left out, or outside of the project."""
+    if path == f"{start}{order.stage.dvcfile}":
+        return True
+    if os.path.lexists(top / path):
+        return False
+    if not path.startswith(start):
+        return True
+    own = path.removeprefix(start)
+    return own not in {out.path for out in order.stage.outs} and os.path.lexists(f"{order.project}/{own}")
 
 
 def _settle_index(root: Path) -> None:
@@ -101,7 +143,7 @@ def _undeclared(order: WorkOrder, sources: dict[str, str]) -> tuple[str, ...]:
         if path not in declared
         and not path.startswith(folders)
         and not path.startswith(".dvc/")
-        and path != ".dvcignore"
+        and path.rpartition("/")[2] not in _RULES
     )
 
 

@@ -6,6 +6,12 @@ is spared its parsers.
 
 from __future__ import annotations
 
+from dvc_magic.workspace.env_folders import (
+    environment_folders,
+    link_environments,
+    poetry_environment,
+    tool_settings,
+)
 from dvc_magic.workspace.environment import python_environment, read_packages
 from dvc_magic.workspace.git_skeleton import GitFacts, read_git_facts, write_skeleton_git
 from dvc_magic.workspace.hash_cache import FileHash, HashCache
@@ -24,19 +30,23 @@ __all__ = [
     "LinkPolicy",
     "atime_works",
     "changed_since_lock",
+    "environment_folders",
     "import_roots",
     "imported_modules",
+    "link_environments",
     "link_policy",
     "load_snapshot",
     "make_read_only",
     "materialise",
     "place_file",
     "place_object",
+    "poetry_environment",
     "python_environment",
     "read_files",
     "read_git_facts",
     "read_packages",
     "store_file",
     "take_snapshot",
+    "tool_settings",
     "write_skeleton_git",
 ]

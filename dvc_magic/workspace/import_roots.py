@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from dvc_magic.workspace.env_folders import is_environment, site_folders
 from dvc_magic.workspace.interpreter import describe_interpreter
 
 __all__ = ["import_roots"]
 
 
-def import_roots(python: str, project: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+def import_roots(
+    python: str, project: Path, environ: Mapping[str, str], environments: Iterable[Path] = ()
+) -> tuple[str, ...]:
     """Every entry of a Python's ``sys.path`` that lies in the project, in the order of the path.
 
     Read from ``PYTHONPATH`` (relative entries hold from the project's root), from the ``.pth`` files of its
@@ -23,6 +26,7 @@ def import_roots(python: str, project: Path, environ: Mapping[str, str]) -> tupl
         python: path of the executable, empty for the one that runs this.
         project: the root.
         environ: of the stage.
+        environments: further environments whose Python a stage may start, of which the same is read.
 
     Returns:
         POSIX paths from the project's root (``.`` for itself) of existing folders, virtual environments excluded.
@@ -30,7 +34,9 @@ def import_roots(python: str, project: Path, environ: Mapping[str, str]) -> tupl
     root = os.path.realpath(project)
     named = [os.path.join(root, entry) for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     interpreter = describe_interpreter(python)
-    installed = [entry for folder in interpreter.site_folders for entry in _site_entries(folder)]
+    others = [folder for environment in environments for folder in site_folders(environment)]
+    folders = dict.fromkeys([*interpreter.site_folders, *others])
+    installed = [entry for folder in folders for entry in _site_entries(folder)]
     found: dict[str, None] = {}
     for entry in (*named, *installed):
         real = os.path.realpath(entry)
@@ -43,7 +49,7 @@ def import_roots(python: str, project: Path, environ: Mapping[str, str]) -> tupl
 def _in_environment(folder: str, root: str) -> bool:
     """Whether a folder of the project lies in a virtual environment there."""
     while folder != root:
-        if os.path.isfile(f"{folder}/pyvenv.cfg") or os.path.isdir(f"{folder}/conda-meta"):
+        if is_environment(folder):
             return True
         folder = os.path.dirname(folder)
     return False

@@ -101,7 +101,7 @@ def test_a_failed_run_keeps_its_log_and_metrics_and_leaves_the_project_alone(mak
     run = failure.value.run
     assert changes(before, project_digest(root)) == []
     assert (run.status, run.exit_code, run.metrics["loss"]) == ("failed", 3, 1)
-    assert "Not currently on any branch" in run.log.text()
+    assert "On branch main" in run.log.text()
 
 
 def test_a_missing_output_is_named(make_project: Any, opened: Any) -> None:
