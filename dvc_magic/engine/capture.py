@@ -51,8 +51,10 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, hashes: HashCache
     roots = import_roots(
         request.python, root, {"PYTHONPATH": request.pythonpath}, _environments(root, points, snapshot)
     )
-    stages = {stage.address: stage for point in points for stage in point.pipeline.stages}
-    locked = [stage for stage in stages.values() if stage.lock]
+    upstream = {
+        stage.address: stage for point in points for stage in point.pipeline.stages if stage.address != point.target
+    }
+    locked = [stage for stage in upstream.values() if stage.lock]
     return Capture(
         snapshot=snapshot.id,
         points=points,

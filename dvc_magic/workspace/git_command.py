@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["ask_git", "start_git"]
+__all__ = ["ask_git", "ask_git_at_once", "start_git"]
 
 # What `git rev-parse --local-env-vars` lists and could point git at another repository than the folder's own.
 _REDIRECTING = (
@@ -47,7 +48,15 @@ def start_git(folder: Path, *arguments: str) -> subprocess.Popen[bytes] | None:
 
 def ask_git(folder: Path, *arguments: str) -> bytes | None:
     """What git prints, or None when it is missing or does not succeed."""
-    process = start_git(folder, *arguments)
+    return ask_git_at_once(folder, arguments)[0]
+
+
+def ask_git_at_once(folder: Path, *questions: Sequence[str]) -> list[bytes | None]:
+    """What git prints to each of several questions, asked at the same time: each takes milliseconds."""
+    return [_output(process) for process in [start_git(folder, *question) for question in questions]]
+
+
+def _output(process: subprocess.Popen[bytes] | None) -> bytes | None:
     if process is None:
         return None
     output, _ = process.communicate()

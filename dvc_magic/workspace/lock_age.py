@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from dvc_magic.model.snapshot import Snapshot
-from dvc_magic.workspace.git_command import ask_git
+from dvc_magic.workspace.git_command import ask_git, ask_git_at_once
 
 __all__ = ["changed_since_lock"]
 
@@ -39,11 +39,16 @@ def changed_since_lock(project: Path, lock: str, snapshot: Snapshot) -> tuple[st
 
 def _changed_since_commit(project: Path, lock: str) -> list[str] | None:
     """What differs from the lock's last commit, and what git does not track; None when that tells nothing."""
-    commit = ask_git(project, "log", "-1", "--format=%H", "--", f":(literal){lock}")
-    if not commit or ask_git(project, *_DIFF, "HEAD", "--", f":(literal){lock}") != b"":
+    literal = f":(literal){lock}"
+    commit, edited, untracked = ask_git_at_once(
+        project,
+        ("log", "-1", "--format=%H", "--", literal),
+        (*_DIFF, "HEAD", "--", literal),
+        ("ls-files", "-z", "--others", "--exclude-standard"),
+    )
+    if not commit or edited != b"" or untracked is None:
         return None
     changed = ask_git(project, *_DIFF, commit.decode().strip())
-    untracked = ask_git(project, "ls-files", "-z", "--others", "--exclude-standard")
-    if changed is None or untracked is None:
+    if changed is None:
         return None
     return [os.fsdecode(path) for path in (changed + untracked).split(b"\0") if path]
