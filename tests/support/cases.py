@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.support.commands import CommandError, git, run
-from tests.support.dvc_program import dvc_program
-from tests.support.locks import Edits, apply_edits
+from tests.support.commands import dvc, git, run
+from tests.support.locks import Edits, apply_edits, bring_data
 from tests.support.projects import Files, write
 from tests.support.served import Served
 
@@ -92,16 +91,12 @@ class Place:
         return self.project / self.case.cwd
 
     def dvc(self, *arguments: str, folder: Path | None = None) -> str:
-        """What ``dvc ARGUMENTS`` prints.
+        """What ``dvc ARGUMENTS`` prints, in the folder that the case is called from unless another is named.
 
         Raises:
             CommandError: it failed.
         """
-        done = dvc_program(folder or self.cwd, arguments, {**os.environ, **self.case.environ})
-        if done.code != 0:
-            message = f"dvc {shlex.join(arguments)} exited with {done.code}:\n{done.output}"
-            raise CommandError(message)
-        return done.output
+        return dvc(folder or self.cwd, *arguments, environ=self.case.environ)
 
     def script(self, lines: str) -> None:
         """Carry out commands in the project, one a line."""
@@ -156,7 +151,7 @@ def twin(place: Place, folder: Path) -> Place:
         folder.mkdir(parents=True, exist_ok=True)
         allowed = ("-c", "protocol.file.allow=always")  # for submodules
         git(folder, *allowed, "clone", "--quiet", "--recurse-submodules", str(place.repository), str(twin.repository))
-        _bring_data(place, twin)
+        bring_data(place.project, twin.project)
     else:
         _copy(place.repository, twin.repository)
     apply_edits(twin.project, place.case.edits)
@@ -169,13 +164,3 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copytree(source, target, symlinks=True)
     else:
         shutil.copy2(source, target, follow_symlinks=False)
-
-
-def _bring_data(place: Place, twin: Place) -> None:
-    """The objects of the project's cache, but not its run cache, and the data of its ``.dvc`` files."""
-    cache = Path(".dvc") / "cache"
-    if (place.project / cache).is_dir():
-        shutil.copytree(place.project / cache, twin.project / cache, ignore=shutil.ignore_patterns("runs"))
-    tracked = [path for path in sorted(twin.project.rglob("*.dvc")) if path.is_file()]
-    if tracked:
-        twin.dvc("checkout", "--quiet", *(str(path) for path in tracked), folder=twin.project)

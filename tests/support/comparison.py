@@ -190,7 +190,7 @@ def _status_differences(run: Run, theirs: _Theirs) -> Iterator[str]:
     done = dvc_program(run.workspace, ["status"], environ)
     clean = "up to date" in done.output and done.code == 0
     if clean == bool(theirs.place.case.unclean.get(run.stage)):
-        said = "clean, although stated otherwise" if clean else f"not clean: {done.output.strip()}"
+        said = "clean, although stated otherwise" if clean else f"not clean: {done.output}{done.errors}".strip()
         yield f"dvc status is {said}"
     elif not clean:
         changed = json.loads(dvc_program(run.workspace, ["status", "--json"], environ).output)

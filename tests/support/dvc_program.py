@@ -16,10 +16,11 @@ _CONTEXT.set_forkserver_preload(["dvc.cli", "dvc.repo.reproduce", "dvc.commands.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """How a command ended: its exit code, and all that it printed."""
+    """How a command ended: its exit code, and what it printed on its standard output and error."""
 
     code: int
     output: str
+    errors: str
 
 
 def dvc_program(folder: Path, arguments: Sequence[str], environ: Mapping[str, str]) -> Done:
@@ -30,23 +31,23 @@ def dvc_program(folder: Path, arguments: Sequence[str], environ: Mapping[str, st
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}"
     with tempfile.TemporaryDirectory(prefix="dvc-program-") as scratch:
-        log = Path(scratch) / "output.log"
-        process = _CONTEXT.Process(target=_main, args=(str(folder), list(arguments), {**environ, "PATH": path}, log))
+        logs = (Path(scratch) / "output.log", Path(scratch) / "errors.log")
+        process = _CONTEXT.Process(target=_main, args=(str(folder), list(arguments), {**environ, "PATH": path}, logs))
         process.start()
         process.join()
         assert process.exitcode is not None
-        return Done(code=process.exitcode, output=log.read_text(encoding="utf-8", errors="replace"))
+        output, errors = (log.read_text(encoding="utf-8", errors="replace") for log in logs)
+        return Done(code=process.exitcode, output=output, errors=errors)
 
 
-def _main(folder: str, arguments: list[str], environ: dict[str, str], log: Path) -> None:
+def _main(folder: str, arguments: list[str], environ: dict[str, str], logs: tuple[Path, Path]) -> None:
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)
     sys.stdout.flush()
-    with log.open("wb") as stream, Path(os.devnull).open("rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-        os.dup2(stream.fileno(), 1)
-        os.dup2(stream.fileno(), 2)
+    with Path(os.devnull).open("rb") as nothing, logs[0].open("wb") as output, logs[1].open("wb") as errors:
+        for number, stream in enumerate((nothing, output, errors)):
+            os.dup2(stream.fileno(), number)
     from dvc.cli import main  # late: DVC adds log handlers, which the tests' process must not get
 
     sys.exit(main(arguments))

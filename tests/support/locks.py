@@ -35,13 +35,18 @@ def repro_lock(project: Path, edits: Edits | None = None) -> dict[str, dict[str,
 def clean_clone(project: Path, *, target: Path) -> Path:
     """A clone at `target`, with DVC-tracked data in place but without the project's run cache."""
     git(project, "clone", "--quiet", str(project), str(target))
-    objects = project / ".dvc" / "cache" / "files"
-    if objects.is_dir():
-        shutil.copytree(objects, target / ".dvc" / "cache" / "files")
-    for tracked in sorted(target.rglob("*.dvc")):
-        if tracked.is_file():
-            dvc(target, "checkout", "--quiet", str(tracked.relative_to(target)))
+    bring_data(project, target)
     return target
+
+
+def bring_data(project: Path, target: Path) -> None:
+    """Give a clone the objects of the project's cache, but not its run cache, and the data of its ``.dvc`` files."""
+    cache = Path(".dvc") / "cache"
+    if (project / cache).is_dir():
+        shutil.copytree(project / cache, target / cache, ignore=shutil.ignore_patterns("runs"))
+    tracked = [str(path) for path in sorted(target.rglob("*.dvc")) if path.is_file()]
+    if tracked:
+        dvc(target, "checkout", "--quiet", *tracked)
 
 
 def apply_edits(folder: Path, edits: Edits) -> None:
