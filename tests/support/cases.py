@@ -39,7 +39,6 @@ class Case:
         repro: arguments for ``dvc``; several calls are separated by ``&&``.
         environ: variables for both.
         unclean: stage -> why ``dvc status`` is not clean after ``dvc repro`` either.
-        repeats: why a stage may be executed more than once; empty where each is executed once.
         fault: what differs from DVC for a fault of ours; empty for a case that passes.
     """
 
@@ -63,7 +62,6 @@ class Case:
     edits: Edits = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     unclean: Mapping[str, str] = field(default_factory=dict)
-    repeats: str = ""
     fault: str = ""
 
 

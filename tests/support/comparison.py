@@ -75,7 +75,7 @@ def _compare(place: Place, other: Path) -> Comparison:
         runs = [*project.runs.unfolded()]
         found = [*changes(before, _digest(place)), *failures]
         if not failures:
-            found += _all_differences(case, runs, project.pipeline(), theirs)
+            found += _all_differences(runs, project.pipeline(), theirs)
     return Comparison(
         stages=len(runs), dvc_seconds=theirs.seconds, our_seconds=seconds, differences=tuple(dict.fromkeys(found))
     )
@@ -115,12 +115,11 @@ def _reproduce(place: Place) -> _Theirs:
     )
 
 
-def _all_differences(case: Case, runs: list[Run], pipeline: Pipeline, theirs: _Theirs) -> Iterator[str]:
+def _all_differences(runs: list[Run], pipeline: Pipeline, theirs: _Theirs) -> Iterator[str]:
     if not runs:
         yield "no run was made"
-    if not case.repeats:
-        counts = Counter(run.stage for run in runs)
-        yield from (f"{stage}: executed {count} times" for stage, count in counts.items() if count > 1)
+    counts = Counter(run.stage for run in runs)
+    yield from (f"{stage}: executed {count} times" for stage, count in counts.items() if count > 1)
     stages = {stage.address: stage for stage in pipeline.stages}
     for run in runs:
         yield from (f"{run.stage}: {text}" for text in _differences(run, stages[run.stage], theirs))
