@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from dvc_magic.engine.order import Capture, CaptureRequest, Point
-from dvc_magic.engine.scripts import scripts_of
+from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.errors import MissingInputError, ParamError, ProjectError
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.paths import StorePaths
@@ -104,7 +104,7 @@ def _steady_snapshot(
             all(
                 hashes.md5(root / path).md5 == snapshot.files[path].md5
                 for path in dict.fromkeys(defining)
-                if path in snapshot.files and (root / path).is_file()
+                if path in snapshot.files and snapshot.files[path].link is None and (root / path).is_file()
             )
             and reader.describe() == base
         ):
@@ -118,6 +118,7 @@ def _named(pipeline: Pipeline) -> set[str]:
     return {
         *(dep.path for stage in pipeline.stages for dep in stage.deps),
         *(file for stage in pipeline.stages for file in (*stage.param_files, *stage.vars_files)),
+        *(path for stage in pipeline.stages for path in notebooks_of(stage)),
     }
 
 

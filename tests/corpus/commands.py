@@ -414,7 +414,6 @@ stages:
     ),
     Case(
         name="notebook-as-dep",
-        fault="a notebook that a command names, but no dep, is no source: 'No such file or directory'",
         shows="A notebook as dependency, and one that only the command names.",
         files={
             "dvc.yaml": """\

@@ -1,8 +1,8 @@
-"""Which Python files a stage starts from."""
+"""Which scripts and notebooks a stage starts from."""
 
 from __future__ import annotations
 
-from dvc_magic.engine.scripts import scripts_of
+from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.model.stage import Dep, Stage
 
 
@@ -30,3 +30,13 @@ def test_words_are_seen_from_the_wdir() -> None:
 
 def test_a_command_that_only_a_shell_understands_is_split_at_blanks() -> None:
     assert scripts_of(_stage("echo 'a && python run.py"), {"run.py"}) == ("run.py",)
+
+
+def test_notebooks_that_a_command_names_are_found() -> None:
+    command = "jupyter execute ../nb/report.ipynb --output out.ipynb"
+
+    assert notebooks_of(_stage(command, wdir="src")) == ("nb/report.ipynb", "src/out.ipynb")
+
+
+def test_words_that_lead_up_are_paths_from_the_root() -> None:
+    assert scripts_of(_stage("python ../train.py", wdir="src"), {"train.py"}) == ("train.py",)
