@@ -11,16 +11,22 @@ _SHOWN = 30
 
 
 def find_stage(name: str, pipeline: Pipeline) -> Stage:
-    """The stage of this address; Guild AI's ``dvc.yaml:train`` is ``train``.
+    """The stage of this address, or else the only one of this name in any ``dvc.yaml``.
+
+    Addresses are those that DVC has in the project's root, whatever the working directory; ``dvc.yaml:train`` is
+    ``train``. A name alone also finds a stage of a folder, as it does for DVC in that folder.
 
     Raises:
-        StageNotFoundError: there is none, or it is a group of stages.
+        StageNotFoundError: there is none, there are several of that name, or it is a group of stages.
     """
     address = name.removeprefix("./").removeprefix("dvc.yaml:")
     stage = pipeline.get(address)
-    if stage is None:
+    if stage is not None:
+        return stage
+    named = [stage for stage in pipeline.stages if stage.name == address]
+    if len(named) != 1:
         raise StageNotFoundError(_missing(address, pipeline))
-    return stage
+    return named[0]
 
 
 def _missing(address: str, pipeline: Pipeline) -> str:

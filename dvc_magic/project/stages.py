@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from dvc_magic.errors import ParamError, StageNotFoundError, close_matches
+from dvc_magic.errors import ParamError, close_matches
+from dvc_magic.line import find_stage
 from dvc_magic.model.stage import Param, Pipeline, Stage
 from dvc_magic.model.values import ends_with_key
 from dvc_magic.views import Card, Table, stage_card, stages_table
@@ -97,17 +98,16 @@ class Stages(Mapping[str, StageView]):
         self.pipeline = pipeline
 
     def __getitem__(self, address: str) -> StageView:
-        """The stage of this address.
+        """The stage of this address, or the only one of this name in any ``dvc.yaml``.
 
         Raises:
             StageNotFoundError: there is none.
         """
-        stage = self.pipeline.get(address)
-        if stage is None:
-            known = list(self)
-            message = f"no stage {address!r}.{close_matches(address, known)} Stages: {', '.join(known) or 'none'}"
-            raise StageNotFoundError(message)
-        return StageView(stage, self.pipeline)
+        return StageView(find_stage(address, self.pipeline), self.pipeline)
+
+    def __contains__(self, address: object) -> bool:
+        """Whether there is a stage of this very address."""
+        return isinstance(address, str) and self.pipeline.get(address) is not None
 
     def __iter__(self) -> Iterator[str]:
         """The addresses."""

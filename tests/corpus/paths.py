@@ -46,7 +46,6 @@ CASES = (
     ),
     Case(
         name="address-relative-to-cwd",
-        fault="names are looked up from the project's root, whatever the cwd: 'There is no stage train@b'",
         shows="train@b, called from the folder of its dvc.yaml, as DVC takes it.",
         files=ACROSS,
         cwd="sub",

@@ -167,8 +167,14 @@ def test_a_group_of_stages_lists_its_items():
     with pytest.raises(StageNotFoundError, match="Pick one of them: train@eu, train@us"):
         read("train", group)
     assert read("train@us", group).request.stages == ("train@us",)
-    with pytest.raises(StageNotFoundError, match="Did you mean 'sub/dvc.yaml:other'"):
-        find_stage("other", group)
+
+
+def test_a_name_that_one_folder_alone_has_finds_the_stage_there():
+    pipeline = Pipeline(stages=(stage("a/dvc.yaml:fit"), stage("b/dvc.yaml:fit"), stage("b/dvc.yaml:other")))
+
+    assert find_stage("other", pipeline).address == "b/dvc.yaml:other"
+    with pytest.raises(StageNotFoundError, match="Did you mean 'a/dvc.yaml:fit' or 'b/dvc.yaml:fit'"):
+        find_stage("fit", pipeline)
 
 
 def test_guilds_name_of_a_stage_is_understood():
