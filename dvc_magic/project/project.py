@@ -328,7 +328,7 @@ class Project:
             fitted = tuple(fit(value, param, wording=Wording.API) for value in values)
             changes.append(Change(file=param.file, key=param.key, values=fitted))
         return RunRequest(
-            stages=(stage,),
+            stages=(target.address,),
             changes=tuple(changes),
             use={name: run.id if isinstance(run, Run) else str(run) for name, run in (use or {}).items()},
             upstream=UpstreamPolicy(upstream),
