@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+
 from dvc_magic.engine import Action, Decision, PointPlan
 
 
 def plan_text(plan: tuple[PointPlan, ...]) -> str:
-    """``prepare 41 reused (code, data, params equal) -> train runs``; for a grid its first point, and how many."""
+    """``prepare 41 reused (code, data, params equal) -> train runs``; for a grid its first point, and how many.
+
+    What is said of several stages in a row is said once: ``prepare 41, train 42 reused (code, data, params equal) -> evaluate runs``.
+    """
     if not plan:
         return "nothing to run"
-    chain = " -> ".join(_decision_text(decision) for decision in plan[0].decisions)
+    chain = " -> ".join(_together(list(alike)) for _, alike in groupby(plan[0].decisions, key=_said))
     if len(plan) == 1:
         return chain
     alike = all(
@@ -23,13 +29,26 @@ def _kind(decision: Decision) -> tuple[str, Action, int | None]:
     return decision.stage, decision.action, decision.run.number if decision.run is not None else None
 
 
-def _decision_text(decision: Decision) -> str:
+def _together(decisions: Sequence[Decision]) -> str:
+    """What becomes of stages of which the same is said."""
+    said = _said(decisions[0])
+    several = len(decisions) > 1 and said.startswith("runs")
+    return f"{', '.join(map(_name, decisions))} {'run' + said.removeprefix('runs') if several else said}"
+
+
+def _name(decision: Decision) -> str:
+    """The stage, and the number of the run that is used or made."""
+    used = decision.run.number if decision.action is Action.REUSE and decision.run is not None else decision.number
+    numbered = used is not None and decision.action is not Action.PROJECT
+    return f"{decision.stage} {used}" if numbered else decision.stage
+
+
+def _said(decision: Decision) -> str:
+    """What becomes of a stage, and why."""
     if decision.action is Action.REUSE and decision.run is not None:
-        return f"{decision.stage} {decision.run.number} reused ({decision.reason})"
+        return f"reused ({decision.reason})"
     if decision.action is Action.PROJECT:
-        return f"{decision.stage} from the project ({decision.reason})"
-    number = f" {decision.number}" if decision.number is not None else ""
+        return f"from the project ({decision.reason})"
     if decision.action is Action.WHEN_CHANGED:
-        return f"{decision.stage}{number} runs {decision.reason}"
-    reason = "" if decision.reason == "asked for" else f" ({decision.reason})"
-    return f"{decision.stage}{number} runs{reason}"
+        return f"runs {decision.reason}"
+    return "runs" if decision.reason == "asked for" else f"runs ({decision.reason})"

@@ -15,8 +15,8 @@ _CELL = 60
 
 def run_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
     """``train 42 completed in 0.21 s: acc=0.93, loss=0.21``; a run of a grid as ``train 42 (lr=0.1) completed ...``."""
-    values = f" ({_values(record)})" if record.call.size > 1 and record.overrides else ""
-    text = f"{record.name}{values} {record.status}"
+    values = _values(record) if record.call.size > 1 else ""
+    text = f"{record.name}{f' ({values})' if values else ''} {record.status}"
     if record.times.duration is not None and record.status.final:
         text += f" in {format_seconds(record.times.duration)}"
     if record.status is not RunStatus.COMPLETED and record.error:
@@ -26,10 +26,11 @@ def run_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
 
 
 def _values(record: RunRecord) -> str:
-    """What was asked for, by the ends of its keys where these are not the same."""
-    ends = [override.key.rpartition(".")[2] for override in record.overrides]
-    names = ends if len(set(ends)) == len(ends) else [override.key for override in record.overrides]
-    shown = [format_value(format_number(override.value), width=24) for override in record.overrides]
+    """What was asked for, by the ends of its keys where these are not the same; of a run upstream what it reads."""
+    overrides = [each for each in record.overrides if record.call.asked or each.key in record.params.get(each.file, ())]
+    ends = [override.key.rpartition(".")[2] for override in overrides]
+    names = ends if len(set(ends)) == len(ends) else [override.key for override in overrides]
+    shown = [format_value(format_number(override.value), width=24) for override in overrides]
     return ", ".join(f"{name}={value}" for name, value in zip(names, shown, strict=True))
 
 
@@ -99,6 +100,9 @@ def dep_origin(dep: DepRecord) -> str:
 def _outs_table(record: RunRecord) -> Table:
     return Table(
         headers=("path", "kind", "md5", "size"),
-        rows=tuple((path, str(out.kind), out.hash[:10], format_bytes(out.size)) for path, out in record.outs.items()),
+        rows=tuple(
+            (path, str(out.kind), out.hash[:10], format_bytes(out.size) if out.hash else "")
+            for path, out in record.outs.items()
+        ),
         numeric=frozenset({3}),
     )

@@ -24,3 +24,11 @@ def test_values_whose_keys_end_alike_go_by_their_whole_keys():
     grid = replace(record, call=CallInfo(id=record.call.id, asked=True, index=0, size=3), overrides=(LR, other))
 
     assert run_line(grid, {}).startswith(f"{record.stage} 1 (train.lr=0.1, head.lr=null) completed")
+
+
+def test_a_run_upstream_in_a_grid_says_only_the_values_that_it_reads():
+    record = replace(plotted_run(Path("nowhere")).record, overrides=(LR, replace(LR, key="prepare.n", value=3)))
+    above = replace(record, call=CallInfo(id=record.call.id, asked=False, index=None, size=3))
+
+    assert run_line(replace(above, params={"params.yaml": {"prepare.n": 3}}), {}).endswith(" 1 (n=3) completed")
+    assert run_line(replace(above, params={"model.toml": {"train.lr": 0.1}}), {}).endswith(" 1 completed")

@@ -1,0 +1,56 @@
+"""A call's plan in one line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from dvc_magic.engine import Action, Decision, PointPlan
+from dvc_magic.views import plan_text
+from tests.support.plotted import plotted_run
+
+EQUAL = "code, data, params equal"
+ASKED = Decision(stage="report", action=Action.RUN, reason="asked for", number=5)
+
+
+def _reused(stage: str, number: int) -> Decision:
+    run = replace(plotted_run(Path("nowhere"), number=number).record, stage=stage)
+    return Decision(stage=stage, action=Action.REUSE, reason=EQUAL, run=run)
+
+
+def _made(stage: str, number: int | None = None, *, reason: str = "no run of it yet") -> Decision:
+    return Decision(stage=stage, action=Action.RUN, reason=reason, number=number)
+
+
+def _plan(*decisions: Decision) -> PointPlan:
+    return PointPlan(target=decisions[-1].stage, decisions=decisions)
+
+
+def test_each_stage_says_what_becomes_of_it_and_why() -> None:
+    plan = _plan(_reused("prepare", 1), _made("train", 4, reason="code changed: train.py"), ASKED)
+
+    assert plan_text((plan,)) == f"prepare 1 reused ({EQUAL}) -> train 4 runs (code changed: train.py) -> report 5 runs"
+
+
+def test_what_is_said_of_several_stages_in_a_row_is_said_once() -> None:
+    made = _plan(_made("split", 1), _made("fit@small", 2), _made("fit@large", 3), ASKED)
+    reused = _plan(_reused("split", 1), _reused("fit@small", 2), ASKED)
+
+    assert plan_text((made,)) == "split 1, fit@small 2, fit@large 3 run (no run of it yet) -> report 5 runs"
+    assert plan_text((reused,)) == f"split 1, fit@small 2 reused ({EQUAL}) -> report 5 runs"
+
+
+def test_a_stage_from_the_project_has_no_number() -> None:
+    project = Decision(stage="prepare", action=Action.PROJECT, reason="the project's is up to date", number=3)
+
+    assert (
+        plan_text((_plan(project, ASKED),)) == "prepare from the project (the project's is up to date) -> report 5 runs"
+    )
+
+
+def test_of_a_grid_the_first_point_is_shown_and_whether_the_others_are_like_it() -> None:
+    one, other = _plan(_reused("train", 2), _made("report", reason="asked for")), _plan(_made("train"), ASKED)
+
+    assert plan_text((one, one)) == f"2 runs, each: train 2 reused ({EQUAL}) -> report runs"
+    assert plan_text((one, other)).startswith("2 runs, the first: train 2 reused")
+    assert plan_text(()) == "nothing to run"
