@@ -30,7 +30,7 @@ from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.store import RunStore
-from dvc_magic.workspace import load_snapshot, read_git_facts
+from dvc_magic.workspace import git_prefix, load_snapshot
 
 _TICK = 0.05  # seconds between looks at the logs of running stages
 PULL_TIMEOUT = 60.0  # seconds without a byte
@@ -489,9 +489,8 @@ def _root_folder(project: Path, stage: Stage) -> str:
 
     A project in a folder of a git repository lies as deep in the workspace, so that git there finds the same paths.
     """
-    git = read_git_facts(project)
+    prefix = git_prefix(project)
     paths = [*(dep.path for dep in stage.deps if dep.kind is DepKind.LOCAL), *(out.path for out in stage.outs)]
-    within = git.prefix.count("/") + 1 if git is not None and git.prefix else 0
-    depth = max((path.split("/").count("..") for path in paths), default=0)
-    depth = max(depth, within)
+    above = max((path.split("/").count("..") for path in paths), default=0)
+    depth = max(above, len(prefix.split("/")) if prefix else 0)
     return "/".join(project.parts[-depth:]) if depth else "."

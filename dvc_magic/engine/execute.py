@@ -192,6 +192,8 @@ class _Run:
         """The final record after the commands have ended, however they did."""
         self._check_links()
         self._note_reads(prepared)
+        for path in prepared.passing:
+            (prepared.root / path).unlink(missing_ok=True)
         if ending.leftovers:
             self._warnings.append(
                 f"{ending.leftovers} process(es) that the command left running were ended with the run"
@@ -263,7 +265,8 @@ class _Run:
         read_by = "atime" if atime_works(self._paths.folder) else "imports"
         read = self._reads(prepared, read_by)
         self._record = replace(self._record, read={path: prepared.sources[path] for path in read}, read_by=read_by)
-        news = sorted(set(read) - set(self._order.known_reads))
+        # Whatever a command asks DVC, DVC reads every .dvc file: this says nothing of the data behind it.
+        news = sorted({path for path in read if not path.endswith(".dvc")} - set(self._order.known_reads))
         if news:
             shown = ", ".join(news[:_NAMED]) + (f" and {len(news) - _NAMED} more" if len(news) > _NAMED else "")
             self._warnings.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Prepared:
         sources: source path -> md5 of the content placed, with the run's own param files.
         undeclared: the sources that are neither deps nor tracked params nor DVC's or git's own files.
         environments: links to environments of the project, from the root.
+        passing: ``.dvc`` files of data that is no dep. They are there for a command that calls DVC itself, and have to
+            go when it has ended: without their data the run would not be up to date for DVC.
     """
 
     root: Path
@@ -48,6 +50,7 @@ class Prepared:
     sources: dict[str, str]
     undeclared: tuple[str, ...]
     environments: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
 
 
 def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashes: HashCache) -> Prepared:
@@ -75,7 +78,22 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashe
     _write_git(order, root, linked)
     marks = source_marks(snapshot, order.replace)
     sources = {path: mark for path, mark in marks.items() if path in order.replace or not _is_not_placed(path)}
-    return Prepared(root=root, deps=deps, sources=sources, undeclared=_undeclared(order, sources), environments=linked)
+    return Prepared(
+        root=root,
+        deps=deps,
+        sources=sources,
+        undeclared=_undeclared(order, sources),
+        environments=linked,
+        passing=_passing(order.stage, sources),
+    )
+
+
+def _passing(stage: Stage, sources: Iterable[str]) -> tuple[str, ...]:
+    declared = {dep.path for dep in stage.deps}
+    folders = tuple(f"{path}/" for path in declared)
+    return tuple(
+        path for path in sources if path.endswith(".dvc") and path not in declared and not path.startswith(folders)
+    )
 
 
 def _link_environments(order: WorkOrder, snapshot: Snapshot, root: Path) -> tuple[str, ...]:
@@ -127,9 +145,8 @@ def _settle_index(root: Path) -> None:
 
 
 def _is_not_placed(path: str) -> bool:
-    """DVC's own files: a run has one ``dvc.yaml``, written for it, and no lock or ``.dvc`` file of the project."""
-    name = path.rsplit("/", 1)[-1]
-    return name in ("dvc.yaml", "dvc.lock") or name.endswith(".dvc")
+    """DVC's own files: a run has one ``dvc.yaml``, written for it, and no lock of the project."""
+    return path.rsplit("/", 1)[-1] in ("dvc.yaml", "dvc.lock")
 
 
 def _undeclared(order: WorkOrder, sources: dict[str, str]) -> tuple[str, ...]:

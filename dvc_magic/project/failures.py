@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import RunRecord
+from dvc_magic.project.missing_files import missing_file_hint
 from dvc_magic.views import format_seconds
 
 LOG_TAIL = 20
 """Lines of a log in the error of a failed run."""
 
 _READ = 64 * 1024
-_PATHS = re.compile(r"""['"]([^'"\n]{1,300})['"]|(?<![\w./-])((?:[\w.-]+/)*[\w.-]+\.\w{1,8})(?![\w/])""")
-_MODULE = re.compile(r"No module named '([\w.]+)'")
 
 
 def log_tail(log: Path, lines: int = LOG_TAIL) -> list[str]:
@@ -72,29 +70,3 @@ def _outcome(record: RunRecord) -> str:
         text += f", {format_seconds(record.times.duration)}"
     plain_exit = record.exit_code and not record.reason
     return text if plain_exit or not record.error else f"{text}: {record.error}"
-
-
-def missing_file_hint(record: RunRecord, tail: Sequence[str], paths: RunPaths, project: Path) -> str:
-    """The line that helps when the log names a file which the project has and the workspace lacks, or an empty text."""
-    workspace = paths.dvc_root(record.root)
-    text = "\n".join(tail)
-    for name in _named_files(text, workspace):
-        for base in dict.fromkeys([record.wdir, "."]):
-            path = Path(base) / name
-            if ".." in path.parts or not (project / path).exists() or (workspace / path).exists():
-                continue
-            return (
-                f"{path.as_posix()!r} is in the project but not in the run: git ignores it, and no dep of the stage "
-                f"names it. %dvc_run {record.stage} -C {path.as_posix()} takes it along; "
-                "'copy-paths:' in dvc_magic.yaml always does"
-            )
-    return ""
-
-
-def _named_files(text: str, workspace: Path) -> list[str]:
-    names = [quoted or bare for quoted, bare in _PATHS.findall(text)]
-    for module in _MODULE.findall(text):
-        stem = module.replace(".", "/")
-        names += [f"{stem}.py", stem.split("/")[0]]
-    relative = [name.removeprefix(f"{workspace}/") for name in names]
-    return [name for name in dict.fromkeys(relative) if name and not name.startswith("/") and "\0" not in name]

@@ -13,7 +13,7 @@ from dvc_magic.workspace.env_folders import (
     tool_settings,
 )
 from dvc_magic.workspace.environment import python_environment, read_packages
-from dvc_magic.workspace.git_skeleton import GitFacts, read_git_facts, write_skeleton_git
+from dvc_magic.workspace.git_skeleton import GitFacts, git_prefix, read_git_facts, write_skeleton_git
 from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.import_roots import import_roots
 from dvc_magic.workspace.lock_age import changed_since_lock
@@ -31,6 +31,7 @@ __all__ = [
     "atime_works",
     "changed_since_lock",
     "environment_folders",
+    "git_prefix",
     "import_roots",
     "imported_modules",
     "link_environments",

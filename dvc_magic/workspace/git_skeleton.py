@@ -22,7 +22,7 @@ from pathlib import Path
 from dvc_magic.workspace.git_command import ask_git
 from dvc_magic.workspace.git_index import hide
 
-__all__ = ["GitFacts", "read_git_facts", "write_skeleton_git"]
+__all__ = ["GitFacts", "git_prefix", "read_git_facts", "write_skeleton_git"]
 
 _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REFTABLE = "refs/heads/.invalid"  # what HEAD names where refs are kept in the reftable format
@@ -95,13 +95,20 @@ def read_git_facts(project: Path) -> GitFacts | None:
         top=top,
         folder=folder,
         common=common,
-        prefix=Path(os.path.realpath(project)).relative_to(top).as_posix().removeprefix("."),
+        prefix=git_prefix(project),
         commit=_commit(folder, common, top),
         branch=head if head.startswith("refs/heads/") and head != _REFTABLE else "",
         refs=_refs(common, top, reftable=head == _REFTABLE),
         sha256=bool(re.search(r"^\s*objectformat\s*=\s*sha256\s*$", config, re.IGNORECASE | re.MULTILINE)),
         settings=_carried(config) + _remotes(config),
     )
+
+
+def git_prefix(project: Path) -> str:
+    """The path of `project` from the top of the git work tree that it lies in; empty for the top, and without git."""
+    real = Path(os.path.realpath(project))
+    top = _top(real)
+    return "" if top is None or top == real else real.relative_to(top).as_posix()
 
 
 def write_skeleton_git(

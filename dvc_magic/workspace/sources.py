@@ -1,4 +1,7 @@
-"""Which files of a project are its sources: what git would show, or the tree less ``.dvcignore``."""
+"""Which files of a project are its sources: what git would show, or the tree less ``.dvcignore``.
+
+With git, compiled modules beside shown ones are sources too, though ignored: a package is not whole without them.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,9 @@ _SECRET_NAMES = re.compile(
     ),
     re.IGNORECASE,
 )  # fmt: skip
+# What a build leaves beside sources, ignored by git, and without which a package cannot be imported.
+_BUILT = re.compile(r"(?:.+\.(?:so|pyd)|_version\.py)\Z")
+_CODE = (".py", ".pyi", ".pyx", ".pxd")
 _LS_FILES = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
 _STATUS = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--no-renames", "--no-ahead-behind")
 
@@ -66,11 +72,11 @@ class SourceRules:
 
 
 def _is_dvc_file(folders: list[str], name: str) -> bool:
-    """DVC's own files, of which a workspace has its own: config, temporary files, locks and ``.dvc`` files."""
+    """DVC's own files, of which a workspace has its own: config, temporary files, locks."""
     if ".dvc" in folders:
         after = folders[folders.index(".dvc") + 1 :]
         return after[:1] != ["plots"]
-    return name == "dvc.lock" or name.endswith(".dvc")
+    return name == "dvc.lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +128,8 @@ def _git_listing(project: Path, rules: SourceRules) -> Listing:
     if listing.returncode != 0:
         return Listing(paths=(), warnings=_git_warnings(complaint))
     texts, unreadable = _decoded(names)
-    paths = tuple(dict.fromkeys(_with_nested(project, texts, rules)))
+    shown = dict.fromkeys(_with_nested(project, texts, rules))
+    paths = tuple(dict.fromkeys([*shown, *_built(project, shown, rules)]))
     commit, dirty = _state(state if status.returncode == 0 else b"")
     return Listing(paths=paths, commit=commit, dirty=dirty, warnings=unreadable)
 
@@ -167,6 +174,18 @@ def _nested_files(project: Path, folder: str, rules: SourceRules) -> Iterator[st
     names, _ = process.communicate()
     texts = _decoded(names)[0] if process.returncode == 0 else []
     yield from _with_nested(project, [f"{folder}/{text}" for text in texts], rules)
+
+
+def _built(project: Path, shown: Collection[str], rules: SourceRules) -> Iterator[str]:
+    """Compiled extension modules and generated ``_version.py`` files that lie, ignored, in folders of shown modules."""
+    for folder in sorted({path.rpartition("/")[0] for path in shown if path.endswith(_CODE)}):
+        start = f"{folder}/" if folder else ""
+        try:
+            names = sorted(os.listdir(project / folder))
+        except OSError:
+            continue
+        found = (start + name for name in names if _BUILT.match(name) and _is_text(name))
+        yield from (path for path in found if path not in shown and rules.admits(path))
 
 
 def _state(status: bytes) -> tuple[str | None, bool]:
@@ -278,7 +297,8 @@ def _inside(project: Path, text: str) -> str:
         message = f"cannot copy {text!r}: it lies outside of {project}; name a path inside, or declare it as a dep"
         raise MissingInputError(message)
     if not os.path.lexists(os.path.join(root, path)):
-        message = f"cannot copy {text!r}: there is no such file or folder in {project}"
+        pattern = "; patterns are not expanded, name the folder" if re.search(r"[*?\[]", text) else ""
+        message = f"cannot copy {text!r}: there is no such file or folder in {project}{pattern}"
         raise MissingInputError(message)
     return path
 

@@ -72,8 +72,8 @@ def test_files_of_dvc_itself_are_no_sources(folder: Path) -> None:
     write(
         folder, dict.fromkeys([".dvc/config", ".dvc/config.local", ".dvc/tmp/x", ".dvc/cache/y", ".dvc/.gitignore"], "")
     )
-    write(folder, dict.fromkeys(["raw.csv.dvc", "sub/dvc.lock", "sub/.dvc/config", ".dvc_magic/runs/x/run.json"], ""))
-    kept = ["dvc.yaml", "sub/dvc.yaml", ".dvc/plots/linear.json"]
+    write(folder, dict.fromkeys(["dvc.lock", "sub/dvc.lock", "sub/.dvc/config", ".dvc_magic/runs/x/run.json"], ""))
+    kept = ["dvc.yaml", "raw.csv.dvc", "sub/dvc.yaml", ".dvc/plots/linear.json"]
     write(folder, dict.fromkeys(kept, ""))
 
     assert _listed(folder) == sorted(kept)

@@ -1,0 +1,93 @@
+"""What a failed command looked for that the project has and the run lacks, read from its log."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dvc_magic.model.paths import RunPaths
+from dvc_magic.model.record import RunRecord
+
+__all__ = ["missing_file_hint"]
+
+_PATHS = re.compile(
+    r"""['"]([^'"\n]{1,300})['"]|(?<![\w./-])(/?(?:[\w.-]+/)*[\w.-]*\.\w{1,8})(?![\w/])"""
+    r"|(\S{1,300}): No such file or directory"
+)
+_MODULE = re.compile(r"No module named '([\w.]+)'")
+_NAME = re.compile(r"cannot import name '(\w+)' from (?:partially initialized module )?'[\w.]+' \((.+)/__init__\.py\)")
+_PLAIN = re.compile(r"[^\s'\"#;{}()\[\]]+")  # what a line takes without quotes
+_FRAME = re.compile(r'File "([^"\n]+)/[^"/\n]+", line ')
+
+
+def missing_file_hint(record: RunRecord, tail: Sequence[str], paths: RunPaths, project: Path) -> str:
+    """The line that helps when the log names a file which the project has and the workspace lacks, or an empty text."""
+    workspace = paths.dvc_root(record.root)
+    for path in _candidates(record, "\n".join(tail), workspace):
+        if ".." in path.split("/") or path == "." or posixpath.isabs(path) or os.path.lexists(workspace / path):
+            continue
+        if _tracked(project, path):
+            return (
+                f"{path!r} is data that DVC tracks, and no dep of the stage names it: runs get what is declared. "
+                f"Add it to the stage: deps: [{path}]"
+            )
+        if (project / path).exists():
+            return (
+                f"{path!r} is in the project but not in the run: git ignores it, and no dep of the stage names it. "
+                f"{_with_copy(record, path)} takes it along; 'copy-paths: [{path}]' in dvc_magic.yaml always does"
+            )
+    return ""
+
+
+def _with_copy(record: RunRecord, path: str) -> str:
+    if record.line is None:
+        return f"run({record.stage!r}, copy_paths=[{path!r}])"
+    return f"%dvc_run {record.stage} -C {path if _PLAIN.fullmatch(path) else repr(path)}"
+
+
+def _tracked(project: Path, path: str) -> bool:
+    """Whether a ``.dvc`` file stands for a path or a folder above it."""
+    parts = path.split("/")
+    return any((project / f"{'/'.join(parts[:end])}.dvc").is_file() for end in range(1, len(parts) + 1))
+
+
+def _candidates(record: RunRecord, text: str, workspace: Path) -> Iterator[str]:
+    """Paths from the root that the log may mean, likely ones first."""
+    own = os.path.realpath(workspace)
+    for module in dict.fromkeys(_MODULE.findall(text)):
+        yield from _module_places(record, module, _frames(text, workspace))
+    for name, package in _NAME.findall(text):
+        folder = _relative(package, workspace, own)
+        yield from (f"{folder}/{name}.py", f"{folder}/{name}")
+    for found in dict.fromkeys(name for names in _PATHS.findall(text) for name in names if name):
+        path = _relative(found, workspace, own)
+        if "\0" in path:
+            continue
+        for base in dict.fromkeys([record.wdir, "."]):
+            yield posixpath.normpath(posixpath.join(base, path))
+
+
+def _module_places(record: RunRecord, module: str, frames: Sequence[str]) -> Iterator[str]:
+    """Where a module or its package would be: beside a script, in the working directory, on the Python path."""
+    stem, package = module.replace(".", "/"), module.partition(".")[0]
+    for base in dict.fromkeys([*frames, record.wdir, *record.import_roots, "."]):
+        for name in dict.fromkeys([f"{stem}.py", stem, package]):
+            yield posixpath.normpath(posixpath.join(base, name))
+
+
+def _frames(text: str, workspace: Path) -> list[str]:
+    """The folders of the workspace's files in a traceback."""
+    own = os.path.realpath(workspace)
+    folders = (_relative(folder, workspace, own) for folder in _FRAME.findall(text))
+    return [folder for folder in dict.fromkeys(folders) if not posixpath.isabs(folder)]
+
+
+def _relative(path: str, workspace: Path, own: str) -> str:
+    """A path of the log from the workspace's root, when it lies there."""
+    for root in (str(workspace), own):
+        if path == root or path.startswith(f"{root}/"):
+            return path[len(root) + 1 :] or "."
+    return path
