@@ -30,6 +30,8 @@ _LOST_ERROR = "The worker that executed this run is gone, and the run with it: r
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _COUNTER_BYTES = 100
 _TOLERATED = {"lost+found"}
+_OF_SQLITE = ("", "-journal", "-shm", "-wal")
+_WORKERS_LOG = "workers.log"
 
 
 class RunStore:
@@ -76,10 +78,14 @@ class RunStore:
     def next_numbers(self, count: int) -> range:
         """`count` numbers in a row that no other call gets, on any process.
 
+        Side effects: a store that was removed since it was opened is made anew, so that ``rm -rf`` empties it.
+
         Raises:
             StoreError: the counter cannot be read or written.
         """
         try:
+            if not self.paths.runs.is_dir():
+                _create(self.paths)
             with _locked_counter(self.paths.counter) as descriptor:
                 last = self._last_number(os.pread(descriptor, _COUNTER_BYTES, 0))
                 content = f"{last + count} {_boot_id()}\n".encode()
@@ -400,8 +406,9 @@ def _make_private(folder: Path) -> bool:
 def _refuse_strangers(paths: StorePaths) -> None:
     """Refuse a folder of other things: the ``*`` of the ignore files would hide them from git and DVC."""
     ours = {path.name for path in (paths.trash, paths.snapshots, paths.cache, paths.sweeps, paths.dvc_site)}
-    caches = {paths.index.name, paths.hashes.name, paths.counter.name, ".gitignore", ".dvcignore"}
-    strangers = sorted({entry.name for entry in paths.home.iterdir()} - ours - caches - _TOLERATED)
+    bases = {f"{base.name}{end}" for base in (paths.index, paths.hashes) for end in _OF_SQLITE}
+    files = bases | {paths.counter.name, _WORKERS_LOG, ".gitignore", ".dvcignore"}
+    strangers = sorted({entry.name for entry in paths.home.iterdir()} - ours - files - _TOLERATED)
     if strangers:
         raise StoreError(
             f"{paths.home} is no run store and not empty ({', '.join(strangers[:3])}). "

@@ -11,7 +11,7 @@ from dvc_magic.engine import Action, Decision, PointPlan
 def plan_text(plan: tuple[PointPlan, ...]) -> str:
     """``prepare 41 reused (code, data, params equal) -> train runs``; for a grid its first point, and how many.
 
-    What is said of several stages in a row is said once: ``prepare 41, train 42 reused (code, data, params equal) -> evaluate runs``.
+    What is said of several stages in a row is said once: ``prepare 41, train 42 reused (...) -> evaluate runs``.
     """
     if not plan:
         return "nothing to run"

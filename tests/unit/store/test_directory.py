@@ -68,6 +68,20 @@ def test_a_store_that_was_made_in_part_is_completed(tmp_path):
     assert mode(store.home) == 0o700
 
 
+def test_a_store_that_is_removed_while_it_is_open_begins_anew(tmp_path, store, add):
+    add()
+    shutil.rmtree(store.home)
+    assert store.all() == []
+    store.home.mkdir(exist_ok=True)
+    for left in ("workers.log", "hashes.sqlite-shm", "hashes.sqlite-wal"):  # of a worker that is still there
+        (store.home / left).touch()
+
+    assert list(store.next_numbers(1)) == [1]
+    assert add().stage
+    assert (store.home / ".gitignore").read_text() == "*\n"
+    assert mode(store.home) == 0o700
+
+
 def test_a_store_that_was_moved_is_the_same(tmp_path, store, add):
     record = add()
     store.all()

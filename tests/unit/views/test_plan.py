@@ -41,11 +41,9 @@ def test_what_is_said_of_several_stages_in_a_row_is_said_once() -> None:
 
 
 def test_a_stage_from_the_project_has_no_number() -> None:
-    project = Decision(stage="prepare", action=Action.PROJECT, reason="the project's is up to date", number=3)
+    project = Decision(stage="prepare", action=Action.PROJECT, reason="up to date there", number=3)
 
-    assert (
-        plan_text((_plan(project, ASKED),)) == "prepare from the project (the project's is up to date) -> report 5 runs"
-    )
+    assert plan_text((_plan(project, ASKED),)) == "prepare from the project (up to date there) -> report 5 runs"
 
 
 def test_of_a_grid_the_first_point_is_shown_and_whether_the_others_are_like_it() -> None:
