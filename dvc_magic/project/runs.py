@@ -10,7 +10,7 @@ from dvc_magic.errors import RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
 from dvc_magic.project.plotting import Plots
 from dvc_magic.project.run import Run
-from dvc_magic.runs import RunRow, check_names, frame, lineage, metrics_of, parse_query, rows, run_row
+from dvc_magic.runs import RunRow, clear_rows, frame, lineage, metrics_of, parse_query, rows, run_row
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.views import Table, runs_table
 
@@ -100,15 +100,15 @@ class Runs(Sequence[Run]):
     def where(self, query: str) -> Runs:
         """The runs that a query holds for: ``"metrics.loss < 0.1 and stage == 'train'"``.
 
-        A value that a run has not is false. A name that no run here has, and that is no field, is an error.
+        A value that a run has not is false, and so is one that several stages upstream have instead of the run. A name
+        that no run here has, and that is no field, is an error.
 
         Raises:
-            QueryError: the query cannot be read, or has such a name.
+            QueryError: the query cannot be read, has such a name, or one that means several things for every run.
         """
         wanted = parse_query(query)
-        known = self._rows()
-        check_names(wanted.names(), known)
-        return self._with(row.run for row in known if wanted.matches(row))
+        asked = clear_rows(wanted.names(), self._rows())
+        return self._with(each.row.run for each in asked if wanted.matches(each))
 
     def _rows(self) -> list[RunRow]:
         return rows(self._stored, self._store.get)
@@ -119,9 +119,7 @@ class Runs(Sequence[Run]):
         Raises:
             QueryError: no run here has it.
         """
-        known_rows = self._rows()
-        check_names([name], known_rows)
-        keyed = [(row.get(name), row.run) for row in known_rows]
+        keyed = [(each.get(name), each.row.run) for each in clear_rows([name], self._rows())]
         keyed = [(None if value != value else value, stored) for value, stored in keyed]  # noqa: PLR0124 - NaN
         known = [(value, stored) for value, stored in keyed if value is not None]
         try:

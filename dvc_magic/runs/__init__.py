@@ -12,7 +12,7 @@ from dvc_magic.runs.metrics import (
     params_of,
     read_metric_file,
 )
-from dvc_magic.runs.names import check_names
+from dvc_magic.runs.names import check_names, clear_rows
 from dvc_magic.runs.query import Query, RowView, format_query, order_key, parse_query
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Series",
     "UnknownLeafError",
     "check_names",
+    "clear_rows",
     "flatten_files",
     "format_query",
     "frame",

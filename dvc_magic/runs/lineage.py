@@ -108,12 +108,13 @@ class RunRow:
         """The value that people call `name`, None when the row has none.
 
         ``params.KEY`` and ``metrics.KEY`` say where to look, ``STAGE:params.KEY`` also for which stage of the lineage;
-        any other name is a field, else a param, else a metric. An unambiguous end of a key will do.
+        any other name is a field, else a param, else a metric. An unambiguous end of a key will do. ``STAGE:KEY``, as
+        the keys of other stages are spelled, is the run's own value where it is of that stage.
 
         Raises:
             ParamError: the name fits several keys.
         """
-        name = ALIASES.get(name, name)
+        name = self._plain(name)
         if name in FIELDS:
             return self.fields[name]
         kind, _, key = name.partition(".")
@@ -125,7 +126,8 @@ class RunRow:
 
     def knows(self, name: str) -> bool:
         """Whether `name` means something here, be it several things; a field always does."""
-        if name in FIELDS or name in ALIASES:
+        name = self._plain(name)
+        if name in FIELDS:
             return True
         kind, _, key = name.partition(".")
         if key and kind in ("params", "metrics"):
@@ -133,6 +135,26 @@ class RunRow:
         if match := _OF_STAGE.fullmatch(name):
             return bool(self._of_stage(match["stage"], match["kind"]).find(match["key"]))
         return bool(self.params.find(name) or self.metrics.find(name))
+
+    def is_vague(self, name: str) -> bool:
+        """Whether `name` is only known from upstream, where several stages have it with different values."""
+        if not self.upstream:
+            return False
+        prefix, _, key = name.partition(".")
+        leaves = {"params": self.params, "metrics": self.metrics}
+        if key and prefix in leaves:
+            name, leaves = key, {prefix: leaves[prefix]}
+        kind = next((each for each, known in leaves.items() if known.find(name)), "")
+        found = leaves[kind].find(name) if kind else ()
+        return len(found) > 1 and not any(key in self._parts(kind).own for key in found)
+
+    def _plain(self, name: str) -> str:
+        """A name without what it may have around it: an alias, or the run's own stage."""
+        if ":" not in name:
+            return ALIASES.get(name, name)
+        if _OF_STAGE.fullmatch(name) or self.params.find(name) or self.metrics.find(name):
+            return name
+        return name.removeprefix(f"{self.run.record.stage}:")
 
     def columns(self) -> dict[str, Any]:
         """The fields, ``params.KEY`` and ``metrics.KEY``, ``STAGE:params.KEY`` where values differ in the lineage."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from dvc_magic.errors import QueryError, close_matches
 from dvc_magic.runs.lineage import FIELDS, RunRow
@@ -19,6 +21,37 @@ def check_names(names: Iterable[str], rows: Sequence[RunRow]) -> None:
     for name in names:
         if rows and not any(row.knows(name) for row in rows):
             raise QueryError(_unknown(name, rows))
+
+
+@dataclass(frozen=True, slots=True)
+class ClearRow:
+    """A row of which names are asked that mean one thing for other rows; what is vague here is missing.
+
+    `evaluate` on two models has the loss of neither: ``loss < 0.1`` is about the runs that have one.
+    """
+
+    row: RunRow
+    clear: frozenset[str]
+
+    def get(self, name: str, /) -> Any:
+        """The value of that name, None when the row has none, or several that other stages made.
+
+        Raises:
+            ParamError: the name fits several keys of the run itself, or of every run.
+        """
+        return None if name in self.clear and self.row.is_vague(name) else self.row.get(name)
+
+
+def clear_rows(names: Iterable[str], rows: Sequence[RunRow]) -> list[ClearRow]:
+    """The rows, to be asked for `names`: see `ClearRow`.
+
+    Raises:
+        QueryError: a name means nothing for any of them.
+    """
+    asked = tuple(names)
+    check_names(asked, rows)
+    clear = frozenset(name for name in asked if any(row.knows(name) and not row.is_vague(name) for row in rows))
+    return [ClearRow(row, clear) for row in rows]
 
 
 def _unknown(name: str, rows: Sequence[RunRow]) -> str:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dvc_magic.errors import QueryError
-from dvc_magic.runs import check_names, run_row
+from dvc_magic.errors import ParamError, QueryError
+from dvc_magic.runs import check_names, clear_rows, run_row
 
 
 @pytest.fixture
@@ -44,3 +44,34 @@ def test_a_name_that_no_run_has_is_answered_with_those_that_are_like_it(rows, na
 
 def test_without_runs_every_name_will_do():
     check_names(["anything"], [])
+
+
+@pytest.fixture
+def models(make_run):
+    """A run that chooses between two models, above it, and one of the models by itself."""
+    small = make_run(1, stage="fit@small", metrics={"m.json": {"loss": 0.5}})
+    large = make_run(2, stage="fit@large", metrics={"m.json": {"loss": 0.2}})
+    return [run_row(make_run(3, stage="select"), [small, large]), run_row(small)]
+
+
+@pytest.mark.parametrize("name", ["loss", "metrics.loss"])
+def test_what_several_stages_upstream_have_instead_of_the_run_is_missing_beside_a_run_that_has_it(models, name):
+    assert [each.get(name) for each in clear_rows([name], models)] == [None, 0.5]
+
+
+def test_it_is_an_error_where_no_run_has_it_alone(models):
+    (chosen,) = clear_rows(["loss"], models[:1])
+    with pytest.raises(ParamError, match="'loss' fits fit@large:loss, fit@small:loss"):
+        chosen.get("loss")
+
+
+def test_a_name_with_a_stage_is_for_that_stage_itself_what_it_is_for_those_that_depend_on_it(models):
+    assert [each.get("fit@small:loss") for each in clear_rows(["fit@small:loss"], models)] == [0.5, 0.5]
+    assert [each.get("fit@large:loss") for each in clear_rows(["fit@large:loss"], models)] == [0.2, None]
+
+
+def test_keys_of_the_run_itself_that_end_alike_stay_an_error(rows):
+    asked = clear_rows(["lr"], rows)
+    assert asked[1].get("lr") == 0.2
+    with pytest.raises(ParamError, match=r"train\.lr, model\.lr"):
+        asked[0].get("lr")
