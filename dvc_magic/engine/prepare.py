@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dvc_magic.engine.git_view import write_git
 from dvc_magic.engine.listing import object_path, quarantine, read_listing, source_marks
 from dvc_magic.engine.order import Placement, WorkOrder
 from dvc_magic.errors import MissingInputError
@@ -24,8 +24,6 @@ from dvc_magic.workspace import (
     load_snapshot,
     materialise,
     place_object,
-    read_git_facts,
-    write_skeleton_git,
 )
 
 _RULES = (".dvcignore", ".gitattributes", ".gitignore", ".gitmodules")  # read by any git or DVC in a stage
@@ -75,16 +73,18 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashe
     _write_params_again(order, root)
     _make_folders(order.stage, root)
     linked = _link_environments(order, snapshot, root)
-    _write_git(order, root, linked)
     marks = source_marks(snapshot, order.replace)
     sources = {path: mark for path, mark in marks.items() if path in order.replace or not _is_not_placed(path)}
+    passing = _passing(order.stage, sources)
+    left_out = {*passing, *(path for path in snapshot.files if path not in sources), order.stage.dvcfile}
+    write_git(order, root, store, left_out={path: snapshot.files.get(path) for path in left_out}, ignored=linked)
     return Prepared(
         root=root,
         deps=deps,
         sources=sources,
         undeclared=_undeclared(order, sources),
         environments=linked,
-        passing=_passing(order.stage, sources),
+        passing=passing,
     )
 
 
@@ -101,47 +101,6 @@ def _link_environments(order: WorkOrder, snapshot: Snapshot, root: Path) -> tupl
     found = environment_folders(project, snapshot.files, wdir=order.stage.wdir)
     outs = [out.path for out in order.stage.outs]
     return link_environments(project, root, found, commands=order.stage.commands, outs=outs)
-
-
-def _write_git(order: WorkOrder, root: Path, environments: Sequence[str]) -> None:
-    """Write the skeleton ``.git``, at the top of the work tree where the project is a folder in one."""
-    facts = read_git_facts(Path(order.project))
-    below = facts.prefix if facts is not None and f"/{order.record.root}".endswith(f"/{facts.prefix}") else ""
-    top = root.parents[below.count("/")] if below else root
-    start = f"{below}/" if below else ""
-    write_skeleton_git(
-        facts,
-        top,
-        below=below,
-        hidden=lambda path: _is_no_news(order, path, start=start, top=top),
-        ignored=[f"/{start}{path}" for path in environments],
-    )
-    if not order.record.dirty:
-        _settle_index(top)
-
-
-def _is_no_news(order: WorkOrder, path: str, *, start: str, top: Path) -> bool:
-    """Whether a tracked path differs here for reasons of ours: trimmed, left out, or outside of the project."""
-    if path == f"{start}{order.stage.dvcfile}":
-        return True
-    if os.path.lexists(top / path):
-        return False
-    if not path.startswith(start):
-        return True
-    own = path.removeprefix(start)
-    return own not in {out.path for out in order.stage.outs} and os.path.lexists(f"{order.project}/{own}")
-
-
-def _settle_index(root: Path) -> None:
-    """Let git trust its index where no tracked file differs from it.
-
-    Git reads a file again that is not older than the index (after a clone, every one), and what a stage's
-    ``git status`` reads would count as read by the stage.
-    """
-    index = root / ".git" / "index"
-    if index.exists():
-        later = time.time() + 2
-        os.utime(index, (later, later))
 
 
 def _is_not_placed(path: str) -> bool:

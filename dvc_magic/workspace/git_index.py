@@ -21,8 +21,8 @@ _VERSIONS = (2, 3, 4)
 _PREFIX_COMPRESSED = 4
 
 
-def hide(index: Path, hidden: Callable[[str], bool], *, sha256: bool = False) -> None:
-    """Mark the entries whose path `hidden` chooses: git then takes them for unchanged, also when the file is missing.
+def hide(index: Path, hidden: Callable[[str, str], bool], *, sha256: bool = False) -> None:
+    """Mark the entries that `hidden` chooses by path and blob: git then takes them for unchanged, even when missing.
 
     An index that is split over two files, or in a format newer than this, is left as it is.
 
@@ -36,7 +36,8 @@ def hide(index: Path, hidden: Callable[[str], bool], *, sha256: bool = False) ->
     magic, version, count = struct.unpack_from(">4sII", content) if len(content) > size else (b"", 0, 0)
     if magic != b"DIRC" or version not in _VERSIONS or (index.parent / _shared(content, size)).exists():
         return
-    chosen = [flags for path, flags in _entries(content, version, count, size) if hidden(path)]
+    entries = _entries(content, version, count, size)
+    chosen = [flags for path, flags in entries if hidden(path, content[flags - size : flags].hex())]
     if not chosen:
         return
     for flags in chosen:

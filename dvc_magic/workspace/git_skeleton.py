@@ -116,7 +116,7 @@ def write_skeleton_git(
     target: Path,
     *,
     below: str = "",
-    hidden: Callable[[str], bool] | None = None,
+    hidden: Callable[[str, str], bool] | None = None,
     ignored: Sequence[str] = (),
 ) -> bool:
     """Write ``target/.git``.
@@ -133,7 +133,8 @@ def write_skeleton_git(
         facts: of the project's repository.
         target: what is the top of a work tree.
         below: the run's DVC root, from `target`; empty for `target` itself.
-        hidden: says of a tracked path, from `target`, that what becomes of it here is no news to git.
+        hidden: says of a tracked path, from `target`, and the blob it has in the index, that what becomes of it here
+            is no news to git.
         ignored: patterns of untracked files that are no news either.
 
     Returns:

@@ -489,6 +489,19 @@ def test_git_in_a_stage_of(kind: str, make_project: Any, opened: Any, tmp_path: 
     assert _answers(run) == expected
 
 
+def test_an_edited_pipeline_shows_although_it_is_trimmed_and_an_edited_notebook_does_not(
+    make_project: Any, opened: Any
+) -> None:
+    root = _git_project(make_project)
+    with (root / "dvc.yaml").open("a") as file:
+        file.write("  more:\n    cmd: 'true'\n")
+    (root / "notebook.ipynb").write_text('{"edited": 1}')
+
+    run = _run_untouched(opened(root))
+
+    assert _answers(run)["status"] == " M dvc.yaml\n"
+
+
 # --- DVC inside a stage -----------------------------------------------------------------------------------------------
 
 DVC = f"{sys.executable} -m dvc"
@@ -525,6 +538,7 @@ def test_a_stage_gets_undeclared_data_from_the_remote_by_dvc_itself(
 
     assert "the data" in run.log.text()
     assert not (run.workspace / "data.csv.dvc").exists()
+    assert "data.csv.dvc" not in git(run.workspace, "status", "--porcelain")
     assert dvc_status_code(run.workspace) == 0
 
 
