@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dvc_magic.workspace.git_index import hide
+from tests.support.commands import git
+from tests.support.projects import write
+
+NAMES = ["a.py", "src/long/name/one.py", "src/long/name/two.py", "z" * 200, "é ü.txt"]
+GONE = ["src/long/name/one.py", "z" * 200, "é ü.txt"]
+
+
+def _repository(folder: Path, *options: str) -> Path:
+    write(folder, dict.fromkeys(NAMES, "text"))
+    git(folder, "init", "--quiet", *options)
+    return folder
+
+
+def _commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "Start")
+
+
+def _lose_some(folder: Path) -> None:
+    (folder / "a.py").write_text("other text")
+    for name in GONE:
+        (folder / name).unlink()
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+@pytest.mark.parametrize("checksum", ["false", "true"])
+def test_hidden_files_may_be_missing_and_others_not_whatever_the_format(
+    version: int, checksum: str, tmp_path: Path
+) -> None:
+    folder = _repository(tmp_path / "r")
+    git(folder, "config", "index.version", str(version))
+    git(folder, "config", "index.skipHash", checksum)
+    _commit(folder)
+    if version == 3:
+        write(folder, {"new": ""})
+        git(folder, "add", "--intent-to-add", "new")
+        (folder / "new").unlink()
+    _lose_some(folder)
+
+    hide(folder / ".git" / "index", lambda path, _: path in [*GONE, "new"])
+
+    assert (folder / ".git" / "index").read_bytes()[7] == version
+    assert git(folder, "status", "--porcelain", "--untracked-files=no").rstrip().endswith(" M a.py")
+    assert git(folder, "-c", "core.quotePath=false", "ls-files").split("\n")[:-1] == sorted(
+        [*NAMES, *(["new"] if version == 3 else [])]
+    )
+    git(folder, "fsck")
+
+
+def test_a_sha256_repository_is_read_as_well_and_the_blobs_are_told(tmp_path: Path) -> None:
+    folder = _repository(tmp_path / "r", "--object-format=sha256")
+    _commit(folder)
+    _lose_some(folder)
+    blobs: dict[str, str] = {}
+
+    def hidden(path: str, blob: str) -> bool:
+        blobs[path] = blob
+        return True
+
+    hide(folder / ".git" / "index", hidden, sha256=True)
+
+    assert git(folder, "status", "--porcelain") == ""
+    assert blobs["a.py"] == git(folder, "rev-parse", "HEAD:a.py").strip()
+
+
+def test_the_time_of_the_index_stays_and_a_split_or_strange_one_is_left_alone(tmp_path: Path) -> None:
+    folder = _repository(tmp_path / "r")
+    _commit(folder)
+    index = folder / ".git" / "index"
+    before = index.stat().st_mtime_ns
+    hide(index, lambda *_: True)
+    assert index.stat().st_mtime_ns == before
+
+    git(folder, "update-index", "--split-index")
+    split = index.read_bytes()
+    hide(index, lambda *_: True)
+    assert index.read_bytes() == split
+
+    index.write_bytes(b"no index")
+    hide(index, lambda *_: True)
+    hide(folder / "missing", lambda *_: True)
+    assert index.read_bytes() == b"no index"
