@@ -7,9 +7,9 @@ import os
 import posixpath
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dvc_data.hashfile.hash import file_md5
@@ -255,9 +255,9 @@ class Contents:
             return None
         try:
             entries = {entry["relpath"]: check_md5(entry["md5"]) for entry in json.loads(place.read_bytes())}
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
-        return entries if all(map(_is_below, entries)) else None
+        return entries if _is_tree(entries) else None
 
     def _recorded_content(self, data: RemoteData) -> _Content | None:
         """What DVC has recorded, as far as it is here; None when it has no such part."""
@@ -300,9 +300,21 @@ def import_hint(source: str, file: str) -> str:
     return f" (it was imported from {source}; dvc pull {file} fetches it from there)" if source else ""
 
 
-def _is_below(path: str) -> bool:
-    parts = path.split("/")
-    return "\0" not in path and not {"", ".", ".."}.intersection(parts)
+def _is_tree(paths: Collection[Any]) -> bool:
+    """Whether these can be the files of one directory: anybody may have written the listing."""
+    if not all(map(_is_below, paths)):
+        return False
+    folders = {PurePosixPath(path).parent for path in paths}
+    return not any(above.as_posix() in paths for folder in folders for above in (folder, *folder.parents))
+
+
+def _is_below(path: Any) -> bool:
+    if not isinstance(path, str) or "\0" in path or {"", ".", ".."}.intersection(path.split("/")):
+        return False
+    try:
+        return bool(os.fsencode(path))
+    except UnicodeEncodeError:  # half of a surrogate pair: no name of a file
+        return False
 
 
 def _write_listing(tree: Any, cache: Path) -> None:

@@ -74,6 +74,25 @@ def test_a_directory_with_a_missing_object_is_absent(make_reader, hash_file):
     assert not reader.inputs(["d"], hash_file)["d"].present
 
 
+@pytest.mark.parametrize(
+    "paths",
+    [["../../x"], ["/x"], ["a//b"], ["a\0b"], ["\ud800"], [5], ["a", "a/b"], ["a", "a/b/c"], [[]]],
+    ids=repr,
+)
+def test_a_listing_that_can_be_no_directory_is_damaged(make_reader, hash_file, paths):
+    listing = json.dumps([{"md5": ONE, "relpath": path} for path in paths]).encode()
+    digest = hashlib.md5(listing).hexdigest() + ".dir"
+    reader = make_reader({"d.dvc": _tracked("d", digest), _object(digest): listing, _object(ONE): "1\n"})
+    assert not reader.inputs(["d"], hash_file)["d"].present
+
+
+def test_a_listing_of_a_hundred_thousand_brackets_is_damaged(make_reader, hash_file):
+    listing = b"[" * 100_000
+    digest = hashlib.md5(listing).hexdigest() + ".dir"
+    reader = make_reader({"d.dvc": _tracked("d", digest), _object(digest): listing})
+    assert not reader.inputs(["d"], hash_file)["d"].present
+
+
 def test_an_out_of_dvc_lock_is_found_in_the_projects_cache(make_reader, hash_file):
     lock = f"schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: o\n      hash: md5\n      md5: {ONE}\n"
     reader = make_reader(
