@@ -45,6 +45,7 @@ ROW = "row"  # the axis of series that nothing but their rows counts
 _LIMIT = 16 * 2**20  # bytes of a file
 _YAML_LIMIT = 2**20  # the pure reader takes about a second for it
 _CELLS = 2_000_000  # values in a file, aliases expanded
+_MAP = 20  # values that a map counts for, which takes as long
 _FILES = 1000
 _DEPTH = 20  # maps within each other
 _FORMATS = (".csv", ".tsv", ".json", ".yaml", ".yml")
@@ -275,6 +276,7 @@ class _Nested:
         if isinstance(content, list):
             yield prefix, self._records(content) if _are_records(content) else self._evened({self._stem: content})
         elif isinstance(content, Mapping) and depth < _DEPTH:
+            self._count(_MAP)  # with YAML's aliases, maps of maps grow tenfold with each line
             lists = {str(key): item for key, item in content.items() if isinstance(item, list)}
             yield prefix, self._evened({key: item for key, item in lists.items() if not _are_records(item)})
             for key, item in content.items():

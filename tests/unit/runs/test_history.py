@@ -157,6 +157,15 @@ def test_a_few_lines_of_yaml_that_mean_millions_of_values_are_refused(tmp_path):
     assert (found, "more than 2000000 values" in warning) == ({}, True)
 
 
+def test_a_few_lines_of_yaml_that_mean_billions_of_maps_are_refused(tmp_path):
+    lines = ["k0: &k0 {a: 1}"]
+    lines += [f"k{n}: &k{n} {{{', '.join(f'{m}: *k{n - 1}' for m in range(10))}}}" for n in range(1, 10)]
+
+    found, warning = read(tmp_path, "log.yaml", "\n".join(lines))
+
+    assert (found, "more than 2000000 values" in warning) == ({}, True)
+
+
 @pytest.mark.parametrize(("whole", "values"), [(False, [0.5]), (True, [0.5, 0.2])])
 def test_a_last_line_without_its_end_counts_only_in_a_whole_file(tmp_path, whole, values):
     found, _ = read(tmp_path, "log.csv", "step,loss\n0,0.5\n1,0.2", whole=whole)
