@@ -105,8 +105,16 @@ def faint(axes: Axes) -> Any:
 
 
 def plain(text: str) -> str:
-    """`text` so that matplotlib shows it as it is: dollars would begin a formula, and a bad one fails the drawing."""
-    return text.replace("$", r"\$")
+    """`text` so that matplotlib shows it as it is: dollars would begin a formula, and a bad one fails the drawing.
+
+    So would half of a surrogate pair, which JSON can hold.
+    """
+    return text.encode(errors="replace").decode().replace("$", r"\$")
+
+
+def keyed(text: str) -> str:
+    """`plain`, for a legend, which leaves out what begins with an underscore."""
+    return plain(f" {text}" if text.startswith("_") else text)
 
 
 def say(axes: Axes, note: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from dvc_magic.plots.canvas import Panels, count_by_whole, drawing, drawing_panels, plain, say, whole
+from dvc_magic.plots.canvas import Panels, count_by_whole, drawing, drawing_panels, keyed, plain, say, whole
 from dvc_magic.plots.hues import BESIDE, has_cycle, hues, palette
 from dvc_magic.views import Curve, Curves
 
@@ -57,13 +57,13 @@ def _shared_key(views: Sequence[Curves], drawn: Panels) -> None:
         handles, labels = axes.get_legend_handles_labels()
         for curve, handle, label in zip(view.curves, handles, labels, strict=True):
             by_place.setdefault(curve.place, (handle, label))
-    keyed = [by_place[place] for place in sorted(by_place)]
-    if len(keyed) == 1:
-        drawn.figure.suptitle(keyed[0][1], fontsize="medium")
+    keys = [by_place[place] for place in sorted(by_place)]
+    if len(keys) == 1:
+        drawn.figure.suptitle(keys[0][1], fontsize="medium")
     else:
         drawn.figure.legend(
-            [handle for handle, _ in keyed],
-            [label for _, label in keyed],
+            [handle for handle, _ in keys],
+            [label for _, label in keys],
             loc="outside right upper",
             frameon=False,
             fontsize="small",
@@ -82,7 +82,7 @@ def _lines(view: Curves, axes: Axes, own: Sequence[Any]) -> None:
         (line,) = axes.plot(
             curve.steps,
             curve.values,
-            label=plain(curve.label),
+            label=keyed(curve.label),
             linestyle="-" if curve.good else "--",
             linewidth=1.0 if many else 1.6,
             alpha=0.8 if many else 1.0,

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.lines import Line2D
 
-from dvc_magic.plots.canvas import count_by_whole, faint, is_dark, plain, whole
+from dvc_magic.plots.canvas import count_by_whole, faint, is_dark, keyed, plain, whole
 from dvc_magic.views import Scale
 
 _SHADES = 256
@@ -60,7 +60,7 @@ class Hues:
         marks = [Line2D([], [], marker="o", linestyle="", color=hue) for hue in hues[: len(shown)]]
         title = self.scale.name
         more = len(self.scale.categories) - len(shown)
-        names = [plain(name) for name in shown] + ([f"and {more} more"] if more else [])
+        names = [keyed(name) for name in shown] + ([f"and {more} more"] if more else [])
         marks += [Line2D([], [], linestyle="")] if more else []
         axes.legend(marks, names, title=plain(title), **BESIDE)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 import pickle
@@ -221,3 +222,27 @@ def test_points_at_one_place_are_named_together():
     )
 
     assert [text.get_text() for text in drawn(scatter(view)).texts] == ["1, 2", "3"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_names_that_begin_with_an_underscore_have_their_place_in_the_key(count):
+    made = tuple(Curve(label=f"_prep {n}", place=n, steps=(0, 1), values=(1.0, 2.0)) for n in range(count))
+    view = Curves(name="loss", axis="step", curves=made, total=count)
+
+    assert [text.get_text().strip() for text in drawn(curves(view)).get_legend().get_texts()] == [
+        curve.label for curve in made
+    ]
+    figure = drawn(panels([view, view])[0]).figure
+    texts = [*figure.findobj(mpl.text.Text)]
+    assert {curve.label for curve in made} <= {text.get_text().strip() for text in texts}
+
+
+def test_categories_that_begin_with_an_underscore_have_their_place_in_the_key():
+    color = Scale(name="kind", values=(0.0, 1.0, 1.0), categories=("_a", "b"))
+    view = dataclasses.replace(POINTS, color=color)
+    assert [text.get_text().strip() for text in drawn(scatter(view)).get_legend().get_texts()] == ["_a", "b"]
+
+
+def test_half_of_a_surrogate_pair_is_drawn_as_a_question_mark():
+    view = Curves(name="a\ud800", axis="step", curves=(Curve(label="1", place=0, steps=(0,), values=(1.0,)),), total=1)
+    assert drawn(curves(view)).get_ylabel() == "a?"
