@@ -2,17 +2,20 @@
 
 The driver holds no truth: workers write the records, and a driver that dies leaves runs that end by themselves. It
 walks the points of the call in grid order, settles upstream stages as their outputs become known, and hands runs to
-idle workers. An upstream run that several points need is executed once.
+idle workers. An upstream run that several points need is executed once. Under ``--reuse`` a run of another call may
+answer instead; one that still goes is only watched, and never stopped.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from dvc_magic.codec import from_data, to_data
@@ -21,16 +24,16 @@ from dvc_magic.engine.interrupts import held
 from dvc_magic.engine.listing import source_marks
 from dvc_magic.engine.observer import Observer, PointPlan
 from dvc_magic.engine.order import Capture, WorkOrder
-from dvc_magic.engine.plan import Action, Decision, mismatch
+from dvc_magic.engine.plan import Action, Decision, Setting, mismatch
 from dvc_magic.engine.point import PointState
-from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, RunError, WorkerLostError
+from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, RunError, StoreError, WorkerLostError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
 from dvc_magic.model.record import CallInfo, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Stage
-from dvc_magic.store import RunStore
-from dvc_magic.workspace import git_prefix, load_snapshot
+from dvc_magic.store import RunStore, StoredRun
+from dvc_magic.workspace import git_prefix, load_snapshot, read_packages
 
 _TICK = 0.05  # seconds between looks at the logs of running stages
 PULL_TIMEOUT = 60.0  # seconds without a byte
@@ -45,6 +48,7 @@ class _Job:
     states: list[PointState]
     asked: bool
     order: WorkOrder | None = None
+    other: RunRecord | None = None  # the run of another call that is waited for instead
     record: RunRecord | None = None
 
 
@@ -54,6 +58,7 @@ class _Progress:
 
     queue: list[_Job] = field(default_factory=list)
     running: dict[Worker, _Job] = field(default_factory=dict)
+    attached: dict[str, list[_Job]] = field(default_factory=dict)  # by the id of another call's run
     upstream: dict[str, _Job] = field(default_factory=dict)
     done: dict[int, RunRecord] = field(default_factory=dict)
 
@@ -93,7 +98,10 @@ class Driver:
             observer=observer,
         )
         self._candidates: dict[str, list[RunRecord]] = {}
+        self._others: dict[str, list[StoredRun]] = {}
         self._interrupts = 0
+        self._left: list[str] = []  # names of attached runs that an interrupt has left running
+        self._ends: list[RunRecord] = []  # the observer is to be told of
         self._answers: list[tuple[Worker, Message]] = []
         self._plans: tuple[PointPlan, ...] = ()
         self._numbers: dict[str, int] = {}
@@ -133,6 +141,31 @@ class Driver:
             found = self._store.of_stage(stage.address, status=RunStatus.COMPLETED)
             self._candidates[stage.address] = [stored.record for stored in found]
         return self._candidates[stage.address]
+
+    def _of_others(self, stage: Stage) -> list[StoredRun]:
+        """The runs of a stage that other calls have made; the equal points of one grid each count."""
+        if stage.address not in self._others:
+            found = self._store.of_stage(stage.address)
+            self._others[stage.address] = [stored for stored in found if stored.record.call.id != self._call]
+        return self._others[stage.address]
+
+    def _going(self, stage: Stage) -> list[RunRecord]:
+        return [stored.record for stored in self._of_others(stage) if not stored.record.status.final]
+
+    def _setting(self, state: PointState) -> Setting:
+        return Setting(
+            environment=self._capture.environment,
+            snapshot=self._capture.snapshot,
+            overrides=state.point.overrides,
+            import_roots=self._capture.import_roots,
+            packages=self._packages,
+        )
+
+    def _packages(self, digest: str) -> Mapping[str, str]:
+        try:
+            return read_packages(self._store.paths, digest)
+        except StoreError:
+            return {}
 
     def plan(self) -> tuple[PointPlan, ...]:
         """What is going to happen, as far as it is known before anything has run; no data is pulled for it.
@@ -178,9 +211,36 @@ class Driver:
             self._settle(state, stage, decision)
             if decision.action in (Action.RUN, Action.WHEN_CHANGED):
                 state.require_inputs(stage)
-        state.require_inputs(target)
-        decisions.append(Decision(stage=target.address, action=Action.RUN, reason="asked for"))
+        decision = self._decide_target(state)
+        decisions.append(decision)
+        if decision.action in (Action.RUN, Action.WHEN_CHANGED):
+            state.require_inputs(target)
         return PointPlan(target=target.address, decisions=tuple(decisions))
+
+    def _decide_target(self, state: PointState) -> Decision:
+        """What becomes of the target; kept in the state unless inputs of it have to be known first."""
+        if state.answer is not None:
+            return state.answer
+        target = state.stages[-1]
+        if self._request.reuse:
+            others = {stored.id: stored for stored in self._of_others(target)}
+            decision = state.decide_target(
+                self._setting(state),
+                candidates=[run.record for run in others.values() if run.record.status is RunStatus.COMPLETED],
+                going=self._going(target),
+                kept=lambda run: _outs_in_place(others[run.id]),
+            )
+        else:
+            decision = Decision(stage=target.address, action=Action.RUN, reason=self._asked)
+        if decision.action is not Action.WHEN_CHANGED:
+            state.answer = decision
+        return decision
+
+    @property
+    def _asked(self) -> str:
+        if self._request.from_run is None:
+            return "asked for"
+        return f"values of {self._store.get(self._request.from_run).record.name}"
 
     def _refuse_idle_overrides(self, state: PointState, needed: set[str]) -> None:
         """Refuse a value that no stage of the call could take, because ``--use`` names the run of the stage that would.
@@ -214,12 +274,15 @@ class Driver:
         return needed
 
     def _decide(self, state: PointState, stage: Stage) -> Decision:
-        return state.decide(
+        decision = state.decide(
             stage,
             candidates=self._completed(stage),
             policy=self._request.upstream,
             used=self._used.get(stage.address),
         )
+        if decision.action is not Action.RUN or not self._request.reuse:
+            return decision
+        return state.attach(stage, self._setting(state), self._going(stage)) or decision
 
     @staticmethod
     def _settle(state: PointState, stage: Stage, decision: Decision) -> None:
@@ -233,9 +296,9 @@ class Driver:
         for state, plan in zip(self._states, self._plans, strict=True):
             actions = {decision.stage: decision.action for decision in plan.decisions}
             for stage in state.stages:
-                if stage.address not in state.settled and stage.address in actions:
-                    certain = actions[stage.address] is Action.RUN
-                    self._keep_for(state, stage, remote=certain)
+                action = actions.get(stage.address)
+                if stage.address not in state.settled and action in (Action.RUN, Action.WHEN_CHANGED):
+                    self._keep_for(state, stage, remote=action is Action.RUN)
 
     def _keep_for(self, state: PointState, stage: Stage, *, remote: bool) -> None:
         """Keep what a stage takes from the project, or note it for the next pull when that is asked for."""
@@ -249,7 +312,8 @@ class Driver:
         Raises:
             MissingInputError: something cannot be pulled; nothing was run.
             KeyboardInterrupt: again, after the running stages were stopped. The first one sends SIGINT to the running
-                stages and starts nothing more, a second SIGTERM, a third SIGKILL.
+                stages and starts nothing more, a second SIGTERM, a third SIGKILL. Runs of other calls that were waited
+                for go on; its message names them.
         """
         self._inputs.pull()
         while True:
@@ -262,7 +326,8 @@ class Driver:
                 self._abandon()
                 raise
         if self._interrupts:
-            raise KeyboardInterrupt
+            names = ", ".join(dict.fromkeys(self._left))
+            raise KeyboardInterrupt(*([f"{names} goes on, as another call has started it"] if names else []))
         return [self._progress.done[state.point.index] for state in self._states]
 
     def _loop(self) -> bool:
@@ -272,14 +337,45 @@ class Driver:
             if not self._interrupts:
                 self._advance()
                 self._start()
-            if not progress.running:
+            if not (progress.running or progress.attached):
                 return bool(self._interrupts) or not progress.queue
-            self._pool.until_ready(list(progress.running), timeout=_TICK)
+            self._wait()
             with held():  # an answer that was read and not noted would be waited for without end
                 answers = self._pool.wait(list(progress.running), timeout=0)
                 self._answers += [(worker, message) for worker, message in answers if message.is_answer]
             self._note_answers()
+            self._look_at_attached()
             self._observer.waiting()
+
+    def _wait(self) -> None:
+        if self._progress.running:
+            self._pool.until_ready(list(self._progress.running), timeout=_TICK)
+        else:
+            time.sleep(_TICK)
+
+    def _look_at_attached(self) -> None:
+        """Take what runs of other calls have come to."""
+        for run_id in list(self._progress.attached):
+            record = self._store.get(run_id).record
+            if not record.status.final:
+                continue
+            with held():
+                for job in self._progress.attached.pop(run_id):
+                    self._conclude(job, record)
+            self._observer.reused(record, self._not_applied(record))
+            self._tell_ends()
+
+    def _not_applied(self, record: RunRecord) -> tuple[str, ...]:
+        given = ["label"] * bool(self._request.label) + ["tags"] * bool(self._request.tags)
+        if not given:
+            return ()
+        return (
+            f"the {' and '.join(given)} were not given to {record.name}, which this call did not make: run.tag() does",
+        )
+
+    def _tell_ends(self) -> None:
+        while self._ends:
+            self._observer.finished(self._ends.pop(0))
 
     def _note_answers(self) -> None:
         """Take note of the answers that were read, also of those that an interrupt or an error has left over."""
@@ -288,11 +384,14 @@ class Driver:
                 worker, message = self._answers.pop(0)
                 record = self._ended(worker, message.result)
             self._observer.finished(record)
+            self._tell_ends()
 
     def _interrupt(self) -> None:
         with held():
             self._interrupts += 1
             self._progress.queue.clear()
+            self._left += [job.other.name for jobs in self._progress.attached.values() for job in jobs if job.other]
+            self._progress.attached.clear()
             for worker in self._progress.running:
                 worker.send({"do": "stop"})
                 if self._interrupts > _KILL_STEP:
@@ -314,7 +413,8 @@ class Driver:
             try:
                 self._advance_point(state)
             except MissingInputError as error:  # of what has just been made: the other points go on
-                self._fail_point(state, error=str(error))
+                self._close_point(state, error=str(error))
+        self._tell_ends()
 
     def _advance_point(self, state: PointState) -> None:
         needed = self._needed(state)
@@ -326,19 +426,40 @@ class Driver:
             decision = self._decide(state, stage)
             self._settle(state, stage, decision)
             if stage.address not in state.settled:
-                self._queue_upstream(state, stage)
+                self._queue_upstream(state, stage, going=decision.run)
         if target.address not in state.waiting and state.ready(target):
+            self._queue_target(state, target)
+
+    def _queue_target(self, state: PointState, target: Stage) -> None:
+        decision = self._decide_target(state)
+        job = _Job(stage=target, states=[state], asked=True)
+        if decision.action is Action.REUSE and decision.run is not None:
+            self._progress.done[state.point.index] = decision.run
+            self._observer.reused(decision.run, self._not_applied(decision.run))
+        elif decision.action is Action.ATTACH and decision.run is not None:
+            state.waiting.add(target.address)
+            self._attach(job, decision.run)
+        else:
             self._fetch_for(state, target)
             state.waiting.add(target.address)
-            self._progress.queue.append(_Job(stage=target, states=[state], asked=True))
+            self._progress.queue.append(job)
+
+    def _attach(self, job: _Job, run: RunRecord) -> None:
+        """Wait for a run of another call."""
+        job.other = run
+        if run.id not in self._progress.attached:
+            self._progress.attached[run.id] = []
+            self._observer.started(run)
+        self._progress.attached[run.id].append(job)
 
     def _fetch_for(self, state: PointState, stage: Stage) -> None:
         """Pull what a stage needs that turned out only now to be needed."""
         self._keep_for(state, stage, remote=True)
         self._inputs.pull()
 
-    def _queue_upstream(self, state: PointState, stage: Stage) -> None:
-        self._fetch_for(state, stage)
+    def _queue_upstream(self, state: PointState, stage: Stage, *, going: RunRecord | None) -> None:
+        if going is None:
+            self._fetch_for(state, stage)
         facts = state.facts(stage)
         key = json.dumps([stage.address, stage.cmd, to_data(stage.locked), sorted(facts.inputs.items())])
         state.waiting.add(stage.address)
@@ -349,7 +470,10 @@ class Driver:
         if job is None or job.record is not None:
             job = _Job(stage=stage, states=[], asked=False)
             self._progress.upstream[key] = job
-            self._progress.queue.append(job)
+            if going is not None:
+                self._attach(job, going)
+            else:
+                self._progress.queue.append(job)
         job.states.append(state)
 
     def _start(self) -> None:
@@ -376,7 +500,7 @@ class Driver:
                 warnings=(*self._capture.notices, *self._inputs.notices) if job.asked else (),
                 root=_root_folder(self._project, stage),
             ),
-            notes=Notes(label=self._request.label, tags=self._request.tags) if job.asked else Notes(),
+            notes=self._notes(job),
             stage=stage,
             file=point.pipeline.file(stage.dvcfile),
             project=str(self._project),
@@ -412,6 +536,7 @@ class Driver:
             overrides=point.overrides,
             params=params,
             locked=stage.locked,
+            from_run=self._request.from_run if job.asked else None,
             import_roots=self._capture.import_roots,
             copied=self._capture.copied,
             snapshot=self._capture.snapshot,
@@ -428,17 +553,24 @@ class Driver:
     def _ended(self, worker: Worker, result: Callable[[], Any]) -> RunRecord:
         job = self._progress.running.pop(worker)
         assert job.order is not None
-        record = self._outcome(worker, job.order.record, result)
+        record = self._outcome(worker, job.order, result)
+        self._conclude(job, record)
+        return record
+
+    def _conclude(self, job: _Job, record: RunRecord) -> None:
+        """Give the points that waited for a run what it has come to."""
         if job.asked:
             self._progress.done[job.states[0].point.index] = record
-            return record
+            return
         job.record = record
+        self._others.clear()  # another look before targets are decided: calls go on beside this one
         for state in job.states:
             state.waiting.discard(job.stage.address)
+            if self._interrupts:
+                self._stop_target(state, record)
             # What the run read without declaring it may differ between the points that waited for it.
-            if state is job.states[0] or not mismatch(state.facts(state.stage(job.stage.address)), record):
+            elif state is job.states[0] or not mismatch(state.facts(state.stage(job.stage.address)), record):
                 self._hand_on(state, record)
-        return record
 
     def _hand_on(self, state: PointState, record: RunRecord) -> None:
         """Give a point what an upstream run has made, or end the point when that run ended badly."""
@@ -447,41 +579,78 @@ class Driver:
         else:
             self._fail_target(state, record)
 
-    def _outcome(self, worker: Worker, ordered: RunRecord, result: Callable[[], Any]) -> RunRecord:
+    def _outcome(self, worker: Worker, order: WorkOrder, result: Callable[[], Any]) -> RunRecord:
         try:
             return from_data(result(), RunRecord)
-        except WorkerLostError:
+        except WorkerLostError as error:
             self._pool.discard(worker)
-            sweep_run(ordered.id)
+            sweep_run(order.record.id)
             with contextlib.suppress(DvcMagicError):
-                return self._store.get(ordered.id).record
-            raise
+                return self._store.get(order.record.id).record
+            lost = replace(order.record, status=RunStatus.FAILED, reason="worker gone", error=str(error))
+            self._write(lost, order.notes)
+            return lost
 
     def _fail_target(self, state: PointState, cause: RunRecord) -> None:
         """Record that a target was never executed, because a stage above it ended badly."""
         error = f"not executed: {cause.name} {cause.status}" + (f" ({cause.error})" if cause.error else "")
-        self._fail_point(state, error=error, upstream={cause.stage: cause.id})
+        self._close_point(state, error=error, upstream={cause.stage: cause.id})
 
-    def _fail_point(self, state: PointState, *, error: str, upstream: Mapping[str, str] | None = None) -> None:
-        if state.point.index in self._progress.done or self._interrupts:
+    def _stop_target(self, state: PointState, cause: RunRecord) -> None:
+        """Record that a target was never executed, because the call was interrupted while a stage above it ran."""
+        done = cause.status is RunStatus.COMPLETED
+        self._close_point(
+            state,
+            error=f"not executed: {'interrupted after ' if done else ''}{cause.name} {cause.status}",
+            upstream={cause.stage: cause.id},
+            status=RunStatus.STOPPED,
+            reason="user",
+        )
+
+    def _close_point(
+        self,
+        state: PointState,
+        *,
+        error: str,
+        upstream: Mapping[str, str] | None = None,
+        status: RunStatus = RunStatus.FAILED,
+        reason: str = "upstream",
+    ) -> None:
+        """Write the record of a target that is never executed; the observer is told by the next `_tell_ends`."""
+        if state.point.index in self._progress.done:
             return
         job = _Job(stage=state.stages[-1], states=[state], asked=True)
-        record = replace(
-            self._record(job),
-            status=RunStatus.FAILED,
-            reason="upstream",
-            error=error,
-            upstream=dict(upstream or {}),
-        )
-        lock = self._store.claim(record.id)
+        record = replace(self._record(job), status=status, reason=reason, error=error, upstream=dict(upstream or {}))
+        self._write(record, self._notes(job))
+        self._ends.append(record)
+        self._progress.done[state.point.index] = record
+
+    def _write(self, record: RunRecord, notes: Notes) -> None:
+        """Write the only record of a run that no worker has recorded; one may have made its folder."""
+        lock = None if self._store.paths.run(record.id).folder.is_dir() else self._store.claim(record.id)
         try:
-            if self._request.label or self._request.tags:
-                self._store.write_notes(record.id, Notes(label=self._request.label, tags=self._request.tags))
+            if notes.label or notes.tags:
+                self._store.write_notes(record.id, notes)
             self._store.write(record)
         finally:
-            lock.release()
-        self._observer.finished(record)
-        self._progress.done[state.point.index] = record
+            if lock is not None:
+                lock.release()
+
+    def _notes(self, job: _Job) -> Notes:
+        return Notes(label=self._request.label, tags=self._request.tags) if job.asked else Notes()
+
+
+def _outs_in_place(run: StoredRun) -> bool:
+    """Whether the outputs of a completed run are in its workspace, files of them as it has left them."""
+    root, ended = run.paths.dvc_root(run.record.root), run.record.times.finished
+    for path in run.record.outs:
+        try:
+            facts = (root / path).stat()
+        except OSError:
+            return False
+        if ended is not None and S_ISREG(facts.st_mode) and facts.st_mtime > ended.timestamp():
+            return False
+    return True
 
 
 def _root_folder(project: Path, stage: Stage) -> str:

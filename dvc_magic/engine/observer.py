@@ -37,6 +37,12 @@ class Observer(Protocol):
     def finished(self, record: RunRecord) -> None:
         """A run has ended, whatever its status."""
 
+    def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
+        """A run of another call, which may have gone on until now, answers for one of this call.
+
+        `started` was told of it before when it still went; `notices` are lines for people.
+        """
+
 
 class Silent:
     """An observer that looks away."""
@@ -54,4 +60,7 @@ class Silent:
         """Nothing."""
 
     def finished(self, record: RunRecord) -> None:
+        """Nothing."""
+
+    def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
         """Nothing."""

@@ -7,29 +7,33 @@ or just executed. `decide` looks at one stage:
     RUN         WHEN_CHANGED  RUN            helper.py of prepare was edited
 
 ``prepare`` runs; whether ``featurize`` must is known once prepare's new output is (it is reused when its inputs come
-out byte-equal, as in ``dvc repro``); the target always runs. The same function therefore serves twice: at the call, to
-show the plan, and again whenever a stage above has ended. As a match is always by content, a diamond cannot mix
-lineages: a run that consumed other bytes than the ones chosen now does not match.
+out byte-equal, as in ``dvc repro``); the target always runs, unless ``--reuse`` lets a run that is equal answer in its
+place (`decide_target`). The same functions therefore serve twice: at the call, to show the plan, and again whenever a
+stage above has ended. As a match is always by content, a diamond cannot mix lineages: a run that consumed other bytes
+than the ones chosen now does not match.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dvc_magic.model.record import RunRecord
+from dvc_magic.model.record import Environment, Override, RunRecord
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.model.values import FlatValues, flatten, same
 
 _PARAMS = "params changed"
+_GONE = "the outputs of its equal run are gone or were changed"
+_TOLD = 200  # of the newest runs, one may tell the reason
 
 
 class Action(StrEnum):
-    """What happens to a stage in a call."""
+    """What happens to a stage in a call; `ATTACH` waits for an equal run that another call has started."""
 
     REUSE = "reuse"
+    ATTACH = "attach"
     PROJECT = "project"
     RUN = "run"
     WHEN_CHANGED = "when changed"
@@ -40,7 +44,7 @@ class Decision:
     """What happens to one stage, and why.
 
     Attributes:
-        run: the record of the run that is reused.
+        run: the record of the run that is reused or waited for.
         reason: one phrase for people: ``code changed: helper.py``.
         stale: True when policy ``latest`` reuses a run that does not match the project now.
         number: of the run that is going to be made, when it is known already.
@@ -71,6 +75,23 @@ class Facts:
     sources: Mapping[str, str] = field(default_factory=dict)
     project_outs: Mapping[str, str] = field(default_factory=dict)
     lock_stale: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a whole call has in common, as far as a run of another call can be equal in it.
+
+    Attributes:
+        snapshot: id of the project's sources. overrides: the values asked for.
+        import_roots: folders of the project on the Python path.
+        packages: digest of packages -> name -> version; for the reason alone.
+    """
+
+    environment: Environment
+    snapshot: str = ""
+    overrides: tuple[Override, ...] = ()
+    import_roots: tuple[str, ...] = ()
+    packages: Callable[[str], Mapping[str, str]] = field(default=lambda _: {})
 
 
 def decide(
@@ -118,6 +139,97 @@ def _automatic(facts: Facts, candidates: Sequence[RunRecord]) -> Decision:
     if matching is not None:
         return Decision(stage=stage, action=Action.REUSE, reason="code, data, params equal", run=matching)
     return Decision(stage=stage, action=Action.PROJECT, reason="dvc.lock is current")
+
+
+def decide_target(
+    facts: Facts,
+    setting: Setting,
+    *,
+    candidates: Sequence[RunRecord],
+    going: Sequence[RunRecord],
+    kept: Callable[[RunRecord], bool] = lambda _: True,
+) -> Decision:
+    """What ``--reuse`` makes of the stage that is asked for.
+
+    Args:
+        facts: the stage as it is now. setting: the call.
+        candidates: its completed runs, the marked one first, then newest first.
+        going: the runs of it that other calls have started and that have not ended.
+        kept: whether all that a run made is still there.
+    """
+    stage = facts.stage.address
+    if why := _never_reused(facts.stage):
+        return Decision(stage=stage, action=Action.RUN, reason=why)
+    equal = next((run for run in candidates if not _difference(facts, run, setting) and kept(run)), None)
+    waited = equal or going_equal(facts, setting, going)
+    if waited is None:
+        reason = _nearest([_difference(facts, run, setting) or _GONE for run in candidates[:_TOLD]])
+        return Decision(stage=stage, action=Action.RUN, reason=reason or "no completed run of it yet")
+    if any(md5 is None for md5 in facts.inputs.values()):
+        return Decision(stage=stage, action=Action.WHEN_CHANGED, reason="if its inputs change")
+    if equal is not None:
+        return Decision(stage=stage, action=Action.REUSE, reason="code, data, params, environment equal", run=equal)
+    return attached(waited)
+
+
+def attached(run: RunRecord) -> Decision:
+    """The decision to wait for a run that still goes."""
+    return Decision(stage=run.stage, action=Action.ATTACH, reason="sources, data, params, environment equal", run=run)
+
+
+def _difference(facts: Facts, run: RunRecord, setting: Setting) -> str:
+    return mismatch(facts, run) or environment_difference(run, setting)
+
+
+def _never_reused(stage: Stage) -> str:
+    if stage.always_changed:
+        return "always changed, as dvc.yaml says"
+    if not (stage.deps or stage.params or stage.outs):
+        return "without deps and outs it is always executed, as in dvc repro"
+    url = next((dep.declared for dep in stage.deps if dep.kind is DepKind.URL), None)
+    return f"what is at {url} can change unseen" if url else ""
+
+
+def environment_difference(run: RunRecord, setting: Setting) -> str:
+    """What differs between a run's Python and packages and those of the call, or an empty text."""
+    then, now = run.environment, setting.environment
+    if (then.python, then.platform) != (now.python, now.platform):
+        return f"environment changed: Python {then.python} on {then.platform} -> {now.python} on {now.platform}"
+    if then.packages == now.packages:
+        return ""
+    old, new = setting.packages(then.packages), setting.packages(now.packages)
+    changed = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)] if old and new else []
+    if not changed:
+        return "environment changed: other packages"
+    first = changed[0]
+    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+    return f"environment changed: {first} {old.get(first, 'none')} -> {new.get(first, 'none')}{more}"
+
+
+def going_equal(facts: Facts, setting: Setting, going: Sequence[RunRecord]) -> RunRecord | None:
+    """The first of some runs that still go which is sure to be equal to the stage as it is now.
+
+    What a run reads without declaring it is known at its end only: until then all sources have to be equal, and all
+    values that were asked for in files of which it tracks nothing.
+    """
+    asked = _untracked(setting.overrides, facts.stage)
+    return next(
+        (
+            run
+            for run in going
+            if (run.snapshot, run.import_roots) == (setting.snapshot, setting.import_roots)
+            and _untracked(run.overrides, facts.stage) == asked
+            and not _never_reused(facts.stage)
+            and not _difference(facts, run, setting)
+        ),
+        None,
+    )
+
+
+def _untracked(overrides: Sequence[Override], stage: Stage) -> dict[tuple[str, str], str]:
+    """The values in files of which the stage tracks nothing: in the others, it counts for the keys that it tracks."""
+    tracked = {entry.path for entry in stage.params}
+    return {(one.file, one.key): f"{one.kind} {one.value!r}" for one in overrides if one.file not in tracked}
 
 
 def _nearest(differences: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from dvc_magic.engine.listing import (
     write_listing,
 )
 from dvc_magic.engine.order import Capture, Placement, Point
-from dvc_magic.engine.plan import Action, Decision, Facts, decide
+from dvc_magic.engine.plan import Action, Decision, Facts, Setting, attached, decide, decide_target, going_equal
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.record import DepRecord, RunRecord, SourceKind
@@ -36,7 +36,12 @@ class Settled:
 
 
 class PointState:
-    """One point under way."""
+    """One point under way.
+
+    Attributes:
+        settled: the stages whose outputs are known, by address. waiting: those queued, running or waited for.
+        answer: what becomes of the target, once that is decided.
+    """
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class PointState:
         self.point = point
         self.settled: dict[str, Settled] = {}
         self.waiting: set[str] = set()
+        self.answer: Decision | None = None
         self._capture = capture
         self._snapshot = snapshot
         self._sources = sources
@@ -118,6 +124,29 @@ class PointState:
         if decision.action is Action.PROJECT:
             self._require_project_outs(stage)
         return decision
+
+    def decide_target(
+        self,
+        setting: Setting,
+        *,
+        candidates: Sequence[RunRecord],
+        going: Sequence[RunRecord],
+        kept: Callable[[RunRecord], bool],
+    ) -> Decision:
+        """Whether a run that was there before answers for the target, as things stand."""
+        return decide_target(
+            self.facts(self.stages[-1]),
+            setting,
+            candidates=candidates,
+            going=going,
+            kept=lambda run: self._outs_kept(run) and kept(run),
+        )
+
+    def attach(self, stage: Stage, setting: Setting, going: Sequence[RunRecord]) -> Decision | None:
+        """The run that still goes and makes what an upstream stage is needed for, if there is one."""
+        run = going_equal(self.facts(stage), setting, going) if going else None
+        known = run is not None and all(md5 is not None for md5 in self.facts(stage).inputs.values())
+        return attached(run) if run is not None and known else None
 
     @staticmethod
     def _rests_on_project(decision: Decision, candidates: Sequence[RunRecord]) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
+from itertools import product
 
 from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.line.wording import Wording
@@ -22,8 +24,9 @@ def find_param(
 ) -> Param:
     """The param that a flag means.
 
-    A flag is a key or the end of one, after ``FILE:`` if need be. A whole key wins over an end, then a param of the
-    target over one upstream. Only when nothing is spelled so, ``-`` and ``_`` count as the same.
+    A flag is a key or the end of one, after ``FILE:`` if need be. A file's whole path wins over its name alone, then a
+    whole key over an end, then a param of the target over one upstream. Only when nothing is spelled so, ``-`` and
+    ``_`` count as the same.
 
     Args:
         spelling: the flag without its dashes: ``lr``, ``train.lr``, ``params.yaml:lr``.
@@ -47,24 +50,18 @@ def find_param(
 
 def matching(spelling: str, own: Sequence[Param], upstream: Sequence[Param]) -> tuple[Param, ...]:
     """The params that `spelling` means equally well: one, several in a tie, or none."""
-    for levelled in (False, True):
-        for exact in (True, False):
-            for params in (own, upstream):
-                found = _matches(spelling, params, exact=exact, levelled=levelled)
-                if found:
-                    return found
+    for levelled, whole_path, exact, params in product((False, True), (True, False), (True, False), (own, upstream)):
+        means = partial(_means, spelling, levelled=levelled, whole_path=whole_path, exact=exact)
+        found = {param.name: param for param in params if means(param)}
+        if found:
+            return tuple(found.values())
     return ()
 
 
-def _matches(spelling: str, params: Iterable[Param], *, exact: bool, levelled: bool) -> tuple[Param, ...]:
-    found = {param.name: param for param in params if _means(spelling, param, exact=exact, levelled=levelled)}
-    return tuple(found.values())
-
-
-def _means(spelling: str, param: Param, *, exact: bool, levelled: bool) -> bool:
+def _means(spelling: str, param: Param, *, levelled: bool, whole_path: bool, exact: bool) -> bool:
     key = _levelled(param.key) if levelled else param.key
-    files = ("", f"{param.file}:", f"{param.file.rpartition('/')[2]}:")
-    for prefix in dict.fromkeys(files):
+    file = param.file if whole_path else param.file.rpartition("/")[2]
+    for prefix in ("", f"{file}:"):
         if not spelling.startswith(prefix):
             continue
         end = spelling[len(prefix) :]

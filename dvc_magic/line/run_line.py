@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -28,6 +28,9 @@ RUN_OPTIONS = (
     Option(name="--set", short="-S", repeats=True, what="KEY=V"),
     Option(name="--use", repeats=True, what="STAGE=RUN"),
     Option(name="--upstream", what="POLICY"),
+    Option(name="--from", what="RUN"),
+    Option(name="--reuse", takes=False),
+    Option(name="--no-reuse", takes=False),
     Option(name="--copy-path", short="-C", repeats=True, what="PATH"),
     Option(name="--timeout", what="T"),
     Option(name="--jobs", short="-j", what="N"),
@@ -136,8 +139,18 @@ class _Scope:
         return name if name != spelling and not self.matching(spelling) and self.is_bool(name) else ""
 
 
+def _unknown_run(name: str) -> str:
+    raise LineError(f"--from {name} needs a stage here: STAGE --from {name}.")
+
+
 def read_run_line(
-    line: str, *, namespace: Mapping[str, object], pipeline: Pipeline, command: str = "%dvc_run"
+    line: str,
+    *,
+    namespace: Mapping[str, object],
+    pipeline: Pipeline,
+    command: str = "%dvc_run",
+    stage_of: Callable[[str], str] = _unknown_run,
+    reuse: bool = False,
 ) -> RunLine:
     """Read the line of ``%dvc_run``.
 
@@ -146,6 +159,8 @@ def read_run_line(
         namespace: the names that ``{name}`` can mean.
         pipeline: the project's stages.
         command: the magic's name, for the record.
+        stage_of: the address of a run's stage, by what people call the run; asked for ``--from`` without a stage.
+        reuse: what holds when the line has neither ``--reuse`` nor ``--no-reuse``.
 
     Raises:
         LineError: the line cannot be read.
@@ -158,7 +173,7 @@ def read_run_line(
     check_once(items.options)
     if items.switch("--help"):
         return _help(items, every, pipeline)
-    stages = _stages(items, every, pipeline)
+    stages = _stages(items, every, pipeline, stage_of)
     own, upstream = flags_of(stages, pipeline)
     scope = _Scope(namespace=namespace, own=own, upstream=upstream)
     for given in items.options:
@@ -166,7 +181,7 @@ def read_run_line(
     changes = _changes(items, scope, sweep=_sweep_line(items, stages, line))
     request = _request(items, scope, pipeline, stages)
     return RunLine(
-        request=replace(request, changes=changes, line=f"{command} {line}".strip()),
+        request=replace(request, changes=changes, reuse=_reuse(items, reuse), line=f"{command} {line}".strip()),
         dry_run=items.switch("--dry-run"),
         raise_errors=not items.switch("--no-raise"),
         into=_variable(items),
@@ -258,7 +273,7 @@ def _help(items: _Sorted, every: _Scope, pipeline: Pipeline) -> RunLine:
     return RunLine(request=RunRequest(stages=tuple(stage.address for stage in asked)), help=True)
 
 
-def _stages(items: _Sorted, every: _Scope, pipeline: Pipeline) -> tuple[Stage, ...]:
+def _stages(items: _Sorted, every: _Scope, pipeline: Pipeline, stage_of: Callable[[str], str]) -> tuple[Stage, ...]:
     found = [find_stage(expand_text(word, every.namespace), pipeline) for word in items.words[:1]]
     if len(items.words) > 1:
         raise items.words[1].error(_ONE_STAGE)
@@ -266,7 +281,27 @@ def _stages(items: _Sorted, every: _Scope, pipeline: Pipeline) -> tuple[Stage, .
         if found:
             raise items.words[0].error("--all takes all final stages: name a stage, or give --all.")
         return final_stages(pipeline)
+    start = _start(items, every)
+    if start is not None and not found:
+        return (find_stage(stage_of(start), pipeline),)
     return tuple(found) or (only_final_stage(pipeline),)
+
+
+def _start(items: _Sorted, scope: _Scope) -> str | None:
+    """The run that ``--from`` names."""
+    for token in items.values("--from"):
+        name = expand_text(token, scope.namespace).strip()
+        if not name or "," in name:
+            raise token.error("--from expects one run: --from 41")
+        return name
+    return None
+
+
+def _reuse(items: _Sorted, default: bool) -> bool:  # noqa: FBT001 - the only thing that it can be
+    given = [one for one in items.options if one.option.name in ("--reuse", "--no-reuse")]
+    if len(given) > 1:
+        raise given[1].token.error("--reuse and --no-reuse exclude each other.")
+    return given[0].option.name == "--reuse" if given else default
 
 
 def _check_unambiguous(given: Given, scope: _Scope) -> None:
@@ -387,6 +422,7 @@ def _request(items: _Sorted, scope: _Scope, pipeline: Pipeline, stages: Sequence
         stages=tuple(stage.address for stage in stages),
         use=_uses(items.values("--use"), scope, pipeline),
         upstream=_policy(text("--upstream", "auto")),
+        from_run=_start(items, scope),
         copy_paths=tuple(texts("--copy-path")),
         timeout=read_duration(text("--timeout")) if items.switch("--timeout") else None,
         jobs=_count(text("--jobs", "1")),

@@ -56,11 +56,16 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """A param value that the call asked for, as given; holds for every run of the call."""
+    """A param value that the call asked for, as given; holds for every run of the call.
+
+    Attributes:
+        kind: what it did to the key, a `dvc_magic.model.request.ChangeKind` as text.
+    """
 
     file: str
     key: str
     value: Value
+    kind: str = "set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

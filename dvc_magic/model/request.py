@@ -50,6 +50,8 @@ class RunRequest:
         stages: addresses asked for.
         changes: values for the call, in the order given; several values make a grid, the last one varies fastest.
         use: stage address -> run (number, id or label as text), which beats `upstream`.
+        reuse: whether a run that is equal to what would be executed answers in its place.
+        from_run: run (number, id or label as text) whose values hold where `changes` say nothing.
         copy_paths: ignored project files to place, from the project's root.
         timeout: seconds for each run, None for no limit.
         jobs: runs at the same time.
@@ -60,6 +62,8 @@ class RunRequest:
     changes: tuple[Change, ...] = ()
     use: dict[str, str] = field(default_factory=dict)
     upstream: UpstreamPolicy = UpstreamPolicy.AUTO
+    reuse: bool = False
+    from_run: str | None = None
     copy_paths: tuple[str, ...] = ()
     timeout: float | None = None
     jobs: int = 1
@@ -77,6 +81,9 @@ class RunRequest:
         """The grid: one tuple of overrides for each combination of values."""
         named = [[(change, value) for value in change.values] for change in self.changes]
         return [
-            tuple(Override(file=change.file, key=change.key, value=value) for change, value in combination)  # type: ignore[arg-type]
+            tuple(
+                Override(file=change.file, key=change.key, value=value, kind=change.kind.value)  # type: ignore[arg-type]
+                for change, value in combination
+            )
             for combination in product(*named)
         ]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dvc_magic.engine import PointPlan
 from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import RunRecord
 from dvc_magic.runs import metrics_of
-from dvc_magic.views import format_bytes, plan_text, progress_text, pulled_text, pulling_text, run_line
+from dvc_magic.views import format_bytes, plan_text, progress_text, pulled_text, pulling_text, reused_line, run_line
 
 _SLOW, _PAUSE = 2.0, 1.0  # seconds until a pull's progress is worth a line, and between two such lines
 _CHUNK = 64 * 1024  # bytes shown of one log in one update; the rest of a flood stays on disk
@@ -82,13 +83,22 @@ class ForegroundDisplay:
 
     def finished(self, record: RunRecord) -> None:
         """Print the log's end and the outcome."""
+        self._end(record, run_line, record.warnings)
+
+    def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
+        """Print what the run came to, whenever that was, and the log's end if it went until now."""
+        self._end(record, reused_line, notices)
+
+    def _end(
+        self, record: RunRecord, line: Callable[[RunRecord, Mapping[str, Any]], str], further: Sequence[str]
+    ) -> None:
         if record.id in self._tails:
             self._print(record.id, last=True)
             del self._tails[record.id]
         root = self._paths.run(record.id).dvc_root(record.root)
-        self._show(f"{run_line(record, metrics_of(record, root))}\n")
-        for warning in record.warnings:
-            self._show(f"  {warning}\n")
+        self._show(f"{line(record, metrics_of(record, root))}\n")
+        for text in further:
+            self._show(f"  {text}\n")
 
     def _print(self, run_id: str, *, last: bool) -> None:
         text = self._tails[run_id].read(last=last)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
-from traitlets import Unicode
+from traitlets import Bool, Unicode
 
 from dvc_magic.line import RUN_USAGE, RunLine, Usage, read_run_line
 from dvc_magic.notebook.display import ForegroundDisplay
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _PROJECT = Usage(words=("FOLDER",))
 _STAGES = Usage(words=("STAGE",))
 _TAIL_AFTER_LOG = 3  # lines of a log in an error below the log itself
-_INTERRUPTED = "KeyboardInterrupt: the call was interrupted; the stages that were running have been stopped"
+_INTERRUPTED = "KeyboardInterrupt: the call was interrupted; "
+_STOPPED = "the stages that were running have been stopped"
 
 
 @magics_class
@@ -30,6 +31,11 @@ class DvcMagics(Magics):
 
     home = Unicode(
         "", help="Folder for run stores, instead of .dvc_magic in each project. Takes effect at the next %dvc_project."
+    ).tag(config=True)
+
+    reuse = Bool(
+        False,  # noqa: FBT003 - the trait's only argument
+        help="Whether %dvc_run answers with an equal run that there is already, as with --reuse; --no-reuse overrides.",
     ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -77,17 +83,27 @@ class DvcMagics(Magics):
             runs = %dvc_run train --lr 0.1,0.01,0.001 --jobs 2
             %dvc_run train -S model.layers=[64,64]
             %dvc_run train --use prepare=41 --timeout 10m
+            %dvc_run train --reuse
+            %dvc_run --from 41 --lr 0.2
             %dvc_run train --dry-run
 
         Stages upstream of it run first where their outputs are missing or stale. Flags are the params of the stage
         and of those upstream of it: the full key or an unambiguous end. ``%dvc_run train --help`` lists them. Several
         values make a grid.
 
+        ``--reuse`` answers with an equal completed run, or waits for one that still goes, instead of making a new one:
+        equal are code, data, params, Python, packages, and the files that it was seen to read. ``--timeout``, ``-C``
+        and environment variables make no difference. ``%config DvcMagics.reuse = True`` makes it the default, so that
+        Restart and Run All executes what changed. ``--from`` takes the values of a run and of those above it; the code
+        is the project's as it is now.
+
         Options::
 
             -S, --set KEY=V       set any key of a param or vars file, in DVC's grammar
             --use STAGE=RUN       take the outputs of this run
             --upstream POLICY     auto (default), latest, project, never
+            --from RUN            start from the values of this run; its stage, when none is named
+            --reuse               answer with an equal run if there is one; --no-reuse never does
             -C, --copy-path PATH  take along a file that git ignores
             --timeout T           seconds, or 30s, 5m, 2h
             -j, --jobs N          runs at the same time
@@ -99,7 +115,13 @@ class DvcMagics(Magics):
         """
         names = self.session.names(local_ns)
         pipeline = self.session.project.pipeline()
-        asked = read_run_line(line, namespace=names, pipeline=pipeline)
+        asked = read_run_line(
+            line,
+            namespace=names,
+            pipeline=pipeline,
+            stage_of=lambda name: self.session.project.store.find(name).record.stage,
+            reuse=self.reuse,
+        )
         if asked.help:
             return CardView(stage_help(asked.request.stages, pipeline, explained(self.dvc_run.__doc__).options))
         if asked.dry_run:
@@ -115,10 +137,13 @@ class DvcMagics(Magics):
             )
         except KeyboardInterrupt as interrupt:
             # The way through the engine tells nobody anything; IPython shows what this returns in its place.
-            interrupt._render_traceback_ = lambda: [_INTERRUPTED]  # type: ignore[attr-defined]
+            said = _INTERRUPTED + (str(interrupt) or _STOPPED)
+            interrupt._render_traceback_ = lambda: [said]  # type: ignore[attr-defined]
             raise
         finally:
             self.session.remember_last()
+        if request.reuse:  # what answers may be older than the newest run
+            self.session.last = runs[-1]
         return runs
 
     def _keep(self, asked: RunLine, runs: Runs) -> Run | Runs | None:

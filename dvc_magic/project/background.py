@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from dvc_magic.engine import Observer
@@ -37,6 +37,9 @@ class Opened(Protocol):
 
     def start(self, request: RunRequest, *, observer: Observer, tail: int) -> Runs:
         """Carry out a call."""
+
+    def runs_of(self, ids: Iterable[str]) -> Runs:
+        """The runs of these ids."""
 
     def warm(self) -> None:
         """Start a worker."""
@@ -171,8 +174,7 @@ class BackgroundProject:
     @staticmethod
     def _stopped(project: Opened, watch: CallWatch) -> Outcome:
         """What a stopped call leaves: the runs that it had begun."""
-        store = project.store
-        runs = Runs([store.get(record.id) for record in watch.records], store)
+        runs = project.runs_of(record.id for record in watch.records)
         run = runs[-1] if runs else None
         return Outcome(run=run, runs=runs, shown=run, stopped=True)
 
@@ -189,4 +191,4 @@ class BackgroundProject:
 
 
 def _alone(run: Run, project: Opened) -> Runs:
-    return Runs([run.stored], project.store)
+    return project.runs_of([run.id])

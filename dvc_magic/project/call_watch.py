@@ -15,7 +15,16 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
 from dvc_magic.runs import metrics_of
-from dvc_magic.views import LiveCall, LiveRun, plan_text, progress_text, pulled_text, pulling_text, run_line
+from dvc_magic.views import (
+    LiveCall,
+    LiveRun,
+    plan_text,
+    progress_text,
+    pulled_text,
+    pulling_text,
+    reused_line,
+    run_line,
+)
 
 _PAUSE = 0.15  # seconds between two views
 _LINES = 30
@@ -115,6 +124,13 @@ class CallWatch(Silent):
         self._ended += [run_line(record, metrics_of(record, root)), *(f"  {line}" for line in record.warnings)]
         self._last = self._running.pop(record.id, self._last)
         self.records.append(record)
+        self._show()
+
+    def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
+        """Take down a run that answers without being one of this call's."""
+        root = self._paths.run(record.id).dvc_root(record.root)
+        self._ended += [reused_line(record, metrics_of(record, root)), *(f"  {line}" for line in notices)]
+        self._last = self._running.pop(record.id, self._last)
         self._show()
 
     def _show(self) -> None:

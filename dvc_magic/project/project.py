@@ -25,7 +25,9 @@ from dvc_magic.project.run import Run
 from dvc_magic.project.runs import Runs
 from dvc_magic.project.settings import Settings, find_root, read_settings
 from dvc_magic.project.stages import Stages
+from dvc_magic.project.values_of import with_values_of
 from dvc_magic.project.widgets import Widgets
+from dvc_magic.runs import lineage
 from dvc_magic.store import RunStore
 from dvc_magic.views import plan_text
 
@@ -53,8 +55,9 @@ class Project:
         root: the folder with ``.dvc``.
     """
 
-    def __init__(self, root: Path, settings: Settings) -> None:
+    def __init__(self, root: Path, settings: Settings, *, front: Project | None = None) -> None:
         self.root = root
+        self._front = front or self  # what its runs call, from the thread that they are used in
         self.settings = settings
         self._store: RunStore | None = None
         self._pool: WorkerPool | None = None
@@ -121,7 +124,9 @@ class Project:
         """The widgets: ``project.widgets.panel()``, ``.stage_form("train")``."""
         if self._widgets is None:
             self._widgets = Widgets(
-                title=self.root.name, pipeline=self.pipeline, another=lambda: Project(self.root, self.settings)
+                title=self.root.name,
+                pipeline=self.pipeline,
+                another=lambda: Project(self.root, self.settings, front=self),
             )
         return self._widgets
 
@@ -169,7 +174,15 @@ class Project:
     def runs(self) -> Runs:
         """The runs that were asked for, newest first; ``project.runs[41]`` and ``project.runs["3fa"]`` reach all."""
         asked = [stored for stored in self.store.all() if stored.record.call.asked]
-        return Runs(asked, self.store, by_number=True)
+        return Runs(asked, self.store, by_number=True, caller=self._front)
+
+    def runs_of(self, ids: Iterable[str]) -> Runs:
+        """The runs of these ids, in this order.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+        """
+        return Runs([self.store.get(run_id) for run_id in ids], self.store, caller=self._front)
 
     @property
     def last(self) -> Run:
@@ -178,13 +191,15 @@ class Project:
         Raises:
             RunNotFoundError: there is none.
         """
-        return Run(self.store.find("last"), self.store)
+        return Run(self.store.find("last"), self.store, caller=self._front)
 
     def run(
         self,
-        stage: str,
+        stage: str | None = None,
         params: Mapping[str, Any] | None = None,
         *,
+        from_run: int | str | Run | None = None,
+        reuse: bool = False,
         use: Mapping[str, int | str | Run] | None = None,
         upstream: str = "auto",
         copy_paths: Sequence[str] = (),
@@ -196,8 +211,12 @@ class Project:
         """Run a stage as an isolated run, upstream stages first where their outputs are missing or stale.
 
         Args:
-            stage: address, such as ``train`` or ``sub/dvc.yaml:train@us``.
+            stage: address, such as ``train`` or ``sub/dvc.yaml:train@us``; with `from_run`, that of its stage.
             params: key (or an unambiguous end, or ``FILE:KEY``) -> value.
+            from_run: a run, its number, id or label: its values hold where `params` say nothing.
+            reuse: answer with a completed run that is equal in code, data, params, Python and packages, if there is
+                one, or with one that still goes once it has ended. `timeout`, `copy_paths` that nothing reads and
+                variables of the environment make no difference; `label` and `tags` are not given to such a run.
             use: stage address -> the run whose outputs to take.
             upstream: ``auto``, ``latest``, ``project`` or ``never``.
             copy_paths: files that git ignores and the stage needs.
@@ -206,7 +225,7 @@ class Project:
             raise_errors: False to get a failed run back instead of an exception.
 
         Returns:
-            The finished run.
+            The finished run; with `reuse`, it may be one of an earlier call.
 
         Raises:
             RunFailedError: the stage, or one upstream of it, ended badly.
@@ -217,6 +236,8 @@ class Project:
         request = self._request(
             stage,
             single,
+            from_run=from_run,
+            reuse=reuse,
             use=use,
             upstream=upstream,
             copy_paths=copy_paths,
@@ -229,10 +250,12 @@ class Project:
 
     def grid(
         self,
-        stage: str,
+        stage: str | None,
         params: Mapping[str, Sequence[Any]],
         *,
         jobs: int = 1,
+        from_run: int | str | Run | None = None,
+        reuse: bool = False,
         use: Mapping[str, int | str | Run] | None = None,
         upstream: str = "auto",
         copy_paths: Sequence[str] = (),
@@ -262,6 +285,8 @@ class Project:
         request = self._request(
             stage,
             many,
+            from_run=from_run,
+            reuse=reuse,
             use=use,
             upstream=upstream,
             copy_paths=copy_paths,
@@ -274,9 +299,11 @@ class Project:
 
     def plan(
         self,
-        stage: str,
+        stage: str | None = None,
         params: Mapping[str, Any] | None = None,
         *,
+        from_run: int | str | Run | None = None,
+        reuse: bool = False,
         use: Mapping[str, int | str | Run] | None = None,
         upstream: str = "auto",
         copy_paths: Sequence[str] = (),
@@ -290,6 +317,8 @@ class Project:
         request = self._request(
             stage,
             single,
+            from_run=from_run,
+            reuse=reuse,
             use=use,
             upstream=upstream,
             copy_paths=copy_paths,
@@ -302,9 +331,11 @@ class Project:
 
     def _request(
         self,
-        stage: str,
+        stage: str | None,
         params: Mapping[str, Sequence[Any]],
         *,
+        from_run: int | str | Run | None,
+        reuse: bool,
         use: Mapping[str, int | str | Run] | None,
         upstream: str,
         copy_paths: Sequence[str],
@@ -315,6 +346,12 @@ class Project:
     ) -> RunRequest:
         if upstream not in [policy.value for policy in UpstreamPolicy]:
             message = f"upstream={upstream!r} is unknown; it is one of {', '.join(UpstreamPolicy)}"
+            raise RequestError(message)
+        if from_run is not None:
+            from_run = from_run.id if isinstance(from_run, Run) else str(from_run)
+            stage = stage or self.store.find(from_run).record.stage
+        if stage is None:
+            message = "name a stage to run, or a run to start from: project.run(from_run=41)"
             raise RequestError(message)
         stages = self.stages
         target = stages[stage].stage
@@ -332,6 +369,8 @@ class Project:
             changes=tuple(changes),
             use={name: run.id if isinstance(run, Run) else str(run) for name, run in (use or {}).items()},
             upstream=UpstreamPolicy(upstream),
+            reuse=reuse,
+            from_run=from_run,
             copy_paths=tuple(copy_paths),
             timeout=timeout,
             jobs=jobs,
@@ -364,7 +403,7 @@ class Project:
         driver.plan()
         watcher.planned(driver.reserve())
         records = driver.execute()
-        runs = Runs([self.store.get(record.id) for record in records], self.store)
+        runs = self.runs_of(record.id for record in records)
         if raise_errors:
             self._raise_failures(runs, tail)
         return runs
@@ -374,7 +413,10 @@ class Project:
         return Plan(points=self._driver(request, Silent()).plan())
 
     def _driver(self, request: RunRequest, observer: Observer) -> Driver:
-        complete = replace(request, copy_paths=tuple(dict.fromkeys([*self.settings.copy_paths, *request.copy_paths])))
+        complete = replace(
+            self._with_values(request),
+            copy_paths=tuple(dict.fromkeys([*self.settings.copy_paths, *request.copy_paths])),
+        )
         environ = stage_environment(os.environ)
         question = CaptureRequest(
             project=str(self.root),
@@ -397,6 +439,14 @@ class Project:
             observer=observer,
             pull_timeout=self.settings.pull_timeout,
         )
+
+    def _with_values(self, request: RunRequest) -> RunRequest:
+        """The call with the values of the run that it starts from, if it does."""
+        if request.from_run is None:
+            return request
+        start = self.store.find(request.from_run)
+        above = [stored.record for stored in lineage(start, self.store.get)]
+        return with_values_of(request, start.record, upstream=above, pipeline=self.pipeline())
 
     def _raise_failures(self, runs: Runs, tail: int) -> None:
         failed = [run for run in runs if run.status is not RunStatus.COMPLETED]

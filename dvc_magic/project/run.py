@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from dvc_magic.errors import RequestError, close_matches
+from dvc_magic.errors import RequestError, RunError, StoreError, close_matches
 from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus, SourceKind
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
@@ -164,6 +164,27 @@ class RunLog:
         return self.tail() or "<empty log>"
 
 
+class Caller(Protocol):
+    """What a run asks to run its stage again: a `dvc_magic.Project`."""
+
+    def run(
+        self,
+        stage: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        *,
+        from_run: int | str | Run | None = None,
+        reuse: bool = False,
+        use: Mapping[str, int | str | Run] | None = None,
+        upstream: str = "auto",
+        copy_paths: Sequence[str] = (),
+        timeout: float | None = None,
+        label: str = "",
+        tags: Sequence[str] = (),
+        raise_errors: bool = True,
+    ) -> Run:
+        """Carry out a call."""
+
+
 class Run:
     """One execution of one stage.
 
@@ -171,9 +192,12 @@ class Run:
     record anew; a finished run is read once. Two handles on the same run are equal.
     """
 
-    def __init__(self, stored: StoredRun, store: RunStore, *, in_full: bool = False) -> None:
+    def __init__(
+        self, stored: StoredRun, store: RunStore, *, in_full: bool = False, caller: Caller | None = None
+    ) -> None:
         self._stored = stored
         self._store = store
+        self._caller = caller
         self._in_full = in_full
 
     def _read(self) -> StoredRun:
@@ -339,8 +363,48 @@ class Run:
     def upstream(self) -> Mapping[str, Run]:
         """Stage address -> the run whose outputs this one used, directly."""
         return {
-            stage: Run(self._store.get(run_id), self._store) for stage, run_id in self._stored.record.upstream.items()
+            stage: Run(self._store.get(run_id), self._store, caller=self._caller)
+            for stage, run_id in self._stored.record.upstream.items()
         }
+
+    def again(
+        self,
+        params: Mapping[str, Any] | None = None,
+        *,
+        reuse: bool = False,
+        use: Mapping[str, int | str | Run] | None = None,
+        upstream: str = "auto",
+        copy_paths: Sequence[str] = (),
+        timeout: float | None = None,
+        label: str = "",
+        tags: Sequence[str] = (),
+        raise_errors: bool = True,
+    ) -> Run:
+        """``run.again({"lr": 0.2})``: a new run of the same stage with this one's values, but for those in `params`.
+
+        The values are those of this run and of the runs above it. The code and the data are the project's as they are
+        now. The arguments are those of `Project.run`.
+
+        Raises:
+            ParamError: no stage has some param of this run any more.
+            RunFailedError: the stage, or one upstream of it, ended badly.
+        """
+        if self._caller is None:
+            message = f"this handle on run {self.number} has no project; use project.run(from_run={self.number})"
+            raise RequestError(message)
+        return self._caller.run(
+            self.stage,
+            params,
+            from_run=self,
+            reuse=reuse,
+            use=use,
+            upstream=upstream,
+            copy_paths=copy_paths,
+            timeout=timeout,
+            label=label,
+            tags=tags,
+            raise_errors=raise_errors,
+        )
 
     def tag(self, *changes: str, label: str | None = None, note: str | None = None, mark: bool | None = None) -> Run:
         """Change the user's notes: ``run.tag("+good", "-bad", label="first try")``; a bare tag is added.
@@ -395,11 +459,27 @@ class Run:
     def card(self) -> Card:
         """Everything known of the run, ready to show."""
         upstream = {stage: run.number for stage, run in self.upstream.items()}
-        return run_card(self.record, self.notes, metrics=self.metrics, upstream=upstream, folder=str(self.path))
+        return run_card(
+            self.record,
+            self.notes,
+            metrics=self.metrics,
+            upstream=upstream,
+            folder=str(self.path),
+            values_of=self._values_of(),
+        )
+
+    def _values_of(self) -> str:
+        start = self.record.from_run
+        if start is None:
+            return ""
+        try:
+            return self._store.get(start).record.name
+        except (RunError, StoreError):  # it is gone
+            return start
 
     def in_full(self) -> Run:
         """The same run, which a terminal shows as its card too, where it shows others as a line."""
-        return Run(self._stored, self._store, in_full=True)
+        return Run(self._stored, self._store, in_full=True, caller=self._caller)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001, ARG002 - IPython's protocol
         alone = len(printer.stack) <= 1  # in a list a line is enough

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 from dvc_magic.errors import RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
 from dvc_magic.project.plotting import Plots
-from dvc_magic.project.run import Run
+from dvc_magic.project.run import Caller, Run
 from dvc_magic.runs import RunRow, clear_rows, frame, lineage, metrics_of, parse_query, rows, run_row
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.views import Table, runs_table
@@ -41,10 +41,13 @@ class Runs(Sequence[Run]):
     any list; the line below a table says which. Slices are positions everywhere.
     """
 
-    def __init__(self, runs: Iterable[StoredRun], store: RunStore, *, by_number: bool = False) -> None:
+    def __init__(
+        self, runs: Iterable[StoredRun], store: RunStore, *, by_number: bool = False, caller: Caller | None = None
+    ) -> None:
         self._stored = tuple(runs)
         self._store = store
         self._by_number = by_number
+        self._caller = caller
 
     def __len__(self) -> int:
         """How many runs."""
@@ -52,7 +55,7 @@ class Runs(Sequence[Run]):
 
     def __iter__(self) -> Iterator[Run]:
         """The runs in order."""
-        return (Run(stored, self._store) for stored in self._stored)
+        return map(self._run, self._stored)
 
     @overload
     def __getitem__(self, key: int | str) -> Run: ...
@@ -65,7 +68,7 @@ class Runs(Sequence[Run]):
             RunNotFoundError: there is no such run. `RunPositionError`, also an `IndexError`: no such position.
         """
         if isinstance(key, slice):
-            return Runs(self._stored[key], self._store)
+            return self._with(self._stored[key])
         if isinstance(key, str) or self._by_number:
             if isinstance(key, int) and key < 1:
                 raise RunNotFoundError(self._no_number(key))
@@ -73,9 +76,9 @@ class Runs(Sequence[Run]):
             if not self._by_number and found.record.id not in {stored.record.id for stored in self._stored}:
                 message = f"run {key!r} is not among these {len(self)} runs"
                 raise RunNotFoundError(message)
-            return Run(found, self._store)
+            return self._run(found)
         try:
-            return Run(self._stored[key], self._store)
+            return self._run(self._stored[key])
         except IndexError:
             raise RunPositionError(self._no_position(key)) from None
 
@@ -92,7 +95,10 @@ class Runs(Sequence[Run]):
         return message if found is None else f"{message}; run number {key} is at position {found}"
 
     def _with(self, runs: Iterable[StoredRun]) -> Runs:
-        return Runs(runs, self._store)
+        return Runs(runs, self._store, caller=self._caller)
+
+    def _run(self, stored: StoredRun) -> Run:
+        return Run(stored, self._store, caller=self._caller)
 
     def _lineage(self, stored: StoredRun) -> list[StoredRun]:
         return lineage(stored, self._store.get)
@@ -161,7 +167,7 @@ class Runs(Sequence[Run]):
         if not fitting:
             message = f"no completed run{f' of stage {stage!r}' if stage else ''} among these {len(self)} runs"
             raise RunNotFoundError(message)
-        return Run(max(fitting, key=lambda stored: stored.record.number), self._store)
+        return self._run(max(fitting, key=lambda stored: stored.record.number))
 
     def unfolded(self) -> Runs:
         """These runs and those upstream of them, each once, newest first."""
@@ -188,11 +194,12 @@ class Runs(Sequence[Run]):
         return runs_table(rows, total=len(self), stored=stored, hint=self._hint())
 
     def _hint(self) -> str:
-        """What a number in brackets means here, where it could mean two things."""
+        """How to see one of them, and what a number in brackets means here, where it could mean two things."""
         if len(self) < _SEVERAL:
             return ""
         first = self._stored[0].record.number
-        return f"by number: project.runs[{first}]" if self._by_number else f"by position: [0] is run {first}"
+        brackets = f", project.runs[{first}]" if self._by_number else f"; as a list, [0] is run {first}"
+        return f"one in full: %dvc_show {first}{brackets}"
 
     @staticmethod
     def _root(stored: StoredRun) -> Path:

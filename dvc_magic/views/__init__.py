@@ -5,7 +5,7 @@ from dvc_magic.views.card import Card, Section
 from dvc_magic.views.curves import Curve, Curves, curves_view, panels_view, series_name
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
 from dvc_magic.views.live_call import LiveCall, LiveRun
-from dvc_magic.views.plan import plan_text
+from dvc_magic.views.plan import plan_text, reused_line
 from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
 from dvc_magic.views.run_card import run_card, run_line
 from dvc_magic.views.run_labels import run_labels
@@ -41,6 +41,7 @@ __all__ = [
     "progress_text",
     "pulled_text",
     "pulling_text",
+    "reused_line",
     "run_card",
     "run_labels",
     "run_line",

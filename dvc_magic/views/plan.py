@@ -1,11 +1,15 @@
-"""A call's plan in one line."""
+"""A call's plan in one line, and what answers without being run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import Any
 
 from dvc_magic.engine import Action, Decision, PointPlan
+from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.views.format import format_seconds, format_time
+from dvc_magic.views.run_card import metrics_text, run_line
 
 
 def plan_text(plan: tuple[PointPlan, ...]) -> str:
@@ -22,7 +26,18 @@ def plan_text(plan: tuple[PointPlan, ...]) -> str:
         [_kind(decision) for decision in point.decisions] == [_kind(decision) for decision in plan[0].decisions]
         for point in plan
     )
-    return f"{len(plan)} runs, {'each' if alike else 'the first'}: {chain}"
+    reused = sum(point.decisions[-1].action is Action.REUSE for point in plan)
+    count = f"{len(plan)} runs" + (f", {reused} of them there already" if reused else "")
+    return f"{count}, {'each' if alike else 'the first'}: {chain}"
+
+
+def reused_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
+    """``train 42 reused, completed 2026-01-31 12:00:00 in 3.8 s: loss=0.21``; one that ended badly as `run_line`."""
+    if record.status is not RunStatus.COMPLETED:
+        return run_line(record, metrics)
+    when = f" {format_time(record.times.finished)}" if record.times.finished is not None else ""
+    took = f" in {format_seconds(record.times.duration)}" if record.times.duration is not None else ""
+    return f"{record.name} reused, completed{when}{took}{metrics_text(metrics)}"
 
 
 def _kind(decision: Decision) -> tuple[str, Action, int | None]:
@@ -38,7 +53,8 @@ def _together(decisions: Sequence[Decision]) -> str:
 
 def _name(decision: Decision) -> str:
     """The stage, and the number of the run that is used or made."""
-    used = decision.run.number if decision.action is Action.REUSE and decision.run is not None else decision.number
+    there = decision.action in (Action.REUSE, Action.ATTACH)
+    used = decision.run.number if there and decision.run is not None else decision.number
     numbered = used is not None and decision.action is not Action.PROJECT
     return f"{decision.stage} {used}" if numbered else decision.stage
 
@@ -47,6 +63,8 @@ def _said(decision: Decision) -> str:
     """What becomes of a stage, and why."""
     if decision.action is Action.REUSE and decision.run is not None:
         return f"reused ({decision.reason})"
+    if decision.action is Action.ATTACH:
+        return f"goes already and is waited for ({decision.reason})"
     if decision.action is Action.PROJECT:
         return f"from the project ({decision.reason})"
     if decision.action is Action.WHEN_CHANGED:

@@ -21,8 +21,13 @@ def run_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
         text += f" in {format_seconds(record.times.duration)}"
     if record.status is not RunStatus.COMPLETED and record.error:
         text += f" ({record.error})"
+    return f"{text}{metrics_text(metrics)}"
+
+
+def metrics_text(metrics: Mapping[str, Any]) -> str:
+    """``: acc=0.93, loss=0.21``, the end of a line about a run; empty without metrics."""
     shown = ", ".join(f"{key}={format_value(format_number(value), width=24)}" for key, value in metrics.items())
-    return f"{text}: {shown}" if shown else text
+    return f": {shown}" if shown else ""
 
 
 def _values(record: RunRecord) -> str:
@@ -35,7 +40,13 @@ def _values(record: RunRecord) -> str:
 
 
 def run_card(
-    record: RunRecord, notes: Notes, *, metrics: Mapping[str, Any], upstream: Mapping[str, int], folder: str
+    record: RunRecord,
+    notes: Notes,
+    *,
+    metrics: Mapping[str, Any],
+    upstream: Mapping[str, int],
+    folder: str,
+    values_of: str = "",
 ) -> Card:
     """Everything that is known of a run.
 
@@ -43,6 +54,7 @@ def run_card(
         record, notes: of the run.
         metrics: flat. upstream: stage address -> number of the run that was used.
         folder: where its files are.
+        values_of: the run that it started from by ``--from``, as people call it.
     """
     about = [("status", f"{record.status}" + (f" ({record.reason})" if record.reason else ""))]
     if record.error:
@@ -54,6 +66,7 @@ def run_card(
         ("cmd", record.cmd if isinstance(record.cmd, str) else "\n".join(record.cmd)),
     ]
     about += [("upstream", ", ".join(f"{stage} {number}" for stage, number in upstream.items()))] if upstream else []
+    about += [("values of", values_of)] if values_of else []
     about += [("commit", f"{record.commit[:10]}{' with edits' if record.dirty else ''}")] if record.commit else []
     about += [("label", notes.label)] if notes.label else []
     about += [("tags", ", ".join(notes.tags))] if notes.tags else []

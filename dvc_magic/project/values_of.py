@@ -1,0 +1,95 @@
+"""Calls that start from the values of an earlier run (``--from``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from dvc_magic.errors import ParamError
+from dvc_magic.line import OPTION_NAMES, find_stage, flags_of, format_line
+from dvc_magic.model.record import Override, RunRecord
+from dvc_magic.model.request import Change, ChangeKind, RunRequest
+from dvc_magic.model.stage import Pipeline
+from dvc_magic.model.values import Value, same
+
+_Place = tuple[str, str]  # file, key
+
+
+def with_values_of(
+    request: RunRequest, run: RunRecord, *, upstream: Sequence[RunRecord], pipeline: Pipeline
+) -> RunRequest:
+    """The call with the values of `run` where it says none of its own.
+
+    They are the params as they were written for the run and for the runs whose outputs it used: one call has one set
+    of values, so that both are needed to make the same again. What equals the project's value now is left out, and so
+    is what only stages take that this call does not reach. Keys outside of all params, which ``-S`` had set, added or
+    removed, are treated as they were then.
+
+    Args:
+        request: the call; its own changes beat the run's values.
+        upstream: the runs above `run`, upstream first.
+        pipeline: the project's stages as they are now.
+
+    Raises:
+        ParamError: the run has params that no stage has any more.
+        StageNotFoundError: the call's stage is gone.
+    """
+    stages = [find_stage(address, pipeline) for address in request.stages]
+    own, above = flags_of(stages, pipeline)
+    now = {(flag.file, flag.key): flag.value for flag in (*above, *own)}
+    every = {(flag.file, flag.key) for stage in pipeline.stages for flag in stage.flags}
+    values = _values(run, upstream)
+    asked = {(change.file, change.key) for change in request.changes}
+    taken = [
+        Change(file=file, key=key, values=(value,))
+        for (file, key), value in values.items()
+        if (file, key) in now and not same(value, now[file, key])
+    ]
+    changes = [change for change in [*taken, *_elsewhere(run, values)] if not _covers(asked, change)]
+    gone = [place for place in values if place not in every]
+    if gone:
+        raise ParamError(_gone_message(run, gone, replace(request, changes=(*changes, *request.changes))))
+    return replace(request, from_run=run.id, changes=(*changes, *request.changes))
+
+
+def _values(run: RunRecord, upstream: Sequence[RunRecord]) -> dict[_Place, Value]:
+    """The params of a run and of those above it; where they differ, those of the nearest run."""
+    found: dict[_Place, Value] = {}
+    for record in (run, *reversed(upstream)):
+        for file, flat in record.params.items():
+            for key, value in flat.items():
+                found.setdefault((file, key), value)
+    return found
+
+
+def _elsewhere(run: RunRecord, values: Iterable[_Place]) -> list[Change]:
+    """What the run's call did to keys that are no params of it: those of the params are in their values."""
+    known = set(values)
+    return [
+        Change(file=entry.file, key=entry.key, values=(entry.value,), kind=_again(entry))
+        for entry in run.overrides
+        if not any(file == entry.file and _overlap(key, entry.key) for file, key in known)
+    ]
+
+
+def _again(entry: Override) -> ChangeKind:
+    """A key that was set or added then is set now, whether or not it has come to be there."""
+    return ChangeKind.REMOVE if entry.kind == ChangeKind.REMOVE else ChangeKind.FORCE
+
+
+def _covers(asked: Iterable[_Place], change: Change) -> bool:
+    return any(file == change.file and _overlap(key, change.key) for file, key in asked)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two dotted keys are equal, or one is inside of the other."""
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
+def _gone_message(run: RunRecord, gone: Sequence[_Place], rest: RunRequest) -> str:
+    names = ", ".join(key if file == "params.yaml" else f"{file}:{key}" for file, key in gone)
+    line = format_line(rest.stages[0], rest.changes, reserved=OPTION_NAMES)
+    return (
+        f"--from {run.number}: {run.name} has params that no stage has any more: {names}. "
+        f"Without these, its values are\n  {line}"
+    )
