@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from IPython.core.magic import Magics, magics_class
 
@@ -60,7 +60,7 @@ class RunsMagics(Magics):
 
         Options::
 
-            --stage S     runs of a stage, as its name alone
+            --stage S     runs of a stage or a group of stages, as its name alone
             --status S    completed, failed, stopped..., as the word alone
             --tag T       runs with this tag
             --sort KEY    by a param, metric or field; -KEY downwards
@@ -78,8 +78,7 @@ class RunsMagics(Magics):
             runs = runs.unfolded()
         for name, known in (("stage", self._stages), ("status", _statuses)):
             if wanted := options.values.get(f"--{name}"):
-                _check_known(name, wanted, known())
-                runs = runs.where(f"{name} == {quoted(wanted)}")
+                runs = runs.where(_one_of(name, _meant(wanted, known()) or _refuse(name, wanted, known())))
         if "--tag" in options.values:
             runs = runs.where(f"tags contains {quoted(options.values['--tag'])}")
         if options.positional:
@@ -98,17 +97,20 @@ class RunsMagics(Magics):
         if not _WORD.fullmatch(text):
             return text
         statuses, stages = _statuses(), self._stages()
-        meant = [name for name, known in (("stage", stages), ("status", statuses)) if text in known]
-        if len(meant) == 1:
-            return f"{meant[0]} == {quoted(text)}"
-        if meant:
+        meant = {name: _meant(text, known) for name, known in (("stage", stages), ("status", statuses))}
+        fitting = [name for name, names in meant.items() if names]
+        if len(fitting) == 1:
+            return _one_of(fitting[0], meant[fitting[0]])
+        if fitting:
             message = f"{text!r} is a stage and a status. Write --stage {text} or --status {text}."
-        else:
-            hint = close_matches(text, [*stages, *statuses])
-            message = (
-                f"{text!r} is neither a stage nor a status.{hint} Stages: {', '.join(stages) or 'none'}. "
-                "A query compares: %dvc_runs metrics.loss < 0.1"
-            )
+            raise QueryError(message)
+        hint = close_matches(text, [*stages, *statuses])
+        if text == "last" or text.isdigit():
+            hint = f" One run is shown by %dvc_show {text}."
+        message = (
+            f"{text!r} is neither a stage nor a status.{hint} Stages: {', '.join(stages) or 'none'}. "
+            "A query compares: %dvc_runs metrics.loss < 0.1"
+        )
         raise QueryError(message)
 
     def _stages(self) -> list[str]:
@@ -164,12 +166,23 @@ def _statuses() -> list[str]:
     return [status.value for status in RunStatus]
 
 
-def _check_known(name: str, wanted: str, known: list[str]) -> None:
-    """Refuse a stage or a status that there is not: its runs would be none, whatever was meant."""
-    if wanted not in known:
-        hint = close_matches(wanted, known)
-        message = f"There is no {name} {wanted!r}.{hint} There are: {', '.join(known) or 'none'}."
-        raise QueryError(message)
+def _meant(text: str, known: Sequence[str]) -> list[str]:
+    """The names that `text` means: itself, or the stages of the group that it names; none when it means nothing."""
+    return [text] if text in known else [name for name in known if name.rpartition("@")[0] == text]
+
+
+def _one_of(name: str, wanted: Sequence[str]) -> str:
+    """The query for a field that has one of some values."""
+    if len(wanted) == 1:
+        return f"{name} == {quoted(wanted[0])}"
+    return f"{name} in [{', '.join(map(quoted, wanted))}]"
+
+
+def _refuse(name: str, wanted: str, known: Sequence[str]) -> NoReturn:
+    """Answer a stage or a status that there is not: its runs would be none, whatever was meant."""
+    hint = close_matches(wanted, list(known))
+    message = f"There is no {name} {wanted!r}.{hint} There are: {', '.join(known) or 'none'}."
+    raise QueryError(message)
 
 
 def quoted(text: str) -> str:

@@ -56,10 +56,7 @@ def stage_help(addresses: Sequence[str], pipeline: Pipeline, options: Sequence[t
         stage = pipeline.get(address)
         if stage is None:
             continue
-        own = stage_card(stage, pipeline)
-        sections += [Section(title=own.title), *own.sections]
-        for above in pipeline.lineage(stage)[:-1]:
-            flags = stage_card(above, pipeline).sections[-1]
-            sections.append(Section(title=f"flags of {above.address}, upstream", table=flags.table))
+        card = stage_card(stage, pipeline, with_upstream=True)
+        sections += [Section(title=card.title), *card.sections]
     sections.append(Section(title="options", pairs=tuple(options)))
     return Card(title=f"%dvc_run {' '.join(addresses)}", sections=tuple(sections))

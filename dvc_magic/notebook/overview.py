@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
 
-from dvc_magic.errors import DvcMagicError
+from dvc_magic.errors import DvcMagicError, LineError
 from dvc_magic.line import Usage
 from dvc_magic.notebook.forms import CardView
 from dvc_magic.notebook.usage import dvc_line_magic, explained
@@ -44,8 +44,24 @@ class OverviewMagics(Magics):
             %dvc
             %dvc_run --help
         """
+        self._check(line)
         _OVERVIEW.read(line, namespace=self._session.names(local_ns))
         return CardView(Card(title="dvc_magic", sections=(*self._about(), self._magics(), *self._runs())))
+
+    def _check(self, line: str) -> None:
+        """Answer ``%dvc run train``, which is DVC's way to say it, with the magic that is meant."""
+        first, _, rest = line.strip().partition(" ")
+        if f"dvc_{first}" in self._names():
+            raise LineError(f"%dvc takes nothing. Did you mean %dvc_{first}{rest and f' {rest}'}?")
+
+    def _names(self) -> dict[str, Any]:
+        """The magics of dvc_magic but this one."""
+        assert self.shell is not None
+        return {
+            name: magic
+            for name, magic in self.shell.magics_manager.magics["line"].items()
+            if name.startswith("dvc_") and type(getattr(magic, "__self__", None)).__module__.startswith("dvc_magic.")
+        }
 
     def _about(self) -> tuple[Section, ...]:
         """The project as far as it can be read, or how to come to one."""
@@ -55,12 +71,7 @@ class OverviewMagics(Magics):
             return (Section(title="no project", block=str(error)), Section(title="to begin", pairs=_BEGIN))
 
     def _magics(self) -> Section:
-        assert self.shell is not None
-        found = {
-            name: explained(magic.__doc__)
-            for name, magic in self.shell.magics_manager.magics["line"].items()
-            if name.startswith("dvc_") and type(getattr(magic, "__self__", None)).__module__.startswith("dvc_magic.")
-        }
+        found = {name: explained(magic.__doc__) for name, magic in self._names().items()}
         rows = tuple((f"%{name}", said.summary, _example(name, said.examples)) for name, said in found.items())
         note = "each of them explains itself: %dvc_run --help"
         return Section(title="magics", table=Table(headers=("magic", "what it does", "example"), rows=rows, note=note))

@@ -66,8 +66,8 @@ def test_a_number_is_a_runs_own_on_the_store_and_a_position_in_a_selection(proje
 
     assert [project.runs[2].number, project.runs[:][2].number] == [2, 2]
     assert [selected[0].number, selected[-1].number, selected[1:][0].number] == [4, 2, 3]
-    assert repr(project.runs).endswith("by number: project.runs[4]")
-    assert repr(selected).endswith("by position: [0] is run 4")
+    assert repr(project.runs).endswith("one in full: %dvc_show 4, project.runs[4]")
+    assert repr(selected).endswith("one in full: %dvc_show 4; as a list, [0] is run 4")
 
 
 def test_a_position_that_is_not_there_is_answered_with_what_was_meant(project: Project, runs: Runs) -> None:

@@ -13,6 +13,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from dvc_magic.errors import LineError
 from dvc_magic.notebook.usage import explained
 
 pytestmark = pytest.mark.integration
@@ -95,6 +96,14 @@ def test_a_broken_pipeline_is_told_on_the_screen(shell: InteractiveShell) -> Non
     Path("dvc.yaml").write_text("stages: [")
 
     assert "dvc.yaml" in repr(shell.run_line_magic("dvc", "")).partition("magics")[0]
+
+
+@pytest.mark.parametrize(("line", "meant"), [("run train --lr 1", "%dvc_run train --lr 1?"), ("runs", "%dvc_runs?")])
+def test_a_magic_spelled_as_dvc_spells_its_commands_is_named(shell: InteractiveShell, line: str, meant: str) -> None:
+    with pytest.raises(LineError) as caught:
+        shell.run_line_magic("dvc", line)
+
+    assert str(caught.value).endswith(f"Did you mean {meant}")
 
 
 def test_every_magic_explains_itself_outside_of_a_project_too(shell: InteractiveShell, tmp_path: Path) -> None:
