@@ -59,13 +59,13 @@ def format_flag(change: Change, *, reserved: Collection[str] = ()) -> str:
 
     Args:
         change: what to write.
-        reserved: names of the magic's options; a key that is one of them is written with its file.
+        reserved: keys that a flag alone does not tell from others: the names of the magic's options, keys that several
+            files have. They are written with their file.
     """
-    file = "" if change.file == "params.yaml" and change.key not in reserved else f"{change.file}:"
-    name = f"{file}{change.key}"
     values = format_values(change.values)
     if change.kind is ChangeKind.SET:
-        return f"--{as_word(name)} {values}"
+        return f"--{as_word(change.key if change.key not in reserved else f'{change.file}:{change.key}')} {values}"
+    file = "" if change.file == "params.yaml" else f"{change.file}:"
     added = "" if change.kind is ChangeKind.REMOVE else f"={values}"
     return f"-S {as_word(f'{file}{_PREFIX[change.kind]}{change.key}')}{added}"
 

@@ -242,7 +242,7 @@ def _params(stage: Stage, pipeline: Pipeline) -> dict[str, tuple[Param, str]]:
 
 def _field(param: Param, stage: str, texts: Mapping[str, str], doubled: Collection[str]) -> FormField:
     label = param.name if param.key in doubled else param.key
-    plain = param.file == "params.yaml" and param.key not in doubled and param.key not in OPTION_NAMES
+    plain = param.key not in doubled and param.key not in OPTION_NAMES
     text = texts.get(param.name, default_text(param))
     values: tuple[Value, ...] = ()
     error = ""

@@ -52,7 +52,7 @@ def test_a_line_shows_flags_as_they_are_typed():
         Change(file="conf.json", key="old", values=(None,), kind=ChangeKind.REMOVE),
     ]
     assert format_line("train", changes, reserved={"label"}) == (
-        "%dvc_run train --train.lr 0.1,0.01 --conf.json:opt 'a b' --params.yaml:label 1 -S +new=[1] -S conf.json:~old"
+        "%dvc_run train --train.lr 0.1,0.01 --opt 'a b' --params.yaml:label 1 -S +new=[1] -S conf.json:~old"
     )
 
 

@@ -125,6 +125,13 @@ def test_a_key_of_two_files_is_written_with_its_file() -> None:
     assert [field.label for field in form.own] == ["params.yaml:train.lr", "conf.json:train.lr"]
 
 
+def test_a_key_that_one_file_alone_has_is_written_without_it() -> None:
+    form = stage_form(_pipeline(LR, _param("epochs", 1, "conf.json")), "train").with_text("conf.json:epochs", "2")
+
+    assert form.line == "%dvc_run train --epochs 2"
+    assert form.read().request.changes[0].file == "conf.json"
+
+
 def test_a_key_named_as_an_option_is_written_with_its_file() -> None:
     form = _typed("b", _param("label", "a"))
 
