@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import yaml
+
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import RunRecord
 
@@ -49,9 +51,20 @@ def _with_copy(record: RunRecord, path: str) -> str:
 
 
 def _tracked(project: Path, path: str) -> bool:
-    """Whether a ``.dvc`` file stands for a path or a folder above it."""
+    """Whether a ``.dvc`` file stands for a path or a folder above it, or ``dvc.lock`` has it as an output."""
     parts = path.split("/")
-    return any((project / f"{'/'.join(parts[:end])}.dvc").is_file() for end in range(1, len(parts) + 1))
+    above = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return any((project / f"{name}.dvc").is_file() for name in above) or not _outputs(project).isdisjoint(above)
+
+
+def _outputs(project: Path) -> set[str]:
+    """What the ``dvc.lock`` in the project's root calls outputs; of a damaged one, nothing."""
+    try:
+        content = yaml.safe_load((project / "dvc.lock").read_text(encoding="utf-8"))
+        stages = content["stages"].values()
+        return {str(out["path"]) for stage in stages for out in stage.get("outs", [])}
+    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
+        return set()
 
 
 def _candidates(record: RunRecord, text: str, workspace: Path) -> Iterator[str]:

@@ -562,6 +562,16 @@ def test_undeclared_data_that_no_remote_has_is_named_with_the_line_that_declares
         project.run("train")
 
 
+def test_an_undeclared_output_of_another_stage_is_to_be_declared_too(make_project: Any, opened: Any) -> None:
+    first = "  first:\n    cmd: echo 1 > made.txt\n    outs: [made.txt]\n"
+    files = {"dvc.yaml": _pipeline("python train.py", extra=first), "train.py": _script("open('made.txt')")}
+    root = make_project(files)
+    dvc(root, "repro", "--quiet", "first")
+
+    with pytest.raises(RunFailedError, match=r"'made.txt' is data that DVC tracks.*deps: \[made.txt\]"):
+        opened(root).run("train")
+
+
 def test_params_show_in_a_stage_shows_all_params_and_names_no_undeclared_reads(make_project: Any, opened: Any) -> None:
     body = "import dvc.api, json\nprint(json.dumps(dvc.api.params_show('params.yaml')))"
 
