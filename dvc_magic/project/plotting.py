@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, overload
 
 from dvc_magic.errors import ParamError, RequestError
-from dvc_magic.runs import History, RunRow, UnknownLeafError, history_of, rows
+from dvc_magic.runs import History, RunRow, UnknownLeafError, history_of, lineage, rows
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.views import bar_view, curves_view, panels_view, scatter_view, series_name, unknown
 
@@ -27,10 +27,10 @@ class Plots:
         runs.plot.scatter("lr", "loss")
         runs.plot.bar("accuracy", ax=ax)
 
-    A name is that of a step series, metric or param, or an unambiguous end of one. Where a run has no such series, that
-    of the nearest run upstream of it is drawn. Each call reads the runs anew, makes a figure unless ``ax=`` is given,
-    and returns the `matplotlib.axes.Axes`. Runs that lack the value are left out, and a note above the plot says how
-    many.
+    A name is that of a step series, metric or param, or an unambiguous end of one. Where a run has no such series,
+    that of the nearest run upstream of it is drawn; of several, where branches of the pipeline have it. Each call
+    reads the runs anew, makes a figure unless ``ax=`` is given, and returns the `matplotlib.axes.Axes`. Runs that
+    lack the value are left out, and a note above the plot says how many.
     """
 
     def __init__(self, runs: Callable[[], Sequence[StoredRun]], store: RunStore) -> None:
@@ -161,13 +161,17 @@ class _Looked:
         return self._histories[run.record.id]
 
     def sources(self, name: str | None = None) -> _Sources:
-        """The runs whose series stand for those asked for, each once: itself, or the nearest upstream that has it."""
-        chosen: dict[str, StoredRun] = {}
-        for row in self.rows:
-            nearest = (run for run in (row.run, *reversed(row.upstream)) if self._has(run, name))
-            run = next(nearest, row.run)
-            chosen[run.record.id] = run
+        """The runs whose series stand for those asked for, each once: itself, or the nearest upstream that have it."""
+        chosen = {run.record.id: run for row in self.rows for run in self._nearest(row, name)}
         return [(row, self.history(row.run)) for row in rows(chosen.values(), self._store.get)]
+
+    def _nearest(self, row: RunRow, name: str | None) -> Sequence[StoredRun]:
+        """The run if it has the series, else those upstream that have it and are not upstream of each other."""
+        if self._has(row.run, name):
+            return (row.run,)
+        found = [run for run in row.upstream if self._has(run, name)]
+        further = {above.record.id for run in found for above in lineage(run, self._store.get)}
+        return [run for run in found if run.record.id not in further] or (row.run,)
 
     def _has(self, run: StoredRun, name: str | None) -> bool:
         history = self.history(run)

@@ -77,6 +77,17 @@ def test_the_series_of_an_upstream_run_stand_for_those_a_run_lacks(tmp_path, plo
     assert [line.get_label() for line in axes.get_lines()] == ["train 9"]
 
 
+def test_of_branches_that_have_the_series_each_is_drawn_and_named_but_nothing_above_them(tmp_path, plots):
+    data = plotted_run(tmp_path / "upstream", number=7, stage="data", **logged())
+    small = plotted_run(tmp_path / "upstream", number=8, stage="small", upstream={"data": data.record.id}, **logged())
+    large = plotted_run(tmp_path / "upstream", number=9, stage="large", upstream={"data": data.record.id}, **logged())
+    chosen = {"stage": "choose", "upstream": {"small": small.record.id, "large": large.record.id}}
+
+    axes = plots(chosen, upstream=[data, small, large])("loss")
+
+    assert [line.get_label() for line in axes.get_lines()] == ["small 8", "large 9"]
+
+
 def test_without_a_name_each_series_has_axes(plots):
     drawn = plots(logged("step,loss,acc\n0,1,2\n"))()
 
