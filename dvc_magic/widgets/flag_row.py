@@ -52,7 +52,9 @@ class FlagRow:
         told = field.changed or bool(field.error)
         self.reset.layout.display = None if told else "none"
         self.note.value = _note(field)
-        self.note.layout.flex = "1 1 14em" if told else "1 1 3em"
+        # What is wrong takes a line or two of its own, below the control; beside it there is a column at best.
+        self.note.layout.flex = "1 1 70%" if field.error else "1 1 14em" if told else "1 1 3em"
+        self.note.layout.margin = f"0 0 0 {label_width}" if field.error else None
 
     def close(self) -> None:
         """Let go of the widgets."""
