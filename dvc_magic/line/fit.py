@@ -100,6 +100,8 @@ def _advice(value: Any, param: Param, wording: Wording) -> str:
         return f"A Python variable is put in with braces: {{{value[1:]}}}"
     if isinstance(value, str) and (meant := _unquoted(value, param)):
         return f"Leave out the quotes: {wording.given(param.key, meant, python=meant)}"
+    if wording is Wording.LINE and isinstance(value, str) and (meant := _grid_in_quotes(value, param)):
+        return f"To try several values leave out quotes and blanks: --{param.key} {_cut(meant)}"
     if isinstance(value, list) and param.type != "map":
         return _several(value, param, wording)
     if param.type == "list" and not isinstance(value, dict):
@@ -133,6 +135,15 @@ def _unquoted(text: str, param: Param) -> str:
     wanted["float"] = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
     pattern = wanted.get(param.type)
     return text.strip() if pattern and re.fullmatch(pattern, text.strip(), re.DOTALL | re.IGNORECASE) else ""
+
+
+def _grid_in_quotes(text: str, param: Param) -> str:
+    """The text without blanks when it spells several values for a number or a bool; else an empty text."""
+    meant = "".join(text.split())
+    items = meant.split(",")
+    listed = len(items) > 1 and all(_unquoted(item, param) for item in items)
+    function = re.fullmatch(r"(?:range|choice|linspace|logspace)\([^()]*\)", meant)
+    return meant if param.type in ("int", "float", "bool") and (listed or function) else ""
 
 
 def _shown_grid(values: list[Any]) -> str:

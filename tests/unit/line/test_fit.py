@@ -67,6 +67,9 @@ def test_values_become_what_the_file_has(value, now, raw, fitted):
         ("{a: 1}", {}, None, "Leave out the quotes: --train.x {a: 1}"),
         ("0.1", 0.5, None, "Leave out the quotes: --train.x 0.1"),
         ("True", False, None, "Leave out the quotes: --train.x True"),
+        ("0.1, 0.2", 0.5, None, "To try several values leave out quotes and blanks: --train.x 0.1,0.2"),
+        ("range(1, 4)", 1, None, "To try several values leave out quotes and blanks: --train.x range(1,4)"),
+        ("1,x", 1, None, "Write a value such as 3."),
         (0.1, 1, "0.1", "write 1.0 in conf.yaml, or for this call only -S conf.yaml:train.x=0.1"),
     ],
 )
