@@ -170,7 +170,9 @@ class Runs(Sequence[Run]):
         return self._run(max(fitting, key=lambda stored: stored.record.number))
 
     def unfolded(self) -> Runs:
-        """These runs and those upstream of them, each once, newest first."""
+        """These runs and those upstream of them, each once, newest first; of the whole store, all that it has."""
+        if self._by_number:  # also the runs upstream of a target that was never recorded, or was there already
+            return self._with(self._store.all())
         every = {stored.record.id: stored for run in self._stored for stored in (run, *self._lineage(run))}
         return self._with(sorted(every.values(), key=lambda stored: -stored.record.number))
 

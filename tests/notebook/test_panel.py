@@ -182,10 +182,11 @@ def test_stop_ends_the_whole_call_also_while_an_upstream_stage_runs(shell: Inter
     panel.stop_button.click()
 
     assert panel.wait(_SECONDS)
-    assert (panel.run.stage, panel.run.status, panel.run.reason) == ("prepare", "stopped", "user")
+    assert (panel.run.stage, panel.run.status, panel.run.reason) == ("train", "stopped", "user")
+    assert "not executed: prepare 1 stopped" in panel.result_box.value
     assert "stopped" in panel.status.value
     assert _sleepers(root) == []
-    assert _recorded(root) == [("prepare", "stopped")]
+    assert sorted(_recorded(root)) == [("prepare", "stopped"), ("train", "stopped")]
 
 
 def test_a_failed_run_is_shown_with_its_message_and_the_next_one_works(shell: InteractiveShell) -> None:

@@ -49,12 +49,14 @@ class FakePool:
         inputs: what the project has, by path, for requests to ingest it.
         random: chooses which of the running runs ends next.
         orders: every order in which runs were begun.
+        meanwhile: called whenever the driver asks for news: what happens outside of the call.
     """
 
     execute: Execute
     inputs: dict[str, InputFacts]
     random: Random
     orders: list[WorkOrder] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
 
     def idle(self) -> FakeWorker:
         """A new worker."""
@@ -69,7 +71,10 @@ class FakePool:
         """Wait for nothing."""
 
     def wait(self, workers: list[FakeWorker], *, timeout: float | None) -> list[tuple[FakeWorker, FakeMessage]]:  # noqa: ARG002
-        """Let one of the running runs end."""
+        """Let one of the running runs end, if there is one."""
+        self.meanwhile()
+        if not workers:
+            return []
         worker = self.random.choice(workers)
         assert worker.order is not None
         self.orders.append(worker.order)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -130,12 +130,20 @@ class Machine:
     random: Random
     calls: list[list[WorkOrder]] = field(default_factory=list)
 
-    def call(self, target: int, points: list[dict[int, int]], *, jobs: int) -> list[RunRecord]:
+    def call(
+        self,
+        target: int,
+        points: list[dict[int, int]],
+        *,
+        jobs: int,
+        reuse: bool = False,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> list[RunRecord]:
         """Run a target for each point and return the records."""
         capture = capture_of(self.world, self.store, target, points)
-        pool = FakePool(execute=self.execute, inputs=capture.inputs, random=self.random)
+        pool = FakePool(execute=self.execute, inputs=capture.inputs, random=self.random, meanwhile=meanwhile)
         driver = Driver(
-            RunRequest(stages=(f"s{target}",), jobs=jobs),
+            RunRequest(stages=(f"s{target}",), jobs=jobs, reuse=reuse),
             capture,
             project=Path("/project"),
             store=self.store,
@@ -151,6 +159,14 @@ class Machine:
 
     def execute(self, order: WorkOrder) -> RunRecord:
         """What a worker would record."""
+        lock = self.store.claim(order.record.id)
+        record = self.result(order)
+        self.store.write(record, durable=False)
+        lock.release()
+        return record
+
+    def result(self, order: WorkOrder) -> RunRecord:
+        """The record of a completed run, with its outputs in the store."""
         number = int(order.stage.address[1:])
         inputs = {path: dep.seen for path, dep in order.record.deps.items()}
         param = order.stage.locked["params.yaml"][f"p{number}"]
@@ -159,14 +175,21 @@ class Machine:
         kept = self.store.paths.cache / "files" / "md5" / made[:2] / made[2:]
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.touch()
+        for path in order.record.outs:
+            placed = self.store.paths.run(order.record.id).dvc_root(order.record.root) / path
+            placed.parent.mkdir(parents=True, exist_ok=True)
+            placed.touch()
         outs = {path: replace(out, hash=made) for path, out in order.record.outs.items()}
-        record = replace(
+        return replace(
             order.record, status=RunStatus.COMPLETED, outs=outs, read={f"h{number}": self.world.helper(number)}
         )
-        lock = self.store.claim(record.id)
-        self.store.write(record, durable=False)
-        lock.release()
-        return record
+
+    def work(self, record: RunRecord) -> object:
+        """What a run does, all that it reads included: the same for runs of which the second is a waste."""
+        param = record.locked["params.yaml"][f"p{record.stage[1:]}"]
+        seen = tuple(sorted((path, dep.seen) for path, dep in record.deps.items()))
+        helper = record.read.get(f"h{record.stage[1:]}") or self.world.helper(int(record.stage[1:]))
+        return record.stage, param, seen, helper
 
 
 @st.composite
@@ -194,6 +217,7 @@ calls = st.tuples(
     st.sampled_from([-1, -1, -2, 0, 1]),
     st.lists(st.dictionaries(st.integers(0, 5), st.integers(0, 2), max_size=2), min_size=1, max_size=3),
     st.integers(1, 3),
+    st.booleans(),
 )
 
 
@@ -212,7 +236,7 @@ def test_every_run_builds_on_what_the_project_says_now_and_nothing_runs_twice(
 ) -> None:
     machine = Machine(RunStore.open(Path(tempfile.mkdtemp(dir=stores))), deepcopy(world), Random(seed))
     count = len(world.above)
-    for changes, target, overrides, jobs in history:
+    for changes, target, overrides, jobs, reuse in history:
         for what, stage, version in changes:
             getattr(machine.world, what)[stage % count] = version
         points = [
@@ -220,11 +244,14 @@ def test_every_run_builds_on_what_the_project_says_now_and_nothing_runs_twice(
             for own in overrides
         ]
 
-        records = machine.call(target % count, points, jobs=jobs)
+        before = {machine.work(run.record) for run in machine.store.all()}
+
+        records = machine.call(target % count, points, jobs=jobs, reuse=reuse)
 
         for params, record in zip(points, records, strict=True):
             check_lineage(machine, record, params)
         check_order(machine)
+        check_news(machine, before, reuse=reuse)
 
 
 def check_lineage(machine: Machine, record: RunRecord, params: Mapping[int, int]) -> None:
@@ -251,6 +278,13 @@ def check_order(machine: Machine) -> None:
     assert len(work) == len(set(work))
 
 
+def check_news(machine: Machine, before: set[object], *, reuse: bool) -> None:
+    """Nothing is executed that has been executed before: above the targets, and with ``--reuse`` not at all."""
+    again = [order.record for order in machine.calls[-1] if machine.work(order.record) in before]
+    assert all(record.call.asked for record in again)
+    assert not (reuse and again)
+
+
 def _seen(order: WorkOrder) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((path, dep.seen) for path, dep in order.record.deps.items()))
 
@@ -265,3 +299,39 @@ def test_the_same_call_again_executes_the_target_alone(stores: Path, world: Worl
     machine.call(target % len(world.above), [point], jobs=1)
 
     assert [order.stage.address for order in machine.calls[-1]] == [f"s{target % len(world.above)}"]
+
+
+@settings(max_examples=30)
+@given(world=worlds(), target=st.integers(0, 5), seed=st.integers(0, 2**32))
+def test_the_same_call_again_with_reuse_executes_nothing(stores: Path, world: World, target: int, seed: int) -> None:
+    machine = Machine(RunStore.open(Path(tempfile.mkdtemp(dir=stores))), deepcopy(world), Random(seed))
+    point = dict(enumerate(machine.world.params))
+
+    first = machine.call(target % len(world.above), [point], jobs=1)
+    again = machine.call(target % len(world.above), [point, point], jobs=1, reuse=True)
+
+    assert machine.calls[-1] == []
+    assert again == first * 2
+
+
+@settings(max_examples=30)
+@given(world=worlds(), target=st.integers(0, 5), seed=st.integers(0, 2**32))
+def test_what_another_call_executes_just_now_is_waited_for(stores: Path, world: World, target: int, seed: int) -> None:
+    machine = Machine(RunStore.open(Path(tempfile.mkdtemp(dir=stores))), deepcopy(world), Random(seed))
+    twin = Machine(RunStore.open(Path(tempfile.mkdtemp(dir=stores))), deepcopy(world), Random(seed))
+    point = dict(enumerate(machine.world.params))
+    twin.call(0, [point], jobs=1)
+    order = twin.calls[-1][0]
+    lock = machine.store.claim(order.record.id)
+    machine.store.write(replace(order.record, status=RunStatus.RUNNING), durable=False)
+
+    def end() -> None:
+        if lock.owned:
+            machine.store.write(machine.result(order), durable=False)
+            lock.release()
+
+    (record,) = machine.call(target % len(world.above), [point], jobs=2, reuse=True, meanwhile=end)
+
+    check_lineage(machine, record, point)
+    assert "s0" not in [made.stage.address for made in machine.calls[-1]]
+    lock.release()

@@ -8,10 +8,20 @@ from typing import Any
 
 import pytest
 
-from dvc_magic.engine.plan import Action, Facts, decide, mismatch
-from dvc_magic.model.record import CallInfo, DepRecord, OutRecord, RunRecord, RunStatus, SourceKind, Times
+from dvc_magic.engine.plan import Action, Facts, Setting, decide, decide_target, mismatch
+from dvc_magic.model.record import (
+    CallInfo,
+    DepRecord,
+    Environment,
+    OutRecord,
+    Override,
+    RunRecord,
+    RunStatus,
+    SourceKind,
+    Times,
+)
 from dvc_magic.model.request import UpstreamPolicy
-from dvc_magic.model.stage import Dep, Out, Stage
+from dvc_magic.model.stage import Dep, DepKind, Out, ParamsFile, Stage
 
 STAGE = Stage(
     address="prepare",
@@ -150,3 +160,94 @@ def test_the_projects_own_output_is_not_taken_when_anything_changed(change: dict
     facts = replace(FACTS, stage=replace(STAGE, lock=LOCK), project_outs={"data.csv": "made"})
 
     assert _decide(replace(facts, **change)).action is Action.RUN
+
+
+SETTING = Setting(environment=RUN.environment, snapshot="now")
+GOING = replace(RUN, number=43, status=RunStatus.RUNNING, snapshot="now", outs={"data.csv": OutRecord()}, read={})
+
+
+def _answer(facts: Facts, *runs: RunRecord, setting: Setting = SETTING, going: Any = (), **more: Any) -> Any:
+    return decide_target(facts, setting, candidates=runs, going=going, **more)
+
+
+def test_an_equal_run_answers_for_a_target_before_one_that_still_goes() -> None:
+    decision = _answer(FACTS, RUN, going=[GOING])
+
+    assert (decision.action, decision.run) == (Action.REUSE, RUN)
+    assert decision.reason == "code, data, params, environment equal"
+
+
+def test_a_target_waits_for_what_its_inputs_come_to() -> None:
+    facts = replace(FACTS, inputs={"prepare.py": "code", "raw.csv": None})
+
+    assert _answer(facts, RUN).action is Action.WHEN_CHANGED
+    assert _answer(replace(facts, inputs={"prepare.py": "new", "raw.csv": None}), RUN).action is Action.RUN
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (Environment(python="3.12.1"), "environment changed: Python  on  -> 3.12.1 on "),
+        (Environment(packages="new"), "environment changed: numpy 1.0 -> 2.0 and 1 more"),
+        (Environment(packages="unknown"), "environment changed: other packages"),
+    ],
+)
+def test_another_environment_is_told_from_the_packages(now: Environment, reason: str) -> None:
+    lists = {"": {"numpy": "1.0", "scipy": "1"}, "new": {"numpy": "2.0"}}
+    setting = replace(SETTING, environment=now, packages=lambda digest: lists.get(digest, {}))
+
+    decision = _answer(FACTS, RUN, setting=setting)
+
+    assert (decision.action, decision.reason) == (Action.RUN, reason)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        replace(STAGE, always_changed=True),
+        replace(STAGE, deps=(), outs=()),
+        replace(STAGE, deps=(*STAGE.deps, Dep(path="https://h/x", declared="https://h/x", kind=DepKind.URL))),
+    ],
+)
+def test_what_can_change_unseen_is_executed(stage: Stage) -> None:
+    facts = replace(FACTS, stage=stage)
+    inputs = {dep.path: facts.inputs[dep.path] for dep in stage.deps if dep.kind is DepKind.LOCAL}
+    run = replace(RUN, deps={path: RUN.deps[path] for path in inputs}, outs=RUN.outs if stage.outs else {})
+
+    decision = _answer(replace(facts, inputs=inputs), run, going=[replace(run, status=RunStatus.RUNNING)])
+
+    assert decision.action is Action.RUN
+
+
+def test_a_run_whose_outputs_are_gone_does_not_answer() -> None:
+    decision = _answer(FACTS, RUN, kept=lambda _: False)
+
+    assert decision.action is Action.RUN
+    assert decision.reason == "the outputs of its equal run are gone or were changed"
+
+
+def test_a_run_that_still_goes_is_waited_for_when_all_sources_are_equal() -> None:
+    decision = _answer(FACTS, going=[GOING])
+
+    assert (decision.action, decision.run) == (Action.ATTACH, GOING)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"snapshot": "before"},
+        {"import_roots": ("src",)},
+        {"environment": Environment(python="3.1")},
+        {"cmd": "python other.py"},
+        {"overrides": (Override(file="conf.yaml", key="depth", value=3),)},
+    ],
+)
+def test_a_run_that_still_goes_is_not_waited_for_unless_it_is_sure_to_be_equal(change: dict[str, Any]) -> None:
+    assert _answer(FACTS, going=[replace(GOING, **change)]).action is Action.RUN
+
+
+def test_values_of_a_file_that_the_stage_tracks_count_by_its_keys_alone() -> None:
+    stage = replace(STAGE, params=(ParamsFile(path="params.yaml", declared="params.yaml", keys=("prepare.n",)),))
+    other = replace(GOING, overrides=(Override(file="params.yaml", key="train.lr", value=3),))
+
+    assert _answer(replace(FACTS, stage=stage), going=[other]).action is Action.ATTACH

@@ -52,6 +52,14 @@ def test_a_file_tells_equal_keys_apart():
     assert find("params.yaml:lr", own) == "params.yaml:lr"
 
 
+def test_a_files_whole_path_wins_over_its_name():
+    root, below = params("lr", "a.beta"), params("lr", "beta", file="sub/params.yaml")
+    for own, upstream in ((root + below, []), (below, root), (root, below)):
+        assert find("params.yaml:lr", own, upstream) == "params.yaml:lr"
+        assert find("params.yaml:beta", own, upstream) == "params.yaml:a.beta"
+        assert find("sub/params.yaml:lr", own, upstream) == "sub/params.yaml:lr"
+
+
 def test_a_tie_shows_every_way_to_write_it():
     with pytest.raises(ParamError, match=r"--a\.lr or --b\.lr"):
         find("lr", params("a.lr", "b.lr"))

@@ -55,7 +55,19 @@ WORDS = st.sampled_from(
         *["train", "prepare", "--lr", "--shuffle", "--no-shuffle", "--layers", "--depth", "--n"],
         *["0.1", "-1", "1,2", "[1,2]", "'a", "a b'", "null", "None", "-", "--", "=", "''", "#", ";"],
         *["-S", "x=1", "~x", "-j2", "--use", "prepare=1", "--all", "--help", "--into", "out", "--timeout", "5m"],
-        *["--label", "--option:label", "--upstream", "auto", "{lr}", "{grid}", "{odd}", "interval(0,1)"],
+        *[
+            "--label",
+            "--option:label",
+            "--upstream",
+            "auto",
+            "--reuse",
+            "--from",
+            "41",
+            "{lr}",
+            "{grid}",
+            "{odd}",
+            "interval(0,1)",
+        ],
     ]
 )
 
@@ -131,6 +143,31 @@ def test_the_options_of_a_call():
     )
     assert (request.timeout, request.jobs, request.label, request.tags) == (5400.0, 2, "x", ("a", "b"))
     assert request.line == f"%dvc_run {line}"
+
+
+def test_from_alone_means_the_stage_of_its_run():
+    stages = {"41": "prepare", "abc": "train"}
+
+    def of(line):
+        return read_run_line(line, namespace=NAMES, pipeline=PIPELINE, stage_of=stages.__getitem__).request
+
+    assert (of("--from 41 --n 3").stages, of("--from 41").from_run) == (("prepare",), "41")
+    assert (of("--from {run} --lr 1").stages, of("--from {run}").from_run) == (("train",), "abc")
+    assert of("prepare --from abc").stages == ("prepare",)
+    with pytest.raises(LineError, match="expects one run"):
+        of("--from '41,42'")
+    with pytest.raises(LineError, match="needs a stage here"):
+        read("--from 41")
+
+
+def test_reuse_is_what_the_line_says_or_else_the_default():
+    def of(line, default):
+        return read_run_line(line, namespace=NAMES, pipeline=PIPELINE, reuse=default).request.reuse
+
+    assert (of("train", default=False), of("train", default=True)) == (False, True)
+    assert (of("train --reuse", default=False), of("train --no-reuse", default=True)) == (True, False)
+    with pytest.raises(LineError, match="exclude each other"):
+        of("train --reuse --no-reuse", default=True)
 
 
 def test_the_options_of_the_cell():
