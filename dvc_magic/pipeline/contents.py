@@ -8,6 +8,7 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,7 +18,7 @@ from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
-from dvc_magic.errors import MissingInputError
+from dvc_magic.errors import MissingInputError, ProjectError, StoreError
 from dvc_magic.model.inputs import InputFacts, RemoteData
 from dvc_magic.pipeline.remotes import Remotes
 from dvc_magic.pipeline.repos import StillRepo
@@ -162,9 +163,27 @@ class Contents:
     def _keep(self, content: _Content, put: Callable[[Path, str], None]) -> None:
         for file in (content.files or {}).values():
             if file.source is not None and not object_path(self._kept, file.md5).exists():
-                put(file.source, file.md5)
+                with self._storing(file, is_object=content.origin != "project"):
+                    put(file.source, file.md5)
         if not content.single:
             _write_listing(content.tree(), self._kept)
+
+    @contextmanager
+    def _storing(self, file: _File, *, is_object: bool) -> Iterator[None]:
+        """Say what is the matter with a file that cannot be stored; an object of a DVC cache is written by nobody."""
+        try:
+            yield
+        except ProjectError:
+            if not is_object:
+                raise
+            message = (
+                f"{file.source} in the project's DVC cache is damaged: it has not the md5 {file.md5} of its name; "
+                "remove it, then run again, which pulls it from its remote"
+            )
+            raise MissingInputError(message) from None
+        except OSError as error:
+            message = f"{file.source} cannot be stored in the runs' cache ({self._kept}): {error.strerror}"
+            raise StoreError(message) from error
 
     def _facts(self, path: str, content: _Content | None) -> InputFacts:
         owner = next((owned for owned in self._owners(path) if owned.dvcfile), None)

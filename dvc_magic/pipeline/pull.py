@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from dvc_data.hashfile.hash import file_md5
 
-from dvc_magic.errors import MissingInputError
+from dvc_magic.errors import MissingInputError, StoreError
 from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData
 from dvc_magic.pipeline.contents import Contents, import_hint, legacy_path, object_path
 from dvc_magic.pipeline.remotes import Beats, OpenRemote, RefusedError, Remotes
@@ -221,7 +221,7 @@ class Puller:
 
     def _transfer(self, remote: OpenRemote, items: Sequence[_Object], progress: PullProgress | None = None) -> None:
         """Fetch objects, several at once, telling of it when there is a `progress` to tell."""
-        with self._folder() as folder:
+        with _own_disk(self._kept), self._folder() as folder:
             crew = _Crew(
                 items, lambda item, beats, alone: self._fetch(remote, item, folder, beats, alone), threads=remote.jobs
             )
@@ -257,12 +257,12 @@ class Puller:
                 given_up = not folder.exists()
                 if given_up or attempt == _ATTEMPTS or isinstance(error, RefusedError):
                     raise
-        _verify(target, item, remote)
+        _verify(target, item, remote, beats)
         size = target.stat().st_size
-        self._place(target, item)
+        self._place(target, item, beats)
         return size
 
-    def _place(self, file: Path, item: _Object) -> None:
+    def _place(self, file: Path, item: _Object, beats: Beats) -> None:
         """Rename a good object into the runs' cache; one of DVC 2 gets both names, the old one as a link."""
         file.chmod(_READ_ONLY)
         if not item.data.legacy or item.oid.endswith(".dir"):
@@ -271,7 +271,7 @@ class Puller:
             place.parent.mkdir(parents=True, exist_ok=True)
             file.replace(place)
             return
-        place = object_path(self._kept, file_md5(os.fspath(file)))
+        place = object_path(self._kept, file_md5(os.fspath(file), callback=beats))
         alias = legacy_path(self._kept, item.oid)
         for folder in (place.parent, alias.parent):
             folder.mkdir(parents=True, exist_ok=True)
@@ -334,6 +334,16 @@ class _Crew:
                 self._done.put(error)
 
 
+@contextmanager
+def _own_disk(kept: Path) -> Iterator[None]:
+    """What goes wrong with a remote is a `MissingInputError`: any other error is of the disk here."""
+    try:
+        yield
+    except OSError as error:
+        message = f"what is pulled cannot be stored in the runs' cache ({kept}): {error.strerror or error}"
+        raise StoreError(message) from error
+
+
 def _by_remote(wanted: Sequence[RemoteData]) -> dict[str, list[RemoteData]]:
     groups: dict[str, list[RemoteData]] = {}
     for data in wanted:
@@ -354,14 +364,14 @@ def _objects(contents: Contents, group: Sequence[RemoteData]) -> list[_Object]:
     return list(found.values())
 
 
-def _verify(file: Path, item: _Object, remote: OpenRemote) -> None:
-    """Make sure that what came is what was asked for.
+def _verify(file: Path, item: _Object, remote: OpenRemote, beats: Beats) -> None:
+    """Make sure that what came is what was asked for; of large files that takes long, and is no silence of the remote.
 
     Raises:
         MissingInputError: it is not; the file is removed.
     """
     expected = item.oid.removesuffix(".dir")
-    found = file_md5(os.fspath(file), name="md5-dos2unix" if item.data.legacy else "md5")
+    found = file_md5(os.fspath(file), name="md5-dos2unix" if item.data.legacy else "md5", callback=beats)
     if found == expected:
         return
     file.unlink()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -154,7 +156,7 @@ class OpenRemote:
             FileNotFoundError: the remote does not have it.
         """
         store = self._store(legacy=legacy)
-        with self._spoken():
+        with self._spoken(), _own_disk(target):
             jobs = None if alone else 1
             path = store.oid_to_path(oid)
             generic.copy(self._remote.fs, [path], localfs, [str(target)], callback=beats, batch_size=jobs)
@@ -173,7 +175,7 @@ class OpenRemote:
     def _spoken(self) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError:
+        except (FileNotFoundError, RefusedError):
             raise
         except Exception as error:  # noqa: BLE001 - each file system brings errors of its own
             raise _complaint(error, self.label, self._secrets) from None
@@ -232,6 +234,20 @@ class Remotes:
         except Exception as error:  # noqa: BLE001 - each file system brings errors of its own
             raise _complaint(error, label, secrets) from None
         return OpenRemote(name=name, url=self.url(name), _remote=remote, _secrets=secrets)
+
+
+@contextmanager
+def _own_disk(target: Path) -> Iterator[None]:
+    """Tell what is the matter with the disk that `target` is on from what is the matter with the remote."""
+    try:
+        yield
+    except OSError as error:
+        folder = os.fspath(target.parent)
+        named = any(str(name).startswith(folder) for name in (error.filename, error.filename2) if name)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) or (named and not isinstance(error, FileNotFoundError)):
+            message = f"{folder} in the run store cannot take it: {error.strerror}"
+            raise RefusedError(message) from None
+        raise
 
 
 def _secrets(options: Mapping[str, Any]) -> Iterable[str]:

@@ -283,6 +283,17 @@ def test_a_damaged_listing_is_refused(opened, origin):
     assert leftovers(opened) == []
 
 
+def test_a_damaged_object_of_the_projects_cache_is_named_and_not_used(opened):
+    place = opened.root / ".dvc/cache/files/md5" / RAW[:2] / RAW[2:]
+    write(opened.root, {place.relative_to(opened.root).as_posix(): "a,b\n1,3\n"})
+
+    with pytest.raises(MissingInputError, match=f"{place} in the project's DVC cache is damaged"):
+        opened.run("prepare")
+
+    place.unlink()
+    assert opened.run("prepare").status == "completed"
+
+
 def test_what_no_remote_has_is_one_clear_error(opened, origin):
     remote_object(origin, RAW).unlink()
 
