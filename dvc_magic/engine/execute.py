@@ -243,7 +243,7 @@ class _Run:
         """Take objects out of the runs' cache that the command wrote into through a hardlink, and say so."""
         cache = self._store_paths.cache
         for path, dep in self._record.deps.items():
-            if dep.placed != "hardlink":
+            if dep.placed != "hardlink" or not dep.seen:
                 continue
             spoiled = [md5 for md5 in set(read_listing(cache, dep.seen).values()) if self._is_spoiled(md5)]
             for md5 in spoiled:

@@ -283,6 +283,8 @@ def _project_mismatch(facts: Facts) -> str:
         return "dvc.lock is not current"
     locked_deps = {entry["path"]: entry.get("md5") for entry in lock.get("deps") or []}
     for dep in stage.deps:
+        if dep.implied and dep.path not in facts.inputs:
+            continue  # compared by its values
         if dep.kind is not DepKind.LOCAL or locked_deps.get(dep.declared) is None:
             return "dvc.lock is not current"
         md5 = facts.inputs.get(dep.path)

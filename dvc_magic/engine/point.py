@@ -83,7 +83,7 @@ class PointState:
     def facts(self, stage: Stage) -> Facts:
         """What `decide` needs of a stage now."""
         outs = {out.path: self._inputs.get(out.path) for out in stage.outs}
-        inputs = {dep.path: self.input_hash(stage, dep) for dep in stage.deps if dep.kind is not DepKind.URL}
+        inputs = {dep.path: self.input_hash(stage, dep) for dep in stage.deps if self._counts(dep)}
         inputs |= {out.path: seed.hash for out in stage.outs if (seed := self._seed(out)) is not None}
         return Facts(
             stage=stage,
@@ -92,6 +92,12 @@ class PointState:
             project_outs={path: found.hash for path, found in outs.items() if found is not None and found.present},
             lock_stale=self._lock_stale(stage),
         )
+
+    def _counts(self, dep: Dep) -> bool:
+        """Whether a dep is compared by its hash: not what is read in place, nor what is compared by its values."""
+        if dep.kind is DepKind.URL:
+            return False
+        return not dep.implied or bool(self.point.pipeline.producers(dep.path))
 
     def _seed(self, out: Out) -> InputFacts | None:
         """What a ``persist`` output starts from: the project's, if there is one."""
@@ -318,12 +324,14 @@ class PointState:
                 origin=makers[0].address if run is not None else self._project_origin(makers[0], dep.path),
                 run=run.id if run is not None else None,
                 seen=digest,
+                declared=not dep.implied,
             )
         assert found is not None
         return DepRecord(
             source=SourceKind.DVCFILE if found.dvcfile else SourceKind.FILE,
             origin=f"{found.dvcfile or dep.path}{_from_remote(found)}",
-            seen=digest,
+            seen=digest if self._counts(dep) else "",
+            declared=not dep.implied,
             differs=found.differs,
             placed="in place" if dep.kind is DepKind.ABSOLUTE else "copy",
         )

@@ -97,7 +97,7 @@ class DepRecord:
         size: bytes. files: number of files.
         placed: ``copy``, ``hardlink``, ``reflink`` or ``in place`` (absolute paths).
         seen: md5 of what was placed, before the command ran; a run matches later inputs by it.
-        declared: False for a source that the stage reads as a dep through an operation only.
+        declared: False for what is no dep in ``dvc.yaml``: a param file that had to be placed, what an out starts from.
         differs: True when the project's file differed from the hash in its ``.dvc`` file.
         changed: True when the command altered it.
     """

@@ -32,11 +32,17 @@ class DepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dep:
-    """One entry of a stage's ``deps`` (params are not deps here: see `ParamsFile`)."""
+    """One entry of a stage's ``deps`` (params are not deps here: see `ParamsFile`).
+
+    Attributes:
+        implied: True for a param file that has to be placed as a dep is, as another stage makes it or it lies above the
+            root. ``dvc.lock`` has its values instead of its hash.
+    """
 
     path: str
     declared: str
     kind: DepKind = DepKind.LOCAL
+    implied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

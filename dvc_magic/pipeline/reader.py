@@ -15,6 +15,7 @@ from dvc_magic.model.stage import ParamsFile, Pipeline, Stage
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.contents import Contents
 from dvc_magic.pipeline.graph import check_graph
+from dvc_magic.pipeline.implied import with_implied_deps
 from dvc_magic.pipeline.pull import Puller, Watch
 from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.remotes import Remotes
@@ -100,6 +101,8 @@ class ProjectReader:
             raise StageNotFoundError(f"the project has no stage {address!r}.{close_matches(address, known)}")
         loader = self._loader(self._repo({}, overlay or {}), overlay or {}, {})
         for entry in stage.params:
+            if any(made is not stage for made in pipeline.producers(entry.path)):
+                continue  # there is nothing to look at before that stage has run
             _check_params(stage, entry, loader.content(entry.path))
 
     def inputs(self, paths: Sequence[str], hash_file: Callable[[Path], tuple[str, int]]) -> dict[str, InputFacts]:
@@ -265,7 +268,7 @@ def _joined(files: Sequence[Loaded]) -> _Resolution:
     if bad and (files[0] in bad or not any(loaded.file for loaded in good)):
         raise PipelineError(str(bad[0].problem)) from bad[0].problem
     pipeline = Pipeline(
-        stages=tuple(stage for loaded in good for stage in loaded.stages),
+        stages=with_implied_deps([stage for loaded in good for stage in loaded.stages]),
         files=tuple(loaded.file for loaded in good if loaded.file),
         tracked=tuple(data for loaded in good for data in loaded.tracked),
         problems=tuple(str(loaded.problem) for loaded in bad),

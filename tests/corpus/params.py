@@ -424,7 +424,6 @@ n = 2
     ),
     Case(
         name="params-made-upstream",
-        fault="param files have to exist when the call is planned: 'needs the param file, which does not exist'",
         shows="A param file that an upstream stage makes, and that is not there before: a dep and a param.",
         files={
             "dvc.yaml": """\
@@ -444,7 +443,6 @@ stages:
     ),
     Case(
         name="params-made-upstream-no-dep",
-        fault="param files have to exist when the call is planned: 'needs the param file, which does not exist'",
         shows="The same as a param alone, which orders the two stages in DVC as well.",
         files={
             "dvc.yaml": """\

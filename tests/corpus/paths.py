@@ -116,7 +116,6 @@ stages:
     ),
     Case(
         name="params-above-the-project",
-        fault="a param file above the project's root is not in the workspace: the command does not find it",
         shows="A param file above the project's root is read.",
         files={
             "dvc.yaml": """\

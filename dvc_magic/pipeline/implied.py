@@ -1,0 +1,45 @@
+"""Param files that are more than sources: DVC counts them by their values, and a run has to be given them like deps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from dvc_magic.model.stage import Dep, ParamsFile, Stage
+
+
+def with_implied_deps(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The stages, with an implied dep for each param file that another stage makes or that lies above the root.
+
+    What a stage makes has no values before that stage has run: such a file gives no flags, and is no part of what is
+    compared beforehand (`Stage.locked`); its content is. DVC orders stages by such files as well (`dvc.repo.graph`).
+    """
+    made = {out.path: stage.address for stage in stages for out in stage.outs}
+    return tuple(_with_implied(stage, made.keys() - {out.path for out in stage.outs}) for stage in stages)
+
+
+def _with_implied(stage: Stage, made: Collection[str]) -> Stage:
+    generated = [entry for entry in stage.params if _is_made(entry.path, made)]
+    above = [entry for entry in stage.params if entry.path.startswith("../")]
+    if not generated and not above:
+        return stage
+    files = {entry.path for entry in generated}
+    return replace(
+        stage,
+        deps=(*stage.deps, *_missing_deps(stage, [*generated, *above])),
+        flags=tuple(flag for flag in stage.flags if flag.file not in files),
+        locked={
+            file: values for file, values in stage.locked.items() if file not in {entry.declared for entry in generated}
+        },
+    )
+
+
+def _is_made(path: str, made: Collection[str]) -> bool:
+    return path in made or any(str(parent) in made for parent in PurePosixPath(path).parents)
+
+
+def _missing_deps(stage: Stage, entries: Sequence[ParamsFile]) -> list[Dep]:
+    declared = {dep.path for dep in stage.deps}
+    found = {entry.path: entry for entry in entries if entry.path not in declared}
+    return [Dep(path=path, declared=entry.declared, implied=True) for path, entry in found.items()]
