@@ -366,12 +366,9 @@ class Driver:
             self._tell_ends()
 
     def _not_applied(self, record: RunRecord) -> tuple[str, ...]:
-        given = ["label"] * bool(self._request.label) + ["tags"] * bool(self._request.tags)
-        if not given:
+        if not (self._request.label or self._request.tags):
             return ()
-        return (
-            f"the {' and '.join(given)} were not given to {record.name}, which this call did not make: run.tag() does",
-        )
+        return (f"{record.name} is of another call and keeps its own label and tags; run.tag(..) changes them",)
 
     def _tell_ends(self) -> None:
         while self._ends:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from dvc_magic.errors import LineError
 from dvc_magic.line.options import Option, is_dashed
@@ -19,6 +19,7 @@ class Begun:
         word: what was begun at the cursor; empty after a blank.
         words: the words before it that are neither options nor flags.
         given: the options and flags before it, with their dashes, as typed; options by their long names.
+        values: the values of options before it, by their long names.
         option: the option whose value is begun.
         flag: the flag, without dashes, whose value is begun; empty when none is.
         maybe: the value may be left out, as that of a boolean flag.
@@ -27,6 +28,7 @@ class Begun:
     word: str
     words: tuple[str, ...] = ()
     given: frozenset[str] = frozenset()
+    values: Mapping[str, str] = field(default_factory=dict)
     option: Option | None = None
     flag: str = ""
     maybe: bool = False
@@ -53,11 +55,14 @@ def read_begun(text: str, usage: Usage, *, is_bool: Callable[[str], bool]) -> Be
 def _walked(tokens: Sequence[Token], word: str, usage: Usage, is_bool: Callable[[str], bool]) -> Begun:
     words: list[str] = []
     given: set[str] = set()
+    values: dict[str, str] = {}
     waiting: tuple[Option | None, str, bool] = (None, "", False)
     for token in tokens:
         option, flag, maybe = waiting
         dashed = is_dashed(token)
         waiting = (None, "", False)
+        if option is not None:
+            values[option.name] = token.text
         if (option or flag) and not (maybe and (dashed or token.raw.lower() not in ("true", "false", "null"))):
             continue
         if dashed:
@@ -69,7 +74,9 @@ def _walked(tokens: Sequence[Token], word: str, usage: Usage, is_bool: Callable[
         name, _, value = word.partition("=")
         option, flag, maybe = _begin(Token(raw=name), usage, lambda _: False, set())
         word = value
-    return Begun(word=word, words=tuple(words), given=frozenset(given), option=option, flag=flag, maybe=maybe)
+    return Begun(
+        word=word, words=tuple(words), given=frozenset(given), values=values, option=option, flag=flag, maybe=maybe
+    )
 
 
 def _begin(

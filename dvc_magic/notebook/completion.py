@@ -202,8 +202,12 @@ class Answer:
     # stages and flags
 
     def _targets(self, begun: Begun) -> tuple[Stage, ...]:
-        if begun.words:
-            return tuple(stage for stage in self._pipeline.stages if stage.address == begun.words[0])
+        named = begun.words[0] if begun.words else ""
+        if not named and (start := begun.values.get("--from")):
+            with contextlib.suppress(DvcMagicError):
+                named = self._project.store.find(start).record.stage
+        if named:
+            return tuple(stage for stage in self._pipeline.stages if stage.address == named)
         final = self._pipeline.final_stages()
         return final if len(final) == 1 or "--all" in begun.given else self._pipeline.stages
 

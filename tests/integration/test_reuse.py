@@ -250,9 +250,7 @@ def test_a_label_is_not_given_to_a_run_that_was_there_before_and_a_line_says_so(
 
     assert (first.label, first.tags) == ("first", ())
     assert told.events == [("reused", 2)]
-    assert told.notices == [
-        "the label and tags were not given to train 2, which this call did not make: run.tag() does"
-    ]
+    assert told.notices == ["train 2 is of another call and keeps its own label and tags; run.tag(..) changes them"]
 
 
 class Other:

@@ -54,6 +54,8 @@ tree: {depth: 4}
 
 VALUES = {
     "%dvc_run train --upstream ": ["auto", "latest", "project", "never"],
+    "%dvc_run train --reu": ["--reuse"],
+    "%dvc_run train --no-r": ["--no-reuse", "--no-raise"],
     "%dvc_run train --upstream=la": ["--upstream=latest"],
     "%dvc_run train --shuffle ": ["true", "false"],
     "%dvc_run train --lr ": ["0.5"],
@@ -183,6 +185,11 @@ def test_runs_are_offered_with_their_labels_and_what_queries_can_name(shell: Int
         "%dvc_show 1": "prepare completed",
         "%dvc_show base": "train 2 completed",
     }
+    assert list(_offered(shell, "%dvc_run --from ")) == list(
+        map("%dvc_run --from {}".format, ["last", "2", "1", "base"])
+    )
+    assert "%dvc_run --from 1 --prepare.n" in _offered(shell, "%dvc_run --from 1 --")
+    assert "%dvc_run --from 1 --train.lr" not in _offered(shell, "%dvc_run --from 1 --")
     assert list(_offered(shell, "%dvc_run train --use prepare=")) == ["%dvc_run train --use prepare=1"]
     assert list(_offered(shell, "%dvc_run train --lr ")) == ["%dvc_run train --lr 0.5", "%dvc_run train --lr 0.25"]
     assert list(_offered(shell, "%dvc_runs metrics.")) == ["%dvc_runs metrics.loss"]

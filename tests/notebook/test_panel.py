@@ -189,6 +189,21 @@ def test_stop_ends_the_whole_call_also_while_an_upstream_stage_runs(shell: Inter
     assert sorted(_recorded(root)) == [("prepare", "stopped"), ("train", "stopped")]
 
 
+def test_the_options_of_a_panel_take_reuse_and_from(shell: InteractiveShell, root: Path) -> None:
+    panel = _panel(shell, "train")
+    first = _run(panel)
+
+    panel.options.value = "--reuse --label second"
+    again = _run(panel)
+
+    assert again == first
+    assert "train 2 reused, completed" in panel.live_box.value
+    assert "keeps its own label" in panel.live_box.value
+    panel.options.value = "--from 2"
+    assert _run(panel).record.from_run == first.id
+    assert len(_recorded(root)) == 3
+
+
 def test_a_failed_run_is_shown_with_its_message_and_the_next_one_works(shell: InteractiveShell) -> None:
     panel = _panel(shell, "train")
     _type(panel, name="crash")

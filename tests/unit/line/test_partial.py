@@ -55,6 +55,7 @@ def test_given_options_go_by_their_long_names() -> None:
 
     assert found is not None
     assert found.given == {"--jobs", "--lr"}
+    assert found.values == {"--jobs": "2"}
 
 
 @pytest.mark.parametrize("text", ["train # --l", "#"])

@@ -1,0 +1,138 @@
+"""What stays of a call that was interrupted, or whose worker died, before its targets began."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from dvc_magic.engine import Silent
+from dvc_magic.errors import RunsFailedError
+from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.model.request import Change, RunRequest
+from dvc_magic.project import Project
+from dvc_magic.store import check_store
+
+pytestmark = pytest.mark.integration
+
+FILES = {
+    "dvc.yaml": """
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py]
+    params: [pause]
+    outs: [data.txt]
+  train:
+    cmd: python train.py
+    deps: [train.py, data.txt]
+    params: [lr]
+    metrics: [m.json: {cache: false}]
+""",
+    "params.yaml": "pause: 60\nlr: 0.5\n",
+    "prepare.py": """
+import time, yaml
+print("preparing", flush=True)
+time.sleep(yaml.safe_load(open("params.yaml"))["pause"])
+open("data.txt", "w").write("x")
+""",
+    "train.py": """
+import json, yaml
+json.dump({"loss": yaml.safe_load(open("params.yaml"))["lr"]}, open("m.json", "w"))
+""",
+}
+
+
+class Interrupts(Silent):
+    """Interrupts a call once its first stage prints; takes down the ends that it is told of."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._done = False
+        self.ended: list[str] = []
+
+    def waiting(self) -> None:
+        logs = self._root.glob(".dvc_magic/runs/*/output.log")
+        if not self._done and any("preparing" in log.read_text() for log in logs):
+            self._done = True
+            raise KeyboardInterrupt
+
+    def finished(self, record: RunRecord) -> None:
+        self.ended.append(f"{record.name} {record.status}")
+
+
+def _request(*rates: float, **more: Any) -> RunRequest:
+    return RunRequest(stages=("train",), changes=(Change(file="params.yaml", key="lr", values=rates),), **more)
+
+
+def test_a_target_is_recorded_as_stopped_when_the_stage_above_it_was(make_project: Any) -> None:
+    with Project.open(make_project(FILES)) as project:
+        watch = Interrupts(project.root)
+        with pytest.raises(KeyboardInterrupt):
+            project.start(_request(0.5, label="mine"), observer=watch)
+
+        last = project.last
+
+        assert (last.stage, last.number, last.status, last.reason) == ("train", 2, RunStatus.STOPPED, "user")
+        assert (last.error, last.label) == ("not executed: prepare 1 stopped", "mine")
+        assert last.upstream["prepare"].status is RunStatus.STOPPED
+        assert watch.ended == ["prepare 1 stopped", "train 2 stopped"]
+        assert check_store(project.store) == []
+
+
+def test_each_target_that_waited_for_that_stage_is(make_project: Any) -> None:
+    with Project.open(make_project(FILES)) as project:
+        with pytest.raises(KeyboardInterrupt):
+            project.start(_request(0.1, 0.2), observer=Interrupts(project.root))
+
+        assert [run.status for run in project.runs] == [RunStatus.STOPPED] * 2
+        assert len(project.runs.unfolded()) == 3
+
+
+def test_targets_that_had_not_begun_leave_nothing(make_project: Any) -> None:
+    with Project.open(make_project(FILES)) as project:
+        changes = (Change(file="params.yaml", key="pause", values=(60, 61)),)
+        with pytest.raises(KeyboardInterrupt):
+            project.start(RunRequest(stages=("train",), changes=changes), observer=Interrupts(project.root))
+
+        assert [run.stage for run in project.runs.unfolded()] == ["train", "prepare"]
+
+
+class Killer(Silent):
+    """Ends the worker of the first run with SIGKILL before it can record anything."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    def started(self, record: RunRecord) -> None:  # noqa: ARG002
+        self.begun += 1
+        if self.begun == 1:
+            for worker in _workers():
+                worker.kill()
+
+
+def _workers() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [child for child in children if "dvc_magic.engine.worker" in " ".join(child.cmdline())]
+
+
+def test_a_worker_that_dies_before_its_run_is_recorded_costs_that_run_alone(make_project: Any) -> None:
+    root = make_project({**FILES, "params.yaml": "pause: 0\nlr: 0.5\n"})
+    with Project.open(root) as project:
+        project.run("prepare")
+
+        class Frozen(Killer):
+            def planned(self, plan: Any) -> None:  # noqa: ARG002
+                for worker in _workers():
+                    worker.suspend()
+
+        with pytest.raises(RunsFailedError, match="1 of 3 runs did not complete"):
+            project.start(_request(0.1, 0.2, 0.3, tags=("grid",)), observer=Frozen())
+
+        runs = list(reversed(project.runs.where("stage = train")))
+        assert [run.status for run in runs] == [RunStatus.FAILED, RunStatus.COMPLETED, RunStatus.COMPLETED]
+        assert (runs[0].reason, runs[0].tags) == ("worker gone", ("grid",))
+        assert "ended with -9" in runs[0].error
+        assert check_store(project.store) == []
