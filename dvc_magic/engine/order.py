@@ -87,10 +87,12 @@ class Placement:
 
     Attributes:
         path: where, from the DVC root. hash: md5 of the content, ``.dir`` at the end for a directory.
+        executable: whether the file has execute bits, which DVC notes of a file, and of those in a directory not.
     """
 
     path: str
     hash: str
+    executable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -300,7 +300,8 @@ class PointState:
             digest = self.input_hash(stage, dep) or ""
             records[dep.path] = self._dep_record(stage, dep, digest)
             if dep.kind is DepKind.LOCAL and not self._is_source(dep.path, digest):
-                placements.append(Placement(path=dep.path, hash=self._kept(stage, dep, digest)))
+                kept = self._kept(stage, dep, digest)
+                placements.append(Placement(path=dep.path, hash=kept, executable=self._is_executable(dep)))
         for address in self.producers(stage):
             run = self.settled[address].run
             if run is not None:
@@ -311,8 +312,18 @@ class PointState:
                 records[out.path] = DepRecord(
                     source=SourceKind.FILE, origin=out.path, hash=seed.hash, seen=seed.hash, declared=False
                 )
-                placements.append(Placement(path=out.path, hash=self._inputs.hash(out.path)))
+                kept = self._inputs.hash(out.path)
+                placements.append(Placement(path=out.path, hash=kept, executable=seed.executable))
         return records, tuple(placements), upstream
+
+    def _is_executable(self, dep: Dep) -> bool:
+        """Whether a dep is a file with execute bits."""
+        for made in self.point.pipeline.producers(dep.path):
+            settled = self.settled.get(made.address)
+            if settled is not None and settled.run is not None and dep.path in settled.run.outs:
+                return settled.run.outs[dep.path].executable
+        found = self._inputs.get(dep.path)
+        return found is not None and found.executable
 
     def _dep_record(self, stage: Stage, dep: Dep, digest: str) -> DepRecord:
         makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]

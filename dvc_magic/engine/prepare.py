@@ -159,7 +159,9 @@ def _place(
     for placement in order.placements:
         _verify(order, placement, store.cache, hashes)
         _unlink_way_out(root, placement.path)
-        placed = place_object(store.cache, placement.hash, root / placement.path, links)
+        placed = place_object(
+            store.cache, placement.hash, root / placement.path, links, executable=placement.executable
+        )
         if placement.path in deps:
             deps[placement.path] = replace(deps[placement.path], placed=placed)
     return deps

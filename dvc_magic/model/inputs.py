@@ -44,6 +44,7 @@ class InputFacts:
         origin: ``project`` (workspace), ``cache`` (the project's DVC cache or the runs' own), ``remote``, or empty
             when absent.
         dvcfile: the ``.dvc`` file that tracks it, if one does.
+        executable: whether a file has execute bits.
         differs: True when the workspace content is not what that ``.dvc`` file says.
         remote: what has to be pulled for it. When it is `RemoteData.legacy`, `hash` is a guess until then.
         problem: why content that DVC has recorded cannot be had, in words.
@@ -56,6 +57,7 @@ class InputFacts:
     files: int = 0
     origin: str = ""
     dvcfile: str | None = None
+    executable: bool = False
     differs: bool = False
     remote: RemoteData | None = None
     problem: str = ""

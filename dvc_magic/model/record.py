@@ -117,13 +117,14 @@ class DepRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutRecord:
-    """One output that the run made: md5 as in ``dvc.lock``, bytes, number of files."""
+    """One output that the run made: md5 as in ``dvc.lock``, bytes, number of files, whether a file has execute bits."""
 
     kind: OutKind = OutKind.OUT
     cache: bool = True
     hash: str = ""
     size: int = 0
     files: int = 1
+    executable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import json
 import os
 import posixpath
 import re
+import stat
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -199,8 +200,15 @@ class Contents:
             files=len(files),
             origin=content.origin,
             remote=content.remote,
+            executable=self._is_executable(path, content),
             differs=content.origin == "project" and owner is not None and self._differs(path, owner, content),
         )
+
+    def _is_executable(self, path: str, content: _Content) -> bool:
+        """Whether a file has execute bits: on disk, or as recorded, since objects in a cache have none."""
+        if content.origin == "project":
+            return content.single and bool((self._root / path).stat().st_mode & stat.S_IXUSR)
+        return any(owned.executable for owned in self._owners(path) if owned.path == path)
 
     def _problem(self, path: str) -> str:
         """Why recorded content can neither be found nor pulled; empty when nothing is recorded."""

@@ -142,7 +142,14 @@ def _dep_hash(dep: Any) -> DepHash:
 def _out_record(out: Any) -> OutRecord:
     facts = _dep_hash(out)
     kind = OutKind.METRIC if out.metric else OutKind.PLOT if out.plot else OutKind.OUT
-    return OutRecord(kind=kind, cache=bool(out.use_cache), hash=facts.hash, size=facts.size, files=facts.files)
+    return OutRecord(
+        kind=kind,
+        cache=bool(out.use_cache),
+        hash=facts.hash,
+        size=facts.size,
+        files=facts.files,
+        executable=bool(out.meta.isexec),
+    )
 
 
 def status_clean(root: Path) -> bool:

@@ -34,6 +34,7 @@ class Owned:
         path: from the root. hash: as recorded. legacy: whether DVC 2 hashed it.
         file: the ``.dvc`` file or ``dvc.lock``. dvcfile: the ``.dvc`` file, None for a stage's out.
         size: bytes, 0 when not recorded. cached: whether DVC keeps it in caches and remotes.
+        executable: whether a file has execute bits.
         remote: the one that the out names, None for the default one.
         imported: where ``dvc import`` had it from, without credentials; empty when it was not imported.
     """
@@ -44,6 +45,7 @@ class Owned:
     legacy: bool = False
     dvcfile: str | None = None
     size: int = 0
+    executable: bool = False
     cached: bool = True
     remote: str | None = None
     imported: str = ""
@@ -186,6 +188,7 @@ def _tracked_owned(out: Any, dvcfile: str, places: Places) -> Owned:
         legacy=out.hash_name == _LEGACY,
         dvcfile=dvcfile,
         size=out.meta.size or 0,
+        executable=bool(out.meta.isexec),
         cached=out.use_cache,
         remote=out.remote,
         imported=_import_source(out.stage),
@@ -211,6 +214,7 @@ def _locked_owned(stage: Stage) -> Iterator[Owned]:
                 file=f"{os.path.splitext(stage.dvcfile)[0]}.lock",
                 legacy=entry.get("hash") != "md5",
                 size=entry.get("size") or 0,
+                executable=bool(entry.get("isexec")),
                 cached=out.cache,
                 remote=out.remote,
             )

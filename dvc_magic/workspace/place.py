@@ -124,7 +124,15 @@ def cache_object(cache: Path, md5: str) -> Path:
     return cache / "files" / "md5" / md5[:2] / md5[2:]
 
 
-def place_object(cache: Path, hash: str, target: Path, links: LinkPolicy, *, size: int | None = None) -> str:  # noqa: A002
+def place_object(
+    cache: Path,
+    hash: str,  # noqa: A002
+    target: Path,
+    links: LinkPolicy,
+    *,
+    size: int | None = None,
+    executable: bool = False,
+) -> str:
     """Place the file or the directory of a hash from a DVC cache; a directory is placed whole.
 
     Args:
@@ -133,6 +141,7 @@ def place_object(cache: Path, hash: str, target: Path, links: LinkPolicy, *, siz
         target: where; missing parent folders are made.
         links: how files may be placed.
         size: bytes that are expected, None for any.
+        executable: whether a file gets the execute bits; it is then no hardlink, whose bits would be the cache's too.
 
     Returns:
         How it was placed; for a directory ``hardlink`` if any file was, else ``copy`` if any was.
@@ -148,7 +157,11 @@ def place_object(cache: Path, hash: str, target: Path, links: LinkPolicy, *, siz
         target.parent.mkdir(parents=True, exist_ok=True)
     sources = {path: cache_object(cache, md5) for path, md5 in entries.items()}
     _check_sizes(sources.values(), hash, size)
-    return _place_all(sources, target, links)
+    if not executable:
+        return _place_all(sources, target, links)
+    placed = _place_all(sources, target, replace(links, hardlink=False))
+    target.chmod(0o755)
+    return placed
 
 
 def _check_sizes(sources: Iterable[Path], hash: str, size: int | None) -> None:  # noqa: A002

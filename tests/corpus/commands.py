@@ -201,7 +201,6 @@ Path('o.txt').write_text(text())
     ),
     Case(
         name="file-modes",
-        fault="an out that is executable loses the bit when it is placed for a stage downstream, and its lock isexec",
         shows="A stage sees which of its sources and data are executable, and makes an executable output.",
         files={
             "dvc.yaml": """\

@@ -451,7 +451,6 @@ datasets:
     ),
     Case(
         name="tracked-executable",
-        fault="tracked data that is executable loses the bit when it is placed: 'Permission denied'",
         shows="A program that DVC tracks keeps its executable bit.",
         files={
             "dvc.yaml": "stages:\n  t:\n    cmd: ./tool.sh > o.txt\n    deps: [tool.sh]\n    outs: [o.txt]\n",
