@@ -41,8 +41,9 @@ def _committed(reader: ProjectReader) -> Any:
 
 
 def _remote(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a remote is; ``endpointurl`` and the like can have a password as well."""
     public = {key: value for key, value in options.items() if key in PUBLIC_OPTIONS}
-    return public | {"url": bare_url(str(options["url"]))}
+    return {key: bare_url(value) if isinstance(value, str) else value for key, value in public.items()}
 
 
 def run_config(reader: ProjectReader, cache_relative: str) -> str:

@@ -17,7 +17,7 @@ from dvc.fs import AuthError, Callback, RemoteMissingDepsError, generic, get_clo
 from dvc.fs import ConfigError as FileSystemConfigError
 
 from dvc_magic.errors import MissingInputError
-from dvc_magic.pipeline.urls import bare_url, scrubbed
+from dvc_magic.pipeline.urls import bare_url, scrubbed, url_secrets
 
 # A remote's options that say where and how, not who: whatever is not named here may be a credential.
 PUBLIC_OPTIONS = frozenset(
@@ -254,6 +254,8 @@ def _secrets(options: Mapping[str, Any]) -> Iterable[str]:
     for key, value in options.items():
         if key not in PUBLIC_OPTIONS | _PLACES and not isinstance(value, bool | Mapping):
             yield str(value)
+        elif isinstance(value, str):
+            yield from url_secrets(value)
 
 
 def _refuse_versions(options: Mapping[str, Any], label: str) -> None:

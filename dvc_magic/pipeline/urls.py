@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>)\]]+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^\s@]*@)?[^\s'\"<>)\]]+")
+_PARTS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>[^/].*)", re.DOTALL)
+_AUTHORITY_END = re.compile("[/?#]")
+_PLACE = re.compile(r"[^@:]*(?::\d*)?|\[[^\]]*\](?::\d*)?")  # host and port, without credentials
 _HIDDEN = "***"
 _SHORTEST = 3  # characters; hiding each "a" of a message would hide nothing but the message
 
 
 def bare_url(url: str) -> str:
-    """`url` without user, password, query and fragment; ssh keeps the user, who is part of the address."""
-    parts = urlsplit(url)
-    if not parts.scheme or not parts.netloc:
+    """`url` without user, password, query and fragment; ssh keeps the user, who is part of the address.
+
+    It may be no valid address: people forget to quote the ``/``, ``#`` or ``?`` of a password.
+    """
+    parts = _PARTS.fullmatch(url)
+    if parts is None:
         return url
-    account, _, host = parts.netloc.rpartition("@")
+    account, place = _split(parts["rest"])
     user = account.partition(":")[0]
-    keep = f"{user}@" if parts.scheme == "ssh" and user else ""
-    return urlunsplit((parts.scheme, f"{keep}{host}", parts.path, "", ""))
+    keep = f"{user}@" if parts["scheme"].lower() == "ssh" and user else ""
+    return f"{parts['scheme']}://{keep}{re.split('[?#]', place, maxsplit=1)[0]}"
+
+
+def _split(rest: str) -> tuple[str, str]:
+    """Credentials, and what follows them, of what stands behind ``://``."""
+    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0]
+    end = authority.rfind("@")
+    if end < 0 and not _PLACE.fullmatch(authority):
+        end = rest.find("@")
+    return (rest[:end], rest[end + 1 :]) if end >= 0 else ("", rest)
+
+
+def url_secrets(url: str) -> tuple[str, ...]:
+    """The password of `url`, as it stands there and as it is meant; nothing without one."""
+    parts = _PARTS.fullmatch(url)
+    password = _split(parts["rest"])[0].partition(":")[2] if parts is not None else ""
+    return tuple(dict.fromkeys([password, unquote(password)])) if password else ()
 
 
 def scrubbed(text: str, secrets: Iterable[str] = ()) -> str:

@@ -14,7 +14,7 @@ REMOTES = """\
     url = ../../elsewhere
 ['remote "bucket"']
     url = s3://bucket/path
-    endpointurl = http://localhost:9000
+    endpointurl = http://me:SECRETMINIO@localhost:9000
     access_key_id = SECRETID
     secret_access_key = SECRETKEY
     session_token = SECRETTOKEN
@@ -29,6 +29,8 @@ REMOTES = """\
 ['remote "blob"']
     url = azure://container/path
     connection_string = "AccountKey=SECRETBLOB;x"
+['remote "careless"']
+    url = "https://user:SECRETA#SECRETB/SECRETC@host/data"
 [db "d"]
     password = SECRETDB
 """
@@ -54,6 +56,7 @@ def test_remotes_are_those_of_the_committed_config_with_absolute_urls(make_reade
         "web": "https://host/data",
         "ssh": "ssh://git@host:22/data",
         "blob": "azure://container/path",
+        "careless": "https://host/data",
     }
     assert config["core"]["remote"] == "store"
     assert config["remote"]["bucket"]["endpointurl"] == "http://localhost:9000"

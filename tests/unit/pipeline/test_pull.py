@@ -31,7 +31,7 @@ def fetch(make_reader, hash_file, tmp_path):
 
 
 def test_hashing_for_longer_than_the_deadline_is_no_silence(fetch, monkeypatch):
-    def slow(path, *, name="md5", callback=None):  # noqa: ARG001 - DVC's signature
+    def slow(path, *, name="md5", callback=None):
         for _ in range(10):
             time.sleep(0.1)
             if callback is not None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dvc_magic.pipeline.urls import bare_url, scrubbed
+from dvc_magic.pipeline.urls import bare_url, scrubbed, url_secrets
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,12 @@ from dvc_magic.pipeline.urls import bare_url, scrubbed
         ("s3://bucket/data", "s3://bucket/data"),
         ("/srv/data?no=query", "/srv/data?no=query"),
         ("git@host:ada/data.git", "git@host:ada/data.git"),
+        ("https://ada:p/w@host/data", "https://host/data"),
+        ("https://ada:p#w?x@host/data", "https://host/data"),
+        ("https://[::1]:80/a@b", "https://[::1]:80/a@b"),
+        ("http://host:80/a@b", "http://host:80/a@b"),
+        ("http://[::1", "http://[::1"),
+        ("file:///a#b", "file:///a#b"),
     ],
 )
 def test_an_address_loses_what_must_not_be_shown(url, bare):
@@ -22,3 +28,13 @@ def test_an_address_loses_what_must_not_be_shown(url, bare):
 def test_secrets_and_credentials_of_urls_are_hidden_in_a_text():
     text = "GET 'https://ada:pw@example.com/x?sig=1' failed with key hunter22, try hunter22x"
     assert scrubbed(text, ["hunter22", "e"]) == "GET 'https://example.com/x' failed with key ***, try ***x"
+
+
+@pytest.mark.parametrize("password", ["p)w", "p]w", "p'w", "p/w", "p<w"])
+def test_a_password_of_odd_characters_is_hidden_in_a_text(password):
+    assert scrubbed(f"cannot GET (http://ada:{password}@host/x)") == "cannot GET (http://host/x)"
+
+
+def test_a_password_is_known_as_it_stands_and_as_it_is_meant():
+    assert url_secrets("http://ada:p%40w@host/x") == ("p%40w", "p@w")
+    assert url_secrets("http://ada@host/x") == url_secrets("/srv/a:b@c") == ()
