@@ -16,7 +16,7 @@ from dvc_magic.line.formatting import format_values
 from dvc_magic.line.options import HELP, Given, Option, check_once, is_dashed, next_value, take_option
 from dvc_magic.line.overrides import DEFAULT_FILE, read_override
 from dvc_magic.line.spaces import Grid, Space
-from dvc_magic.line.stages import final_stages, find_stage, flags_of, only_final_stage
+from dvc_magic.line.stages import expected_stage, final_stages, find_stage, flags_of, only_final_stage
 from dvc_magic.line.tokens import Line, Token, partition, read_line
 from dvc_magic.line.usage import Usage
 from dvc_magic.line.values import parse_values
@@ -194,7 +194,7 @@ def _first_scope(read: Line, pipeline: Pipeline, every: _Scope) -> _Scope:
     """What flags can mean before the stage is known for sure: it tells which flags are booleans."""
     if not read.tokens or is_dashed(read.tokens[0]) or _is_bare_set(read.tokens[0]):
         return every
-    stage = find_stage(expand_text(read.tokens[0], every.namespace), pipeline)
+    stage = expected_stage(expand_text(read.tokens[0], every.namespace), pipeline)
     own, upstream = flags_of([stage], pipeline)
     return replace(every, own=own, upstream=upstream)
 
@@ -274,7 +274,8 @@ def _help(items: _Sorted, every: _Scope, pipeline: Pipeline) -> RunLine:
 
 
 def _stages(items: _Sorted, every: _Scope, pipeline: Pipeline, stage_of: Callable[[str], str]) -> tuple[Stage, ...]:
-    found = [find_stage(expand_text(word, every.namespace), pipeline) for word in items.words[:1]]
+    expected = expected_stage if items.assignments else find_stage
+    found = [expected(expand_text(word, every.namespace), pipeline) for word in items.words[:1]]
     if len(items.words) > 1:
         raise items.words[1].error(_ONE_STAGE)
     if items.switch("--all"):

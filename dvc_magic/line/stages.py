@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from dvc_magic.errors import LineError, StageNotFoundError, close_matches
 from dvc_magic.model.stage import Param, Pipeline, Stage
@@ -27,6 +28,22 @@ def find_stage(name: str, pipeline: Pipeline) -> Stage:
     if len(named) != 1:
         raise StageNotFoundError(_missing(address, pipeline))
     return named[0]
+
+
+def expected_stage(name: str, pipeline: Pipeline) -> Stage:
+    """The same; or, for an item that its group has not yet, one like the group's first: values may make it.
+
+    The item that ``foreach: ${names}`` has with ``-S names=[a,c]`` is known only when DVC resolves with these values.
+    """
+    try:
+        return find_stage(name, pipeline)
+    except StageNotFoundError:
+        address = name.removeprefix("./").removeprefix("dvc.yaml:")
+        group, at, item = address.rpartition("@")
+        like = next((stage for stage in pipeline.stages if stage.address.rpartition("@")[0] == group), None)
+        if not at or like is None:
+            raise
+        return replace(like, address=address, name=f"{like.name.rpartition('@')[0]}@{item}")
 
 
 def _missing(address: str, pipeline: Pipeline) -> str:

@@ -253,7 +253,6 @@ stages:
         options="-S 'names=[a,c]'",
         repro="repro each@c",
         edits={"params.yaml": {"[a, b]": "[a, c]"}},
-        fault="the line looks its stages up before the call's values are applied: 'There is no stage each@c'",
     ),
     Case(
         name="foreach-with-wdir-and-vars",

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import quote, read_run_line
+from dvc_magic.line.stages import expected_stage
 from dvc_magic.model.stage import Pipeline, Stage
 from dvc_magic.project import Project, Run
 from dvc_magic.runs import flatten_files
@@ -120,9 +121,8 @@ def _all_differences(runs: list[Run], pipeline: Pipeline, theirs: _Theirs) -> It
         yield "no run was made"
     counts = Counter(run.stage for run in runs)
     yield from (f"{stage}: executed {count} times" for stage, count in counts.items() if count > 1)
-    stages = {stage.address: stage for stage in pipeline.stages}
     for run in runs:
-        yield from (f"{run.stage}: {text}" for text in _differences(run, stages[run.stage], theirs))
+        yield from (f"{run.stage}: {text}" for text in _differences(run, expected_stage(run.stage, pipeline), theirs))
 
 
 def _differences(run: Run, stage: Stage, theirs: _Theirs) -> Iterator[str]:

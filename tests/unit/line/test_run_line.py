@@ -214,6 +214,16 @@ def test_a_name_that_one_folder_alone_has_finds_the_stage_there():
         find_stage("fit", pipeline)
 
 
+def test_an_item_that_only_the_values_make_is_left_to_dvc():
+    group = Pipeline(stages=(stage("fit@a"), stage("fit@b"), stage("sub/dvc.yaml:fit@a")))
+
+    assert read("fit@c -S names=[a,c]", group).request.stages == ("fit@c",)
+    assert read("sub/dvc.yaml:fit@c -S names=[c]", group).request.stages == ("sub/dvc.yaml:fit@c",)
+    for line in ("fit@c", "fit@c --label x", "other@c -S names=[c]"):
+        with pytest.raises(StageNotFoundError, match="There is no stage"):
+            read(line, group)
+
+
 def test_guilds_name_of_a_stage_is_understood():
     assert read("dvc.yaml:train").request.stages == ("train",)
 
