@@ -6,6 +6,7 @@ store is. So the kernel stays free, and its own calls go on beside this one.
 
 from __future__ import annotations
 
+import queue
 import threading
 import traceback
 from collections.abc import Callable, Iterable
@@ -92,20 +93,20 @@ class _AbandonedError(BaseException):
 class _Wishes:
     """What is asked of a call from other threads, and done in its own."""
 
-    def __init__(self) -> None:
-        self._stops = 0
-        self.abandoned = False
+    def __init__(self, *, abandoned: bool = False) -> None:
+        self._stops: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.abandoned = abandoned
 
     def stop(self) -> None:
         """One more interrupt."""
-        self._stops += 1
+        self._stops.put(None)
 
     def obey(self) -> None:
         """Raise what was asked for."""
         if self.abandoned:
             raise _AbandonedError
-        if self._stops:
-            self._stops -= 1
+        if not self._stops.empty():
+            self._stops.get()
             raise KeyboardInterrupt
 
 
@@ -119,6 +120,8 @@ class BackgroundProject:
     def __init__(self, spares: Spares, *, title: str) -> None:
         self.title = title
         self._spares = spares
+        self._lock = threading.Lock()
+        self._closed = False
         self._wishes = _Wishes()
         self._thread: threading.Thread | None = None
 
@@ -131,13 +134,16 @@ class BackgroundProject:
         self._spawn(listener, self._call)
 
     def _spawn(self, listener: Listener, work: Callable[[Opened, Listener], Outcome]) -> None:
-        self._wishes = _Wishes()
-        self._thread = threading.Thread(target=self._work, args=(listener, work), name="dvc_magic call", daemon=True)
-        self._thread.start()
+        with self._lock:
+            self._wishes = _Wishes(abandoned=self._closed)
+            arguments = (listener, work)
+            self._thread = threading.Thread(target=self._work, args=arguments, name="dvc_magic call", daemon=True)
+            self._thread.start()
 
     def _work(self, listener: Listener, work: Callable[[Opened, Listener], Outcome]) -> None:
         outcome = Outcome(closed=True)
         try:
+            self._wishes.obey()  # a click may come while the project is being closed
             project = self._spares.take()
             try:
                 outcome = work(project, listener)
@@ -184,8 +190,9 @@ class BackgroundProject:
 
     def close(self) -> None:
         """Stop the call as the end of the kernel would, and wait for its end, at most a few seconds."""
-        self._wishes.abandoned = True
-        thread = self._thread
+        with self._lock:
+            self._closed = self._wishes.abandoned = True
+            thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(_PATIENCE)
 

@@ -331,19 +331,25 @@ class Panel:
 
     def ended(self, outcome: Outcome) -> None:
         """Show what came of it."""
-        with self._lock:
-            ran = self._busy == _RUN
-            if ran:
-                self._outcome = outcome
-                self.result_box.value = _compact(_result_html(outcome))
-                self._notice = _last_word(outcome)
-            elif outcome.error or outcome.bug:
-                self._notice = outcome.error or outcome.bug
-            self._busy, self._stops = "", 0
-            self._show_form()
-        if ran and not outcome.closed:
-            self._on_end()
-        self._idle.set()
+        try:
+            with self._lock:
+                ran = self._busy == _RUN
+                told = ran and not (outcome.closed or self._closed)
+                self._busy, self._stops = "", 0
+                self._take(outcome, ran=ran)
+                self._show_form()
+            if told:
+                self._on_end()
+        finally:
+            self._idle.set()
+
+    def _take(self, outcome: Outcome, *, ran: bool) -> None:
+        if ran:
+            self._outcome = outcome
+            self.result_box.value = _compact(_result_html(outcome))
+            self._notice = _last_word(outcome)
+        elif outcome.error or outcome.bug:
+            self._notice = outcome.error or outcome.bug
 
     def close(self) -> None:
         """Stop what goes, wait for its end, and take no more clicks; what is shown stays."""

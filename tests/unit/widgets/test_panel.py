@@ -335,3 +335,27 @@ def test_a_value_that_becomes_a_bool_in_its_file_gets_another_control(panel: Pan
 
     assert isinstance(_control(panel, "lr"), ipywidgets.Dropdown)
     assert panel.rows["params.yaml:lr"].box in panel.own_box.children
+
+
+def test_a_call_that_ends_while_its_project_is_closed_is_not_told_of(backend: StoppedClock) -> None:
+    told: list[str] = []
+    panel = Panel(backend, _pipeline(), on_end=lambda: told.append("end"))
+    panel.run_button.click()
+    panel.close()
+
+    panel.ended(Outcome(run=Result(), shown=Result()))
+
+    assert (told, panel.wait(0), panel.run is not None) == ([], True, True)
+
+
+def test_what_goes_wrong_at_the_end_of_a_call_leaves_nobody_waiting(backend: StoppedClock) -> None:
+    def fails() -> None:
+        raise OSError
+
+    panel = Panel(backend, _pipeline(), on_end=fails)
+    panel.run_button.click()
+
+    with pytest.raises(OSError):  # noqa: PT011 - it has no message
+        panel.ended(Outcome())
+
+    assert (panel.running, panel.wait(0)) == (False, True)
