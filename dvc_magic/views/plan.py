@@ -9,7 +9,7 @@ from typing import Any
 from dvc_magic.engine import Action, Decision, PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.views.format import format_seconds, format_time
-from dvc_magic.views.run_card import metrics_text, run_line
+from dvc_magic.views.run_card import metrics_text, name_of, run_line
 
 
 def plan_text(plan: tuple[PointPlan, ...]) -> str:
@@ -27,8 +27,8 @@ def plan_text(plan: tuple[PointPlan, ...]) -> str:
         for point in plan
     )
     reused = sum(point.decisions[-1].action is Action.REUSE for point in plan)
-    count = f"{len(plan)} runs" + (f", {reused} of them there already" if reused else "")
-    return f"{count}, {'each' if alike else 'the first'}: {chain}"
+    there = f", {'all' if reused == len(plan) else reused} of them there already" if reused else ""
+    return f"{len(plan)} runs{there}, {'each' if alike else 'the first'}: {chain}"
 
 
 def reused_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
@@ -37,7 +37,7 @@ def reused_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
         return run_line(record, metrics)
     when = f" {format_time(record.times.finished)}" if record.times.finished is not None else ""
     took = f" in {format_seconds(record.times.duration)}" if record.times.duration is not None else ""
-    return f"{record.name} reused, completed{when}{took}{metrics_text(metrics)}"
+    return f"{name_of(record)} reused, completed{when}{took}{metrics_text(metrics)}"
 
 
 def _kind(decision: Decision) -> tuple[str, Action, int | None]:

@@ -15,13 +15,18 @@ _CELL = 60
 
 def run_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
     """``train 42 completed in 0.21 s: acc=0.93, loss=0.21``; a run of a grid as ``train 42 (lr=0.1) completed ...``."""
-    values = _values(record) if record.call.size > 1 else ""
-    text = f"{record.name}{f' ({values})' if values else ''} {record.status}"
+    text = f"{name_of(record)} {record.status}"
     if record.times.duration is not None and record.status.final:
         text += f" in {format_seconds(record.times.duration)}"
     if record.status is not RunStatus.COMPLETED and record.error:
         text += f" ({record.error})"
     return f"{text}{metrics_text(metrics)}"
+
+
+def name_of(record: RunRecord) -> str:
+    """``train 42``; of a grid ``train 42 (lr=0.1)``."""
+    values = _values(record) if record.call.size > 1 else ""
+    return f"{record.name} ({values})" if values else record.name
 
 
 def metrics_text(metrics: Mapping[str, Any]) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 from dvc_magic.engine import Action, Decision, PointPlan
-from dvc_magic.views import plan_text
+from dvc_magic.model.record import CallInfo, Override, RunStatus
+from dvc_magic.views import plan_text, reused_line
 from tests.support.plotted import plotted_run
 
 EQUAL = "code, data, params equal"
@@ -52,3 +54,33 @@ def test_of_a_grid_the_first_point_is_shown_and_whether_the_others_are_like_it()
     assert plan_text((one, one)) == f"2 runs, each: train 2 reused ({EQUAL}) -> report runs"
     assert plan_text((one, other)).startswith("2 runs, the first: train 2 reused")
     assert plan_text(()) == "nothing to run"
+
+
+def test_of_a_grid_it_is_said_how_many_runs_are_there_already() -> None:
+    one, other, made = _plan(_reused("train", 2)), _plan(_reused("train", 3)), _plan(_made("train"))
+
+    assert plan_text((one, made)) == f"2 runs, 1 of them there already, the first: train 2 reused ({EQUAL})"
+    assert plan_text((one, other)).startswith("2 runs, all of them there already, the first: train 2")
+
+
+def test_a_run_that_still_goes_is_said_to_be_waited_for() -> None:
+    going = replace(_reused("train", 42), action=Action.ATTACH, reason="sources equal")
+
+    assert plan_text((_plan(going),)) == "train 42 goes already and is waited for (sources equal)"
+
+
+def test_a_run_that_answers_says_when_it_was_completed() -> None:
+    record = plotted_run(Path("nowhere"), number=42).record
+    ended = replace(record, times=replace(record.times, finished=record.times.created, duration=3.8))
+    of_grid = replace(
+        record,
+        call=CallInfo(id=record.call.id, size=2),
+        overrides=(Override(file="params.yaml", key="lr", value=0.1),),
+    )
+
+    assert re.fullmatch(
+        r"train 42 reused, completed 2026-0[12]-\d\d \d\d:\d\d:\d\d in 3\.80? s: loss=0\.5",
+        reused_line(ended, {"loss": 0.5}),
+    )
+    assert reused_line(of_grid, {}) == "train 42 (lr=0.1) reused, completed"
+    assert reused_line(replace(record, status=RunStatus.FAILED), {}) == "train 42 failed"
