@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from stat import S_ISREG
 from typing import Any
 
 from dvc_magic.codec import from_data, to_data
@@ -24,16 +23,17 @@ from dvc_magic.engine.interrupts import held
 from dvc_magic.engine.listing import source_marks
 from dvc_magic.engine.observer import Observer, PointPlan
 from dvc_magic.engine.order import Capture, WorkOrder
-from dvc_magic.engine.plan import Action, Decision, Setting, mismatch
+from dvc_magic.engine.others import Others
+from dvc_magic.engine.plan import Action, Decision, mismatch
 from dvc_magic.engine.point import PointState
-from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, RunError, StoreError, WorkerLostError
+from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, RunError, WorkerLostError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
 from dvc_magic.model.record import CallInfo, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Stage
-from dvc_magic.store import RunStore, StoredRun
-from dvc_magic.workspace import git_prefix, load_snapshot, read_packages
+from dvc_magic.store import RunStore
+from dvc_magic.workspace import git_prefix, load_snapshot
 
 _TICK = 0.05  # seconds between looks at the logs of running stages
 PULL_TIMEOUT = 60.0  # seconds without a byte
@@ -98,7 +98,7 @@ class Driver:
             observer=observer,
         )
         self._candidates: dict[str, list[RunRecord]] = {}
-        self._others: dict[str, list[StoredRun]] = {}
+        self._others = Others(store, capture, call=self._call)
         self._interrupts = 0
         self._left: list[str] = []  # names of attached runs that an interrupt has left running
         self._ends: list[RunRecord] = []  # the observer is to be told of
@@ -141,31 +141,6 @@ class Driver:
             found = self._store.of_stage(stage.address, status=RunStatus.COMPLETED)
             self._candidates[stage.address] = [stored.record for stored in found]
         return self._candidates[stage.address]
-
-    def _of_others(self, stage: Stage) -> list[StoredRun]:
-        """The runs of a stage that other calls have made; the equal points of one grid each count."""
-        if stage.address not in self._others:
-            found = self._store.of_stage(stage.address)
-            self._others[stage.address] = [stored for stored in found if stored.record.call.id != self._call]
-        return self._others[stage.address]
-
-    def _going(self, stage: Stage) -> list[RunRecord]:
-        return [stored.record for stored in self._of_others(stage) if not stored.record.status.final]
-
-    def _setting(self, state: PointState) -> Setting:
-        return Setting(
-            environment=self._capture.environment,
-            snapshot=self._capture.snapshot,
-            overrides=state.point.overrides,
-            import_roots=self._capture.import_roots,
-            packages=self._packages,
-        )
-
-    def _packages(self, digest: str) -> Mapping[str, str]:
-        try:
-            return read_packages(self._store.paths, digest)
-        except StoreError:
-            return {}
 
     def plan(self) -> tuple[PointPlan, ...]:
         """What is going to happen, as far as it is known before anything has run; no data is pulled for it.
@@ -223,12 +198,11 @@ class Driver:
             return state.answer
         target = state.stages[-1]
         if self._request.reuse:
-            others = {stored.id: stored for stored in self._of_others(target)}
             decision = state.decide_target(
-                self._setting(state),
-                candidates=[run.record for run in others.values() if run.record.status is RunStatus.COMPLETED],
-                going=self._going(target),
-                kept=lambda run: _outs_in_place(others[run.id]),
+                self._others.setting(state.point),
+                candidates=self._others.completed(target),
+                going=self._others.going(target),
+                kept=self._others.in_place,
             )
         else:
             decision = Decision(stage=target.address, action=Action.RUN, reason=self._asked)
@@ -282,7 +256,7 @@ class Driver:
         )
         if decision.action is not Action.RUN or not self._request.reuse:
             return decision
-        return state.attach(stage, self._setting(state), self._going(stage)) or decision
+        return state.attach(stage, self._others.setting(state.point), self._others.going(stage)) or decision
 
     @staticmethod
     def _settle(state: PointState, stage: Stage, decision: Decision) -> None:
@@ -560,7 +534,7 @@ class Driver:
             self._progress.done[job.states[0].point.index] = record
             return
         job.record = record
-        self._others.clear()  # another look before targets are decided: calls go on beside this one
+        self._others.look_again()  # before targets are decided: calls go on beside this one
         for state in job.states:
             state.waiting.discard(job.stage.address)
             if self._interrupts:
@@ -635,19 +609,6 @@ class Driver:
 
     def _notes(self, job: _Job) -> Notes:
         return Notes(label=self._request.label, tags=self._request.tags) if job.asked else Notes()
-
-
-def _outs_in_place(run: StoredRun) -> bool:
-    """Whether the outputs of a completed run are in its workspace, files of them as it has left them."""
-    root, ended = run.paths.dvc_root(run.record.root), run.record.times.finished
-    for path in run.record.outs:
-        try:
-            facts = (root / path).stat()
-        except OSError:
-            return False
-        if ended is not None and S_ISREG(facts.st_mode) and facts.st_mtime > ended.timestamp():
-            return False
-    return True
 
 
 def _root_folder(project: Path, stage: Stage) -> str:

@@ -1,0 +1,76 @@
+"""The runs that other calls have made or are making, as a call with ``--reuse`` sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from stat import S_ISREG
+
+from dvc_magic.engine.order import Capture, Point
+from dvc_magic.engine.plan import Setting
+from dvc_magic.errors import StoreError
+from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.model.stage import Stage
+from dvc_magic.store import RunStore, StoredRun
+from dvc_magic.workspace import read_packages
+
+
+class Others:
+    """Runs that could answer for those of a call; its own are none of them, so that equal points each count.
+
+    The store is asked once for each stage, until `look_again`.
+
+    Args:
+        store: where they are. capture: of the call. call: its id.
+    """
+
+    def __init__(self, store: RunStore, capture: Capture, *, call: str) -> None:
+        self._store = store
+        self._capture = capture
+        self._call = call
+        self._known: dict[str, list[StoredRun]] = {}
+
+    def completed(self, stage: Stage) -> list[RunRecord]:
+        """Those of a stage that are completed, the marked one first, then newest first."""
+        return [run.record for run in self._of(stage) if run.record.status is RunStatus.COMPLETED]
+
+    def going(self, stage: Stage) -> list[RunRecord]:
+        """Those of a stage that some worker executes."""
+        return [run.record for run in self._of(stage) if not run.record.status.final]
+
+    def _of(self, stage: Stage) -> list[StoredRun]:
+        if stage.address not in self._known:
+            found = self._store.of_stage(stage.address)
+            self._known[stage.address] = [run for run in found if run.record.call.id != self._call]
+        return self._known[stage.address]
+
+    def look_again(self) -> None:
+        """Ask the store anew from now on."""
+        self._known.clear()
+
+    def setting(self, point: Point) -> Setting:
+        """What they have to be equal in, apart from the stage."""
+        return Setting(
+            environment=self._capture.environment,
+            snapshot=self._capture.snapshot,
+            overrides=point.overrides,
+            import_roots=self._capture.import_roots,
+            packages=self._packages,
+        )
+
+    def _packages(self, digest: str) -> Mapping[str, str]:
+        try:
+            return read_packages(self._store.paths, digest)
+        except StoreError:
+            return {}
+
+    def in_place(self, run: RunRecord) -> bool:
+        """Whether the outputs of a completed run are in its workspace, files of them as it has left them."""
+        root, ended = self._store.paths.run(run.id).dvc_root(run.root), run.times.finished
+        for path in run.outs:
+            try:
+                facts = (root / path).stat()
+            except OSError:
+                return False
+            if ended is not None and S_ISREG(facts.st_mode) and facts.st_mtime > ended.timestamp():
+                return False
+        return True
