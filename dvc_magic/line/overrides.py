@@ -40,7 +40,7 @@ def read_override(text: str) -> Change:
     if not parsed.key:
         raise LineError(f"-S {text}: there is no key before the =.")
     if isinstance(parsed.value, Space):
-        raise LineError(f"-S {text}: a range to search is for flags of %dvc_sweep. Values to try are written a,b,c.")
+        raise LineError(f"-S {text}: a range to search has no place here. Values to try are written a,b,c.")
     return Change(file=file, key=parsed.key, values=parsed.value.values, kind=parsed.kind)
 
 

@@ -178,7 +178,7 @@ def read_run_line(
     scope = _Scope(namespace=namespace, own=own, upstream=upstream)
     for given in items.options:
         _check_unambiguous(given, scope)
-    changes = _changes(items, scope, sweep=_sweep_line(items, stages, line))
+    changes = _changes(items, scope)
     request = _request(items, scope, pipeline, stages)
     return RunLine(
         request=replace(request, changes=changes, reuse=_reuse(items, reuse), line=f"{command} {line}".strip()),
@@ -315,10 +315,10 @@ def _check_unambiguous(given: Given, scope: _Scope) -> None:
         raise ParamError(option_or_param(name, found[0]))
 
 
-def _changes(items: _Sorted, scope: _Scope, *, sweep: str) -> tuple[Change, ...]:
+def _changes(items: _Sorted, scope: _Scope) -> tuple[Change, ...]:
     changes: dict[tuple[str, str], Change] = {}
     for assignment in items.assignments:
-        change = _flag_change(assignment, scope, sweep) if assignment.name else _set_change(assignment, scope)
+        change = _flag_change(assignment, scope) if assignment.name else _set_change(assignment, scope)
         place = (change.file, change.key)
         if place in changes:
             raise assignment.token.error(
@@ -328,7 +328,7 @@ def _changes(items: _Sorted, scope: _Scope, *, sweep: str) -> tuple[Change, ...]
     return tuple(changes.values())
 
 
-def _flag_change(flag: _Assignment, scope: _Scope, sweep: str) -> Change:
+def _flag_change(flag: _Assignment, scope: _Scope) -> Change:
     negated = scope.negated(flag.name)
     if negated and flag.value is not None:
         raise flag.token.error(f"--{flag.name} takes no value; write --{negated} true or --{negated} false.")
@@ -337,7 +337,10 @@ def _flag_change(flag: _Assignment, scope: _Scope, sweep: str) -> Change:
         return Change(file=param.file, key=param.key, values=(fit(not negated, param),))
     read = _values(flag, param, scope)
     if isinstance(read, Space):
-        raise LineError(f"--{flag.name} {read.text} is a range to search. That is a sweep:\n  {sweep}")
+        raise LineError(
+            f"--{flag.name} {read.text} is a range to search; what %dvc_run takes are values to try. A grid over that "
+            f"range: --{flag.name} {read.grid(5)}"
+        )
     if not read.values:
         raise flag.token.error(f"--{flag.name} has no values: {flag.value.raw} is empty.")
     return Change(file=param.file, key=param.key, values=tuple(fit(value, param, raw) for value, raw in read.pairs))
@@ -405,11 +408,6 @@ def _answer_guild(change: Change, scope: _Scope) -> None:
             f"{change.key}={given} sets the key {change.key} of {change.file}, and no stage here has that param. "
             f"For {meant[0].key} write --{change.key} {wanted}. For the other key write -S {change.key}={given}"
         )
-
-
-def _sweep_line(items: _Sorted, stages: Sequence[Stage], line: str) -> str:
-    words = [] if items.words else [stage.address for stage in stages]
-    return " ".join(["%dvc_sweep", *words, line.strip().rstrip(";")])
 
 
 def _request(items: _Sorted, scope: _Scope, pipeline: Pipeline, stages: Sequence[Stage]) -> RunRequest:

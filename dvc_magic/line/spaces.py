@@ -62,3 +62,10 @@ class Space:
         ends = f"interval({self.low!r},{self.high!r})"
         typed = f"int({ends})" if self.kind == "int" else ends
         return f"tag(log,{typed})" if self.log else typed
+
+    def grid(self, count: int) -> str:
+        """At most `count` values over the range, as they are written on a line."""
+        if self.kind == "int":
+            step = math.ceil((self.high - self.low) / (count - 1))
+            return f"range({self.low:.0f},{self.high + 1:.0f},{step})"
+        return f"{'logspace' if self.log else 'linspace'}({self.low!r},{self.high!r},{count})"

@@ -256,8 +256,8 @@ def test_a_value_of_a_wrong_type_names_file_key_expected_and_got(
     assert [word for word in words if word not in message] == []
 
 
-def test_a_range_prints_the_sweep_that_was_meant(shell: InteractiveShell) -> None:
-    assert "%dvc_sweep train" in _message(shell, "dvc_run", "train --lr interval(0.1,0.2)")
+def test_a_range_prints_the_grid_that_may_be_meant(shell: InteractiveShell) -> None:
+    assert "linspace(0.1,0.2,5)" in _message(shell, "dvc_run", "train --lr interval(0.1,0.2)")
 
 
 def test_a_missing_dependency_is_named(shell: InteractiveShell) -> None:

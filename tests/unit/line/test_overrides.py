@@ -52,7 +52,7 @@ def test_sweeps_are_those_of_dvc(text):
         ("=1", "no key"),
         ("a[0]=1", r"numbered with dots: a\.0="),
         ("+p.yaml:n=1", r"Write p\.yaml:\+n=1"),
-        ("x=interval(0,1)", "%dvc_sweep"),
+        ("x=interval(0,1)", "range to search"),
         ("x=uniform(0,1)", "DVC's grammar does not have that function"),
         ("x=a=b", "goes into quotes"),
         ("x=1,,2", "comma"),

@@ -236,16 +236,25 @@ def test_help_needs_nothing_else():
     assert asked.request.changes == ()
 
 
-@pytest.mark.parametrize("line", ["train --lr loguniform(1e-3,1)", "--lr loguniform(1e-3,1)"])
-def test_a_range_to_search_shows_the_sweep(line):
+@pytest.mark.parametrize(
+    ("flag", "grid"),
+    [
+        ("--lr loguniform(1e-3,1)", "--lr logspace(0.001,1.0,5)"),
+        ("--lr uniform(0,1)", "--lr linspace(0.0,1.0,5)"),
+        ("--n int(interval(1,100))", "--n range(1,101,25)"),
+    ],
+)
+def test_a_range_to_search_shows_a_grid_over_it(flag, grid):
     with pytest.raises(LineError) as caught:
-        read(line)
-    assert str(caught.value).endswith("\n  %dvc_sweep train --lr loguniform(1e-3,1)")
+        read(f"train {flag}")
+
+    assert str(caught.value).endswith(f"A grid over that range: {grid}")
+    assert len(read(f"train {grid}").request.points()) in (4, 5)
 
 
-def test_a_range_from_python_shows_the_sweep_too():
+def test_a_range_from_python_shows_the_grid_too():
     names = {"space": Space(kind="float", low=0.0, high=1.0)}
-    with pytest.raises(LineError, match="%dvc_sweep train --lr {space}"):
+    with pytest.raises(LineError, match=r"--lr linspace\(0\.0,1\.0,5\)"):
         read_run_line("train --lr {space}", namespace=names, pipeline=PIPELINE)
 
 
