@@ -456,7 +456,10 @@ class Project:
         if len(runs) == 1:
             raise RunFailedError(message, run=failed[0])
         numbers = ", ".join(str(run.number) for run in failed)
-        summary = f"{len(failed)} of {len(runs)} runs did not complete: {numbers}; the first of them:\n{message}"
+        summary = (
+            f"{len(failed)} of {len(runs)} runs did not complete: {numbers}. All {len(runs)} are kept: "
+            f"project.runs[:{len(runs)}], %dvc_runs -n {len(runs)}. The first that did not:\n{message}"
+        )
         raise RunsFailedError(summary, runs=runs)
 
     def _message(self, run: Run, tail: int) -> str:
