@@ -111,7 +111,7 @@ def _obstacle(text: str, root: Node, path: KeyPath, *, inside: bool) -> list[Edi
             if source is None:
                 raise RefusedError(f"the key {part!r} could not be found in the text")
             last = depth == len(path) - 1 and not inside
-            return [] if last else _addition(text, node, str(part), flow_text(text, source))
+            return [] if last else _addition(text, node, _spelled(text, node, part), flow_text(text, source))
         node = node.items[index]
     return []
 

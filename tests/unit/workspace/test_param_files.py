@@ -338,3 +338,10 @@ def test_an_inherited_key_is_written_as_its_owner_spells_it() -> None:
     text = "a: &base\n  on: 1\nb:\n  <<: *base\n  c: 1\n"
 
     assert set_values(text, ".yaml", [ValueChange(key="b.on", value=2)]) == f"{text}  on: 2\n"
+
+
+@pytest.mark.parametrize(("kind", "item"), [(ChangeKind.SET, "{a: 3, b: 2}"), (ChangeKind.REMOVE, "{b: 2}")])
+def test_an_inherited_list_is_written_out_under_its_key_as_that_is_spelled(kind, item):
+    text = "base: &base\n  'no':\n  - a: 1\n    b: 2\nown:\n  <<: *base\n"
+
+    assert set_one(text, ".yaml", "own.no.0.a", 3, kind) == f"{text}  'no': [{item}]\n"
