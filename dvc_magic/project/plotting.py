@@ -152,7 +152,11 @@ class _Looked:
     def __init__(self, runs: Sequence[StoredRun], store: RunStore) -> None:
         self._store = store
         self.rows = rows(runs, store.get)
+        self._known = {run.record.id: run for row in self.rows for run in (row.run, *row.upstream)}
         self._histories: dict[str, History] = {}
+
+    def _find(self, run_id: str) -> StoredRun:
+        return self._known.get(run_id) or self._store.get(run_id)
 
     def history(self, run: StoredRun) -> History:
         """The step series of a run; warns of files that cannot be read."""
@@ -163,14 +167,14 @@ class _Looked:
     def sources(self, name: str | None = None) -> _Sources:
         """The runs whose series stand for those asked for, each once: itself, or the nearest upstream that have it."""
         chosen = {run.record.id: run for row in self.rows for run in self._nearest(row, name)}
-        return [(row, self.history(row.run)) for row in rows(chosen.values(), self._store.get)]
+        return [(row, self.history(row.run)) for row in rows(chosen.values(), self._find)]
 
     def _nearest(self, row: RunRow, name: str | None) -> Sequence[StoredRun]:
         """The run if it has the series, else those upstream that have it and are not upstream of each other."""
         if self._has(row.run, name):
             return (row.run,)
         found = [run for run in row.upstream if self._has(run, name)]
-        further = {above.record.id for run in found for above in lineage(run, self._store.get)}
+        further = {above.record.id for run in found for above in lineage(run, self._find)}
         return [run for run in found if run.record.id not in further] or (row.run,)
 
     def _has(self, run: StoredRun, name: str | None) -> bool:

@@ -173,12 +173,12 @@ class Runs(Sequence[Run]):
         """These runs and those upstream of them, each once, newest first; of the whole store, all that it has."""
         if self._by_number:  # also the runs upstream of a target that was never recorded, or was there already
             return self._with(self._store.all())
-        every = {stored.record.id: stored for run in self._stored for stored in (run, *self._lineage(run))}
+        every = {stored.record.id: stored for row in self._rows() for stored in (row.run, *row.upstream)}
         return self._with(sorted(every.values(), key=lambda stored: -stored.record.number))
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each run, indexed by id, with ``params.KEY`` and ``metrics.KEY`` of the run and its lineage."""
-        return frame([(stored, self._lineage(stored)) for stored in self._stored])
+        return frame(self._rows())
 
     @property
     def plot(self) -> Plots:
