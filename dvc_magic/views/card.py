@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from dvc_magic.views.format import sendable
 from dvc_magic.views.table import Table
 
 _CELL = "text-align: left; vertical-align: top; padding: 0.2em 0.6em"
@@ -37,7 +38,8 @@ class Card:
 
     def text(self) -> str:
         """Plain text, sections indented under their titles."""
-        return "\n".join([self.title, *(line for section in self.sections for line in _section_lines(section))])
+        lines = [self.title, *(line for section in self.sections for line in _section_lines(section))]
+        return sendable("\n".join(lines))
 
     def html(self) -> str:
         """Static HTML; everything of the project's in it is escaped.
@@ -46,7 +48,8 @@ class Card:
         among those that JupyterLab leaves in notebooks that it does not trust.
         """
         sections = "".join(map(_section_html, self.sections))
-        return f'{_heading(self.title)}<div style="display: flex; flex-wrap: wrap; gap: 0.7em 2em">{sections}</div>'
+        style = "display: flex; flex-wrap: wrap; gap: 0.7em 2em"
+        return sendable(f'{_heading(self.title)}<div style="{style}">{sections}</div>')
 
 
 def _section_lines(section: Section) -> list[str]:

@@ -32,6 +32,11 @@ def format_value(value: Any, *, width: int | None = None) -> str:
     return text if width is None or len(text) <= width else f"{text[: width - 1]}…"
 
 
+def sendable(text: str) -> str:
+    """`text` as it can be printed and sent: half of a surrogate pair, which JSON can hold, becomes a question mark."""
+    return text.encode(errors="replace").decode()
+
+
 def format_seconds(seconds: float | None) -> str:
     """A duration: ``0.21 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
     if seconds is None:

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from dvc_magic.views.format import format_number, format_seconds, format_value
+from dvc_magic.views.format import format_number, format_seconds, format_value, sendable
 
 _ENDED = 8  # lines about runs that have ended
 _WIDTH = 400  # characters of a log's line
@@ -68,7 +68,7 @@ class LiveCall:
         ended = [f"<div>{escape(line)}</div>" for line in self.ended[-_ENDED:]]
         running = [run.html() for run in self.running]
         last = [log_html(self.tail, self.log)] if self.log is not None and not self.running else []
-        return f"<div>{''.join([plan, *before, *ended, *running, *last])}</div>"
+        return sendable(f"<div>{''.join([plan, *before, *ended, *running, *last])}</div>")
 
 
 def _whole_seconds(seconds: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dvc_magic.model.record import DepRecord, Notes, RunRecord, RunStatus, SourceKind
 from dvc_magic.views.card import Card, Section
-from dvc_magic.views.format import format_bytes, format_number, format_seconds, format_time, format_value
+from dvc_magic.views.format import format_bytes, format_number, format_seconds, format_time, format_value, sendable
 from dvc_magic.views.table import Table
 
 _CELL = 60
@@ -20,7 +20,7 @@ def run_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
         text += f" in {format_seconds(record.times.duration)}"
     if record.status is not RunStatus.COMPLETED and record.error:
         text += f" ({record.error})"
-    return f"{text}{metrics_text(metrics)}"
+    return sendable(f"{text}{metrics_text(metrics)}")
 
 
 def name_of(record: RunRecord) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from dvc_magic.views.format import sendable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
@@ -36,7 +38,7 @@ class Table:
             ).rstrip()
             for line in lines
         ]
-        return "\n".join([*printed, *([self.note] if self.note else [])])
+        return sendable("\n".join([*printed, *([self.note] if self.note else [])]))
 
     def html(self) -> str:
         """A ``dataframe`` table, which notebooks style themselves; inline styles without colors only."""
@@ -50,7 +52,7 @@ class Table:
             for row in self.rows
         )
         table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-        return f'<table class="dataframe" style="margin: 0">{table}</table>{self._note_html()}'
+        return sendable(f'<table class="dataframe" style="margin: 0">{table}</table>{self._note_html()}')
 
     def _note_html(self) -> str:
         style = "margin: 0.3em 0 0 0; opacity: 0.7; white-space: pre-wrap"
