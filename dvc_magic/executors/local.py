@@ -136,6 +136,7 @@ class Worker:
             self._process.wait(patience)
         except subprocess.TimeoutExpired:
             self.kill()
+        self.busy = False  # whatever it had to do: the pool may forget it
 
 
 class WorkerPool:

@@ -82,3 +82,15 @@ def test_a_question_that_kills_every_worker_is_an_error_not_a_loop(pool: WorkerP
         pool.ask("die")
 
     assert pool.ask("pid")
+
+
+def test_a_worker_that_was_let_go_of_at_work_is_replaced(pool: WorkerPool) -> None:
+    worker = pool.idle()
+    worker.request("pid")
+    worker.close()
+
+    pool.idle()
+    pool.warm(1)
+
+    assert pool.ask("pid") != worker.pid
+    assert [known for known in pool._workers if known.pid == worker.pid] == []
