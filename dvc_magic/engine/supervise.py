@@ -103,7 +103,7 @@ def supervise(
         stop_file: its appearance is a stop request from another process.
         control: where requests of the owner come from.
         timeout: seconds for all commands together, or None.
-        meanwhile: called once, right after the first start, while the command already runs.
+        meanwhile: called once, right after the first start, while the command already runs; never without a start.
 
     Side effects: no descendant of a command outlives it.
     """
@@ -113,6 +113,10 @@ def supervise(
     reason, leftovers = "", 0
     with log.open("ab", buffering=0) as output:
         for index, command in enumerate(commands):
+            # A shell that is only starting loses a SIGINT: what is stopped already does not begin.
+            reason = _asked_before(control, stop_file)
+            if reason:
+                break
             process = subprocess.Popen(
                 command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True,
@@ -131,6 +135,13 @@ def supervise(
             if reason or exit_code:
                 break
     return Ending(exit_code=exit_code, stopped=reason, duration=time.monotonic() - began, leftovers=leftovers)
+
+
+def _asked_before(control: Control, stop_file: Path) -> str:
+    """Why the next command is not to begin, or an empty text."""
+    if control.abandoned:
+        return "kernel"
+    return "user" if control.stops() or stop_file.exists() else ""
 
 
 def _watch(process: subprocess.Popen[bytes], *, control: Control, stop_file: Path, deadline: float | None) -> str:
