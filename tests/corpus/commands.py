@@ -387,7 +387,7 @@ stages:
     ),
     Case(
         name="stage-that-checks-out",
-        fault="the workspace has no .dvc files and no way to the project's cache: dvc checkout in a stage fails",
+        fault="a limit in docs/what-a-run-sees.md: data that is neither declared nor in a remote cannot be checked out",
         shows="A stage that calls dvc checkout for tracked data that it does not declare.",
         files={
             "dvc.yaml": """\
@@ -402,7 +402,7 @@ stages:
     ),
     Case(
         name="dvc-api-of-undeclared-data",
-        fault="the workspace has no .dvc files and no way to the project's cache: dvc.api.read finds nothing",
+        fault="a limit in docs/what-a-run-sees.md: data that is neither declared nor in a remote cannot be read",
         shows="A stage that opens tracked data, which it does not declare, by dvc.api.open.",
         files={
             "dvc.yaml": "stages:\n  t:\n    cmd: python t.py\n    deps: [t.py]\n    outs: [o.txt]\n",

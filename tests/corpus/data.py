@@ -238,7 +238,7 @@ stages:
     ),
     Case(
         name="legacy-lock",
-        fault="DVC keeps an unchanged dep's hash as its lock names it (md5-dos2unix); the run's lock begins anew",
+        fault="a limit in README.md: DVC keeps an unchanged dep's hash name (md5-dos2unix), a run does not",
         shows="A dvc.lock of DVC 2, without the names of hashes: upstream runs anew, as in DVC.",
         files={
             "dvc.yaml": """\
