@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import yaml
-
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import RunRecord
 
@@ -59,6 +57,8 @@ def _tracked(project: Path, path: str) -> bool:
 
 def _outputs(project: Path) -> set[str]:
     """What the ``dvc.lock`` in the project's root calls outputs; of a damaged one, nothing."""
+    import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
+
     try:
         content = yaml.safe_load((project / "dvc.lock").read_text(encoding="utf-8"))
         stages = content["stages"].values()

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dvc_magic.errors import NotAProjectError, ProjectError
 
 SETTINGS_FILE = "dvc_magic.yaml"
@@ -91,6 +89,8 @@ def _pull_timeout(content: Mapping[str, Any]) -> float:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
+
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

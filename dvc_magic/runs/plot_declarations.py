@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 _LIMIT = 2**20  # bytes
 
 
@@ -47,6 +45,8 @@ def plot_declarations(root: Path, *, dvcfile: str, wdir: str) -> dict[str, PlotD
 
 
 def _load(path: Path) -> Any:
+    import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         if path.stat().st_size > _LIMIT:
