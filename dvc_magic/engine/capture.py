@@ -143,8 +143,7 @@ def _point(
         message = f"with these values the pipeline has no stage {target!r} any more"
         raise ProjectError(message)
     lineage = pipeline.lineage(stage)
-    for member in lineage:
-        reader.check_stage(member.address, overlay)
+    reader.check_stages([member.address for member in lineage], overlay)
     files = {member.dvcfile for member in lineage}
     return Point(
         target=target,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class _State:
     seen: dict[str, Version] = field(default_factory=dict)
     paths: tuple[str, ...] | None = None
     resolutions: dict[frozenset[tuple[str, bytes]], _Resolution] = field(default_factory=dict)
+    plain: dict[str, Loaded] = field(default_factory=dict)  # what each file holds without an overlay
     scm: Any = None
 
     @property
@@ -87,19 +88,24 @@ class ProjectReader:
         """
         return self._resolution(overlay or {}).pipeline
 
-    def check_stage(self, address: str, overlay: Mapping[str, bytes] | None = None) -> None:
-        """Make sure that every param that a stage names exists.
+    def check_stages(self, addresses: Iterable[str], overlay: Mapping[str, bytes] | None = None) -> None:
+        """Make sure that every param that these stages name exists.
 
         Raises:
             StageNotFoundError: there is no such stage.
             MissingInputError: a param file or a key in it is missing.
         """
         pipeline = self.describe(overlay)
-        stage = pipeline.get(address)
-        if stage is None:
-            known = [stage.address for stage in pipeline.stages]
-            raise StageNotFoundError(f"the project has no stage {address!r}.{close_matches(address, known)}")
         loader = self._loader(self._repo({}, overlay or {}), overlay or {}, {})
+        for address in addresses:
+            stage = pipeline.get(address)
+            if stage is None:
+                known = [stage.address for stage in pipeline.stages]
+                raise StageNotFoundError(f"the project has no stage {address!r}.{close_matches(address, known)}")
+            self._check_stage(stage, pipeline, loader)
+
+    @staticmethod
+    def _check_stage(stage: Stage, pipeline: Pipeline, loader: Loader) -> None:
         for entry in stage.params:
             if any(made is not stage for made in pipeline.producers(entry.path)):
                 continue  # there is nothing to look at before that stage has run
@@ -237,6 +243,8 @@ class ProjectReader:
         loader = self._loader(repo, overlay, state.seen)
         with listening():
             files = self._files(state, repo, loader)
+        if not overlay:
+            state.plain = {loaded.path: loaded for loaded in files}
         resolution = _joined(files)
         if not state.settled:
             self._state = _State()
@@ -248,7 +256,7 @@ class ProjectReader:
 
     def _files(self, state: _State, repo: StillRepo, loader: Loader) -> list[Loaded]:
         if state.paths is not None:
-            return [loader.load(path) for path in state.paths]
+            return [loader.load(path, state.plain.get(path)) for path in state.paths]
         with translated(root=self.root, path=".dvc"):
             root, store = os.fspath(self.root), os.path.abspath(self.store.home)
             files = list(walk(loader, repo, root=root, store=store, seen=state.seen))

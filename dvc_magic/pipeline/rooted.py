@@ -50,12 +50,15 @@ class _RootedLocal(FsspecLocalFileSystem):
         self._root = root
         self._seen = seen
         self._overlay = {self._place(path): content for path, content in overlay.items()}
+        self.looked_at: set[str] = set()
 
     def _place(self, path: str) -> str:
         return os.path.normpath(os.path.join(self._root, path))
 
     def _replaced(self, path: str) -> bytes | None:
-        return self._overlay.get(self._place(path)) if self._overlay else None
+        place = self._place(path)
+        self.looked_at.add(place)
+        return self._overlay.get(place)
 
     def _on_disk(self, path: str) -> str:
         place = path if os.path.isabs(path) else self._place(path)
@@ -111,3 +114,9 @@ class RootedFileSystem(LocalFileSystem):
     def getcwd(self) -> str:
         """The root, whatever the working directory of the process."""
         return self._cwd
+
+    @property
+    def looked_at(self) -> set[str]:
+        """Every path that was asked for, absolute, whether it is there or not; to be cleared by whoever reads it."""
+        found: set[str] = self.fs.looked_at
+        return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +17,8 @@ from dvc_magic.model.stage import PipelineFile, Stage, TrackedData
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.rooted import Version, settled, version
-from dvc_magic.pipeline.stages import Places, TrackingContext, noun
+from dvc_magic.pipeline.stages import Places, noun, with_values
+from dvc_magic.pipeline.templates import Template, TrackingContext
 from dvc_magic.pipeline.urls import bare_url
 from dvc_magic.pipeline.values import read
 
@@ -53,7 +54,13 @@ class Owned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What one file holds. `outs` are the absolute paths of its local outs, where DVC looks for no more files."""
+    """What one file holds.
+
+    Attributes:
+        outs: the absolute paths of its local outs, where DVC looks for no more files.
+        looked_at: the absolute path of every file that was looked at for it, whether it is there or not.
+        template: how its templates came out, for a ``dvc.yaml`` that can be given other values.
+    """
 
     path: str
     stages: tuple[Stage, ...] = ()
@@ -62,6 +69,8 @@ class Loaded:
     owned: tuple[Owned, ...] = ()
     outs: tuple[str, ...] = ()
     problem: PipelineError | None = None
+    looked_at: frozenset[str] = frozenset()
+    template: Template | None = None
 
 
 @dataclass(slots=True)
@@ -98,16 +107,48 @@ class Loader:
         self._memo = memo
         self._seen = seen
 
-    def load(self, path: str) -> Loaded:
-        """The content of the file with this absolute path; what is wrong with it is its `problem`."""
+    def load(self, path: str, before: Loaded | None = None) -> Loaded:
+        """The content of the file with this absolute path; what is wrong with it is its `problem`.
+
+        Args:
+            path: of the file.
+            before: the same without the overlay, of the project as it still is: what the overlay does not change is
+                taken from there.
+        """
+        if before is not None and before.problem is None and not before.looked_at & self._overlay.keys():
+            return before
+        looked_at = self._repo.fs.looked_at
+        looked_at.clear()
         relative = self._places.of(path)
         try:
             with translated(root=self._root, path=relative):
-                return self._tracked(path) if path.endswith(DVC_FILE_SUFFIX) else self._pipeline(path)
+                if path.endswith(DVC_FILE_SUFFIX):
+                    loaded = self._tracked(path)
+                else:
+                    loaded = self._with_values(path, before) or self._pipeline(path)
         except PipelineError as error:
             return Loaded(path=path, problem=error)
+        return replace(loaded, looked_at=frozenset(looked_at))
+
+    def _with_values(self, path: str, before: Loaded | None) -> Loaded | None:
+        """`before` with the values of the overlay; None when something else may differ as well."""
+        if before is None or before.template is None or before.problem is not None:
+            return None
+        if {path, _lock_of(path)} & self._overlay.keys():
+            return None
+        template, dvcfile = before.template, self._dvcfile(path)
+        if not template.fits(dvcfile.resolver):
+            return None
+        stages = (
+            with_values(stage, template.used.get(stage.name, {}), places=self._places, content=self.content)
+            if any(os.path.normpath(self._root / entry.path) in self._overlay for entry in stage.params)
+            else stage
+            for stage in before.stages
+        )
+        return replace(before, stages=tuple(stages))
 
     def _stamp(self, path: str) -> Stamp:
+        self._repo.fs.looked_at.add(path)
         content = self._overlay.get(path)
         if content is not None:
             return content
@@ -133,7 +174,7 @@ class Loader:
         dvcfile = self._dvcfile(path)
         locks = dvcfile.lockfile_contents.get("stages") or {}
         resolver = dvcfile.resolver
-        resolver.context.__class__ = TrackingContext
+        TrackingContext.of(resolver)
         stages = tuple(self._stages(dvcfile, resolver, locks))
         metrics = tuple(self._places.of(os.path.join(os.path.dirname(path), name)) for name in dvcfile.metrics)
         datasets = tuple(deepcopy(dvcfile.lockfile_contents.get("datasets") or ()))
@@ -145,12 +186,13 @@ class Loader:
             file=PipelineFile(path=relative, top=top, metrics=metrics, datasets=datasets),
             owned=tuple(owned for stage in stages for owned in _locked_owned(stage)),
             outs=tuple(os.path.join(self._root, out.path) for stage in stages for out in stage.outs),
+            template=Template.of(resolver),
         )
 
     def _dvcfile(self, path: str) -> Any:
         """DVC's object for a ``dvc.yaml``, with what is known of its content and its lock filled in."""
         dvcfile = ProjectFile(self._repo, path)
-        lock = os.path.splitext(path)[0] + ".lock"
+        lock = _lock_of(path)
         dvcfile.__dict__["contents"] = self._memo.get(path, self._stamp(path), dvcfile.load)
         # A version of None is a lock that does not exist, and is asked for again each time.
         dvcfile.__dict__["lockfile_contents"] = self._memo.get(lock, self._stamp(lock), Lockfile(self._repo, lock).load)
@@ -169,6 +211,10 @@ class Loader:
                 lock=deepcopy(locks.get(name)),
                 content=self.content,
             )
+
+
+def _lock_of(path: str) -> str:
+    return os.path.splitext(path)[0] + ".lock"
 
 
 def _tracked_data(out: Any, dvcfile: str, places: Places) -> TrackedData:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 from dvc.dependency.dataset import DatasetDependency
 from dvc.dependency.param import ParamsDependency
-from dvc.parsing.context import Context, CtxDict, Node
 from dvc.stage.run import _enforce_cmd_list
 
 from dvc_magic.model.stage import Dep, DepKind, Out, OutKind, Param, ParamsFile, Stage
@@ -20,22 +19,6 @@ from dvc_magic.pipeline.trim import trimmed
 from dvc_magic.pipeline.values import leaves, plain, tracked
 
 _DEFAULT_PARAMS = ParamsDependency.DEFAULT_PARAMS_FILE
-
-
-class TrackingContext(Context):  # type: ignore[misc]
-    """DVC's template context, which also notes the leaves of a whole map that is put into a command."""
-
-    def _track_data(self, node: Any) -> None:
-        if isinstance(node, CtxDict) and self._track:
-            for child in node.values():
-                self._track_data(child)
-        elif isinstance(node, Node):
-            super()._track_data(node)
-
-    def __deepcopy__(self, memo: Any) -> TrackingContext:
-        clone = super().__deepcopy__(memo)
-        clone.__class__ = TrackingContext
-        return clone  # type: ignore[no-any-return]
 
 
 def _kind(dep: Any) -> DepKind:
@@ -84,24 +67,24 @@ def address(dvcfile: str, name: str) -> str:
     return name if dvcfile == "dvc.yaml" else f"{dvcfile}:{name}"
 
 
-def _locked(entries: Iterable[Any], contents: Mapping[str, Any]) -> dict[str, FlatValues]:
+def _locked(entries: Iterable[ParamsFile], contents: Mapping[str, Any]) -> dict[str, FlatValues]:
     """The rule of `dvc.stage.serialize`: files and keys sorted, the default file first."""
     locked = {}
-    for entry in sorted(entries, key=lambda dep: (dep.def_path != _DEFAULT_PARAMS, dep.def_path)):
-        config = contents[entry.fs_path]
+    for entry in sorted(entries, key=lambda entry: (entry.declared != _DEFAULT_PARAMS, entry.declared)):
+        config = contents[entry.path]
         if config is not None:
-            found = tracked(config, entry.params)
-            locked[entry.def_path] = {str(key): plain(found[key]) for key in sorted(found, key=str)}
+            found = tracked(config, entry.keys)
+            locked[entry.declared] = {str(key): plain(found[key]) for key in sorted(found, key=str)}
     return locked
 
 
-def _tracked_flags(entries: Iterable[Any], contents: Mapping[str, Any], places: Places) -> dict[str, Param]:
+def _tracked_flags(entries: Iterable[ParamsFile], contents: Mapping[str, Any]) -> dict[str, Param]:
     flags = {}
     for entry in entries:
-        config = contents[entry.fs_path]
-        found = leaves(tracked(config, entry.params)) if config is not None else {}
+        config = contents[entry.path]
+        found = leaves(tracked(config, entry.keys)) if config is not None else {}
         for key, value in found.items():
-            param = Param(file=places.of(entry.fs_path), key=key, value=value)
+            param = Param(file=entry.path, key=key, value=value)
             flags[param.name] = param
     return flags
 
@@ -129,6 +112,27 @@ def _stage_vars(definition: Mapping[str, Any], wdir: str) -> list[str]:
     return [os.path.join(wdir, entry.partition(":")[0]) for entry in entries if isinstance(entry, str)]
 
 
+def _values(
+    params: Sequence[ParamsFile], used: Mapping[str, Any], content: Callable[[str], Any], places: Places
+) -> tuple[tuple[Param, ...], dict[str, FlatValues]]:
+    """The flags and the locked values of a stage."""
+    contents = {entry.path: content(entry.path) for entry in params}
+    flags = {**_template_flags(used, content, places), **_tracked_flags(params, contents)}
+    return tuple(sorted(flags.values(), key=lambda flag: not flag.tracked)), _locked(params, contents)
+
+
+def with_values(stage: Stage, used: Mapping[str, Any], *, places: Places, content: Callable[[str], Any]) -> Stage:
+    """A noun of before with the values that its params have now, as `noun` would make it.
+
+    Args:
+        stage: of a file whose templates come out as they did then.
+        used: DVC's tracked variables of the stage: param file -> keys that its templates use.
+        places, content: as for `noun`.
+    """
+    flags, locked = _values(stage.params, used, content, places)
+    return replace(stage, flags=flags, locked=locked)
+
+
 def noun(
     stage: Any,
     *,
@@ -149,14 +153,11 @@ def noun(
         content: reads a param file (absolute, or from the root), None when it does not exist.
     """
     dvcfile = places.of(stage.path)
-    entries = stage.params
-    contents = {entry.fs_path: content(entry.fs_path) for entry in entries}
     params = tuple(
         ParamsFile(path=places.of(entry.fs_path), declared=entry.def_path, keys=tuple(entry.params))
-        for entry in entries
+        for entry in stage.params
     )
-    flags = _tracked_flags(entries, contents, places)
-    flags = {**_template_flags(stage.tracked_vars, content, places), **flags}
+    flags, locked = _values(params, stage.tracked_vars, content, places)
     definition_name, definition = trimmed(resolver, stage.name, resolved)
     template_files = [*resolver.context.imports, *_stage_vars(definition, stage.wdir)]
     return Stage(
@@ -169,8 +170,8 @@ def noun(
         deps=tuple(_dep(dep, places) for dep in stage.deps if not isinstance(dep, ParamsDependency)),
         outs=tuple(_out(out, places) for out in stage.outs),
         params=params,
-        flags=tuple(sorted(flags.values(), key=lambda flag: not flag.tracked)),
-        locked=_locked(entries, contents),
+        flags=flags,
+        locked=locked,
         vars_files=_template_files(template_files, params, places),
         frozen=bool(stage.frozen),
         always_changed=bool(stage.always_changed),

@@ -163,7 +163,7 @@ def test_reading_writes_nothing_into_the_project_nor_into_the_working_directory(
     reader = make_reader({"dvc.yaml": TRAIN.replace(", https://example.com/x", ""), "params.yaml": PARAMS})
     before, umask = project_digest(tmp_path / "project"), os.umask(0o022)
     reader.describe()
-    reader.check_stage("train")
+    reader.check_stages(["train"])
     assert changes(before, project_digest(tmp_path / "project")) == []
     assert os.umask(umask) == 0o022
 
@@ -210,12 +210,12 @@ def test_missing_params_do_not_hide_the_stage_but_are_named_when_it_is_asked_for
     )
     assert reader.describe().get("a").locked == {"params.yaml": {"k": 1}}
     with pytest.raises(MissingInputError, match="stage 'a' needs the param 'lr' of params.yaml"):
-        reader.check_stage("a")
+        reader.check_stages(["a"])
     with pytest.raises(MissingInputError, match="needs the param file no.json"):
-        reader.check_stage("b")
-    reader.check_stage("a", {"params.yaml": b"k: 1\nlr: 2\n"})
+        reader.check_stages(["b"])
+    reader.check_stages(["a"], {"params.yaml": b"k: 1\nlr: 2\n"})
     with pytest.raises(StageNotFoundError, match="no stage 'c'"):
-        reader.check_stage("c")
+        reader.check_stages(["c"])
 
 
 def test_the_store_is_not_looked_into(tmp_path, make_reader):
