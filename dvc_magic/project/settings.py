@@ -89,12 +89,14 @@ def _pull_timeout(content: Mapping[str, Any]) -> float:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}
     import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+        content = yaml.safe_load(data.decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         message = f"{SETTINGS_FILE} is not valid YAML: {str(error).splitlines()[0]}"
         raise ProjectError(message) from error
