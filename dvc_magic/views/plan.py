@@ -11,6 +11,8 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.views.format import format_seconds, format_time
 from dvc_magic.views.run_card import metrics_text, name_of, run_line
 
+_MANY, _SHOWN = 12, 8  # stages in a row of which the same is said
+
 
 def plan_text(plan: tuple[PointPlan, ...]) -> str:
     """``prepare 41 reused (code, data, params equal) -> train runs``; for a grid its first point, and how many.
@@ -48,7 +50,14 @@ def _together(decisions: Sequence[Decision]) -> str:
     """What becomes of stages of which the same is said."""
     said = _said(decisions[0])
     several = len(decisions) > 1 and said.startswith("runs")
-    return f"{', '.join(map(_name, decisions))} {'run' + said.removeprefix('runs') if several else said}"
+    return f"{_names(decisions)} {'run' + said.removeprefix('runs') if several else said}"
+
+
+def _names(decisions: Sequence[Decision]) -> str:
+    """All of them, or of very many the first ones and how many more."""
+    if len(decisions) <= _MANY:
+        return ", ".join(map(_name, decisions))
+    return f"{', '.join(map(_name, decisions[:_SHOWN]))} and {len(decisions) - _SHOWN} more"
 
 
 def _name(decision: Decision) -> str:

@@ -42,6 +42,16 @@ def test_what_is_said_of_several_stages_in_a_row_is_said_once() -> None:
     assert plan_text((reused,)) == f"split 1, fit@small 2 reused ({EQUAL}) -> report 5 runs"
 
 
+def test_of_very_many_stages_in_a_row_the_first_are_named() -> None:
+    made = [_made(f"fit@{number}", number) for number in range(1, 41)]
+
+    text = plan_text((_plan(*made, ASKED),))
+
+    assert text.startswith("fit@1 1, fit@2 2, ")
+    assert text.endswith(", fit@8 8 and 32 more run (no run of it yet) -> report 5 runs")
+    assert "fit@12 12 run" in plan_text((_plan(*made[:12], ASKED),))
+
+
 def test_a_stage_from_the_project_has_no_number() -> None:
     project = Decision(stage="prepare", action=Action.PROJECT, reason="up to date there", number=3)
 
