@@ -195,7 +195,9 @@ class Loader:
         lock = _lock_of(path)
         dvcfile.__dict__["contents"] = self._memo.get(path, self._stamp(path), dvcfile.load)
         # A version of None is a lock that does not exist, and is asked for again each time.
-        dvcfile.__dict__["lockfile_contents"] = self._memo.get(lock, self._stamp(lock), Lockfile(self._repo, lock).load)
+        with translated(root=self._root, path=self._places.of(lock)):
+            content = self._memo.get(lock, self._stamp(lock), Lockfile(self._repo, lock).load)
+        dvcfile.__dict__["lockfile_contents"] = content
         return dvcfile
 
     def _stages(self, dvcfile: Any, resolver: Any, locks: Mapping[str, Any]) -> Iterator[Stage]:

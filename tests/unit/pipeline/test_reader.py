@@ -235,3 +235,11 @@ def test_the_configuration_is_kept_until_one_of_its_files_changes(make_reader):
 
     file.write_text(f"{file.read_text()}[cache]\n    type = copy\n")
     assert reader.config["cache"]["type"] == ["copy"]
+
+
+def test_a_lock_with_marks_of_a_merge_is_named_itself(make_reader):
+    lock = "schema: '2.0'\nstages:\n<<<<<<< HEAD\n  a:\n    cmd: x\n=======\n>>>>>>> other\n"
+    reader = make_reader({"dvc.yaml": "stages:\n  a:\n    cmd: x\n", "dvc.lock": lock})
+
+    with pytest.raises(PipelineError, match=r"^dvc\.lock: line 4.*merge conflicts"):
+        reader.describe()
