@@ -176,6 +176,12 @@ def _written(
     kinds = {(change.file, change.key): change.kind for change in request.changes}
     texts = {}
     for file in dict.fromkeys(override.file for override in overrides):
+        if file.startswith("../"):
+            message = (
+                f"{file} lies above the project's root, where a run can read params but not be given other values: "
+                "change the file itself, or copy it into the project"
+            )
+            raise ParamError(message)
         changes = [
             ValueChange(key=entry.key, value=entry.value, kind=kinds.get((file, entry.key), ChangeKind.SET))
             for entry in overrides

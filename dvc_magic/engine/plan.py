@@ -24,6 +24,7 @@ from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.model.values import FlatValues, flatten, same
 
+FROZEN = "frozen"
 _PARAMS = "params changed"
 _GONE = "the outputs of its equal run are gone or were changed"
 _TOLD = 200  # of the newest runs, one may tell the reason
@@ -111,7 +112,7 @@ def decide(
     if policy is UpstreamPolicy.PROJECT:
         return Decision(stage=stage, action=Action.PROJECT, reason="as it lies in the project")
     if facts.stage.frozen:
-        return Decision(stage=stage, action=Action.PROJECT, reason="frozen")
+        return Decision(stage=stage, action=Action.PROJECT, reason=FROZEN)
     if policy is UpstreamPolicy.LATEST and candidates:
         return _latest(facts, candidates[0])
     return _automatic(facts, candidates)

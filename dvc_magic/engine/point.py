@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dvc_magic.engine.inputs import CallInputs
@@ -18,7 +18,17 @@ from dvc_magic.engine.listing import (
     write_listing,
 )
 from dvc_magic.engine.order import Capture, Placement, Point
-from dvc_magic.engine.plan import Action, Decision, Facts, Setting, attached, decide, decide_target, going_equal
+from dvc_magic.engine.plan import (
+    FROZEN,
+    Action,
+    Decision,
+    Facts,
+    Setting,
+    attached,
+    decide,
+    decide_target,
+    going_equal,
+)
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.record import DepRecord, RunRecord, SourceKind
@@ -128,7 +138,9 @@ class PointState:
             )
             raise MissingInputError(message)
         if decision.action is Action.PROJECT:
-            self._require_project_outs(stage)
+            self._require_project_outs(stage, decision)
+        if decision.action is Action.RUN and candidates and not whole and not stage.always_changed:
+            return replace(decision, reason="the outputs of its runs are gone or were changed")
         return decision
 
     def decide_target(
@@ -160,18 +172,32 @@ class PointState:
         return decision.action is Action.PROJECT or (decision.action is Action.WHEN_CHANGED and not candidates)
 
     def _outs_kept(self, run: RunRecord) -> bool:
-        return all(object_path(self._cache, out.hash).exists() for out in run.outs.values() if out.hash)
+        return all(self._is_kept(path, out.hash) for path, out in run.outs.items() if out.hash)
 
-    def _require_project_outs(self, stage: Stage) -> None:
+    def _is_kept(self, path: str, md5: str) -> bool:
+        """Whether an out is still there; one with an absolute path is where the run has put it, or nowhere."""
+        if Path(path).is_absolute():
+            found = self._inputs.get(path)
+            return found is not None and found.present and found.hash == md5
+        return object_path(self._cache, md5).exists()
+
+    def _require_project_outs(self, stage: Stage, decision: Decision) -> None:
         for out in stage.outs:
             found = self._inputs.get(out.path)
             if found is None or not found.present:
                 absent = found.problem if found is not None else ""
-                message = (
-                    f"--upstream project needs the output {out.path!r} of stage {stage.address!r}, which is not in the "
-                    f"project{f': {absent}' if absent else ' nor in its DVC cache'}; make it with dvc repro "
-                    f"{stage.address}, or use --upstream auto"
-                )
+                where = f"which is not in the project{f': {absent}' if absent else ' nor in its DVC cache'}"
+                if decision.reason == FROZEN:
+                    message = (
+                        f"stage {stage.address!r} is frozen, so that its output {out.path!r} has to come from the "
+                        f"project, {where}; get it with dvc checkout or dvc pull, take a run's with "
+                        f"--use {stage.address}=RUN, or unfreeze the stage"
+                    )
+                else:
+                    message = (
+                        f"--upstream project needs the output {out.path!r} of stage {stage.address!r}, {where}; make "
+                        f"it with dvc repro {stage.address}, or use --upstream auto"
+                    )
                 raise MissingInputError(message)
 
     def settle_from_run(self, stage: Stage, run: RunRecord) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dvc_magic.engine import Silent
+from dvc_magic.errors import MissingInputError, ParamError
 from dvc_magic.executors import Worker
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.request import Change, RunRequest
@@ -125,6 +126,55 @@ def test_a_frozen_stage_above_is_taken_from_the_project_and_one_that_always_chan
         assert (project.run("t").workspace / "o.txt").read_text() == "the project's"
     with Project.open(make_project({**files, "dvc.yaml": always}, name="always")) as project:
         assert [project.run("t").upstream["prepare"].number for _ in range(2)] == [1, 3]
+
+
+def test_a_frozen_stage_whose_output_is_not_there_says_what_helps(make_project: MakeProject) -> None:
+    files = {"params.yaml": "lr: 1\n", "prepare.py": "open('d.txt', 'w').write('made')\n"}
+    root = make_project({**files, "dvc.yaml": TWO.replace("  prepare:", "  prepare:\n    frozen: true")})
+    with Project.open(root) as project:
+        with pytest.raises(MissingInputError, match=r"'prepare' is frozen.*--use prepare=RUN"):
+            project.run("t")
+        made = project.run("prepare")
+
+        assert (project.run("t", use={"prepare": made}).workspace / "o.txt").read_text() == "made"
+
+
+def test_an_output_outside_of_the_project_is_made_again_once_it_is_another(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    far = tmp_path / "far.txt"
+    stages = f"""\
+stages:
+  make:
+    cmd: echo made > {far}
+    outs:
+      - {far}:
+          cache: false
+  t:
+    cmd: cat {far} > o.txt
+    deps: [{far}]
+    outs: [o.txt]
+"""
+    with Project.open(make_project({"dvc.yaml": stages})) as project:
+        first, again = project.run("t"), project.run("t")
+        far.write_text("somebody else's\n")
+        plan = project.plan("t")
+        last = project.run("t")
+
+    assert [run.upstream["make"].number for run in (first, again, last)] == [1, 1, 4]
+    assert repr(plan).startswith("make runs (the outputs of its runs are gone or were changed)")
+    assert (last.workspace / "o.txt").read_text() == "made\n"
+
+
+def test_values_for_a_param_file_above_the_root_are_refused_before_anything_runs(make_project: MakeProject) -> None:
+    root = make_project({"dvc.yaml": _stage("cat ../shared.yaml > o.txt", params="../shared.yaml")})
+    (root.parent / "shared.yaml").write_text("lr: 1\n")
+    with Project.open(root) as project:
+        with pytest.raises(ParamError, match=r"\.\./shared\.yaml lies above the project's root"):
+            project.run("t", {"lr": 2})
+
+        assert not project.runs
+        assert project.run("t").params["lr"] == 1
 
 
 def test_names_that_sort_differently_as_text_and_as_paths_make_dvcs_hash(make_project: MakeProject) -> None:
