@@ -11,7 +11,7 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.views.format import format_seconds, format_time
 from dvc_magic.views.run_card import metrics_text, name_of, run_line
 
-_MANY, _SHOWN = 12, 8  # stages in a row of which the same is said
+_MANY, _SHOWN = 12, 8  # stages of which the same is said, links of a chain: when some are left out, and how many stay
 
 
 def plan_text(plan: tuple[PointPlan, ...]) -> str:
@@ -21,7 +21,7 @@ def plan_text(plan: tuple[PointPlan, ...]) -> str:
     """
     if not plan:
         return "nothing to run"
-    chain = " -> ".join(_together(list(alike)) for _, alike in groupby(plan[0].decisions, key=_said))
+    chain = _chain([list(alike) for _, alike in groupby(plan[0].decisions, key=_said)])
     if len(plan) == 1:
         return chain
     alike = all(
@@ -44,6 +44,15 @@ def reused_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
 
 def _kind(decision: Decision) -> tuple[str, Action, int | None]:
     return decision.stage, decision.action, decision.run.number if decision.run is not None else None
+
+
+def _chain(links: Sequence[Sequence[Decision]]) -> str:
+    """All links, or of very many the first and the last ones and how many stages are between."""
+    if len(links) <= _MANY:
+        return " -> ".join(map(_together, links))
+    between = sum(map(len, links[_SHOWN:-2]))
+    shown = [*map(_together, links[:_SHOWN]), f"{between} more stages", *map(_together, links[-2:])]
+    return " -> ".join(shown)
 
 
 def _together(decisions: Sequence[Decision]) -> str:

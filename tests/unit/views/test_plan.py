@@ -52,6 +52,18 @@ def test_of_very_many_stages_in_a_row_the_first_are_named() -> None:
     assert "fit@12 12 run" in plan_text((_plan(*made[:12], ASKED),))
 
 
+def test_of_a_very_long_chain_the_beginning_and_the_end_are_told() -> None:
+    made = [_made(f"s{number}", reason=f"code changed: {number}.py") for number in range(40)]
+
+    text = plan_text((_plan(*made, ASKED),))
+
+    assert text.startswith("s0 runs (code changed: 0.py) -> s1 runs")
+    assert text.endswith(
+        "-> s7 runs (code changed: 7.py) -> 31 more stages -> s39 runs (code changed: 39.py) -> report 5 runs"
+    )
+    assert "more" not in plan_text((_plan(*made[:11], ASKED),))
+
+
 def test_a_stage_from_the_project_has_no_number() -> None:
     project = Decision(stage="prepare", action=Action.PROJECT, reason="up to date there", number=3)
 
