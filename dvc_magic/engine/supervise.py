@@ -139,9 +139,10 @@ def supervise(
 
 def _asked_before(control: Control, stop_file: Path) -> str:
     """Why the next command is not to begin, or an empty text."""
-    if control.abandoned:
-        return "kernel"
-    return "user" if control.stops() or stop_file.exists() else ""
+    gone = control.abandoned
+    if control.stops() or stop_file.exists():  # a call that is given up asks for a stop and then lets go: asked first
+        return "user"
+    return "kernel" if gone else ""
 
 
 def _watch(process: subprocess.Popen[bytes], *, control: Control, stop_file: Path, deadline: float | None) -> str:
@@ -158,14 +159,15 @@ def _watch(process: subprocess.Popen[bytes], *, control: Control, stop_file: Pat
             selector.register(ended, selectors.EVENT_READ)
         while process.poll() is None:
             selector.select(_POLL if hasattr(os, "pidfd_open") else 0.02)
-            if not gone and control.abandoned:
+            abandoned = control.abandoned
+            for _ in range(control.stops()):  # those sent before the owner let go, whenever both are seen
+                ladder.begin("user", _USER_LADDER)
+            if abandoned and not gone:
                 gone = True
                 ladder.begin("kernel", _KERNEL_LADDER)
                 for descriptor in control.descriptors():  # readable for ever now: waiting on it would spin
                     with contextlib.suppress(KeyError):
                         selector.unregister(descriptor)
-            for _ in range(control.stops()):
-                ladder.begin("user", _USER_LADDER)
             if not stop_seen and stop_file.exists():
                 stop_seen = True
                 ladder.begin("user", _USER_LADDER)
