@@ -165,7 +165,7 @@ def noun(
         name=stage.name,
         dvcfile=dvcfile,
         wdir=places.of(stage.wdir),
-        cmd=plain(stage.cmd),  # type: ignore[arg-type]
+        cmd=str(stage.cmd) if isinstance(stage.cmd, str) else [str(command) for command in stage.cmd],
         commands=tuple(str(command) for command in _enforce_cmd_list(stage.cmd)),
         deps=tuple(_dep(dep, places) for dep in stage.deps if not isinstance(dep, ParamsDependency)),
         outs=tuple(_out(out, places) for out in stage.outs),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from dvc_magic.codec import from_data, to_data
 from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError
 from dvc_magic.model.paths import StorePaths
-from dvc_magic.model.stage import DepKind, OutKind
+from dvc_magic.model.stage import DepKind, OutKind, Pipeline
 from dvc_magic.pipeline import ProjectReader
 from tests.support.digest import changes, project_digest
 
@@ -243,3 +244,10 @@ def test_a_lock_with_marks_of_a_merge_is_named_itself(make_reader):
 
     with pytest.raises(PipelineError, match=r"^dvc\.lock: line 4.*merge conflicts"):
         reader.describe()
+
+
+def test_a_command_that_yaml_takes_for_something_else_does_not_hide_the_other_stages(make_reader):
+    pipeline = make_reader({"dvc.yaml": "stages:\n  a:\n    cmd: [echo, false, 5]\n  b:\n    cmd: x\n"}).describe()
+
+    assert from_data(to_data(pipeline), Pipeline) == pipeline
+    assert [stage.cmd for stage in pipeline.stages] == [["echo", "False", "5"], "x"]
