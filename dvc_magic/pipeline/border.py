@@ -19,7 +19,7 @@ from dvc_magic.errors import PipelineError
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # What DVC lets through unwrapped for values and shapes that it does not expect.
-_BROKEN = (TypeError, ValueError, AttributeError, AssertionError, LookupError, OSError)
+_BROKEN = (TypeError, ValueError, AttributeError, AssertionError, LookupError, OSError, ImportError)
 _SPOKEN = (DvcException, IgnoreInCollectedDirError, ObjectDBError)
 
 

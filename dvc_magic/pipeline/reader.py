@@ -89,9 +89,10 @@ class ProjectReader:
         return self._resolution(overlay or {}).pipeline
 
     def check_stages(self, addresses: Iterable[str], overlay: Mapping[str, bytes] | None = None) -> None:
-        """Make sure that every param that these stages name exists.
+        """Make sure that these stages have commands, and that every param that they name exists.
 
         Raises:
+            PipelineError: a stage has no command.
             StageNotFoundError: there is no such stage.
             MissingInputError: a param file or a key in it is missing.
         """
@@ -106,6 +107,8 @@ class ProjectReader:
 
     @staticmethod
     def _check_stage(stage: Stage, pipeline: Pipeline, loader: Loader) -> None:
+        if not stage.commands:
+            raise PipelineError(f"stage {stage.address!r} has an empty cmd: write its command in {stage.dvcfile}")
         for entry in stage.params:
             if any(made is not stage for made in pipeline.producers(entry.path)):
                 continue  # there is nothing to look at before that stage has run
@@ -285,11 +288,20 @@ def _joined(files: Sequence[Loaded]) -> _Resolution:
     return _Resolution(pipeline=pipeline, owned=tuple(owned for loaded in good for owned in loaded.owned))
 
 
+def _kind(content: Any) -> str:
+    return "list" if isinstance(content, list) else "value"
+
+
 def _check_params(stage: Stage, entry: ParamsFile, content: Any) -> None:
     if content is None:
         raise MissingInputError(
             f"stage {stage.address!r} needs the param file {entry.path}, which does not exist: "
             f"add it, or take it out of the stage's params in {stage.dvcfile}"
+        )
+    if not entry.keys and not isinstance(content, Mapping):
+        raise MissingInputError(
+            f"stage {stage.address!r} takes all params of {entry.path}, which has no keys but one {_kind(content)}: "
+            f"make it a map of names to values, or a dep of the stage in {stage.dvcfile}"
         )
     missing = [key for key in entry.keys if key not in tracked(content, entry.keys)]
     if missing:

@@ -166,7 +166,7 @@ def noun(
         dvcfile=dvcfile,
         wdir=places.of(stage.wdir),
         cmd=str(stage.cmd) if isinstance(stage.cmd, str) else [str(command) for command in stage.cmd],
-        commands=tuple(str(command) for command in _enforce_cmd_list(stage.cmd)),
+        commands=tuple(str(command) for command in _enforce_cmd_list(stage.cmd)) if stage.cmd else (),
         deps=tuple(_dep(dep, places) for dep in stage.deps if not isinstance(dep, ParamsDependency)),
         outs=tuple(_out(out, places) for out in stage.outs),
         params=params,

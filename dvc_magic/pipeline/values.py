@@ -51,9 +51,12 @@ def _value(config: Any, key: str) -> Any:
 
 
 def tracked(config: Any, keys: Sequence[str]) -> dict[str, Any]:
-    """The values that ``dvc.lock`` keeps of a param file: those of `keys` that exist, or all top-level ones."""
+    """The values that ``dvc.lock`` keeps of a param file: those of `keys` that exist, or all top-level ones.
+
+    Of a file that holds no map DVC takes single keys only.
+    """
     if not keys:
-        return dict(config)
+        return dict(config) if isinstance(config, Mapping) else {}
     found = {}
     for key in keys:
         try:

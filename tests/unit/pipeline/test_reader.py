@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -251,3 +252,32 @@ def test_a_command_that_yaml_takes_for_something_else_does_not_hide_the_other_st
 
     assert from_data(to_data(pipeline), Pipeline) == pipeline
     assert [stage.cmd for stage in pipeline.stages] == [["echo", "False", "5"], "x"]
+
+
+def test_a_dep_in_a_storage_that_dvc_has_no_plugin_for_says_what_to_install(make_reader, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dvc_s3", None)  # where it is installed, importing it fails as if it were not
+    reader = make_reader({"dvc.yaml": "stages:\n  a:\n    cmd: x\n    deps: ['s3://bucket/x']\n"})
+
+    with pytest.raises(PipelineError, match=r"^dvc\.yaml: .*dvc-s3"):
+        reader.describe()
+
+
+def test_a_param_file_without_keys_stands_in_the_way_of_its_stage_only(make_reader):
+    whole, single = (
+        "stages:\n  a:\n    cmd: x\n    params: [p.json: ]\n",
+        "  b:\n    cmd: y\n    params: [p.json: ['0']]\n",
+    )
+    reader = make_reader({"dvc.yaml": whole + single, "p.json": "[1]"})
+
+    assert [stage.flags for stage in reader.describe().stages if stage.address == "a"] == [()]
+    reader.check_stages(["b"])
+    with pytest.raises(MissingInputError, match="'a' takes all params of p.json, which has no keys but one list"):
+        reader.check_stages(["a"])
+
+
+def test_a_stage_without_a_command_does_not_hide_the_others(make_reader):
+    reader = make_reader({"dvc.yaml": "stages:\n  a:\n    cmd: ''\n  b:\n    cmd: x\n"})
+
+    assert [stage.commands for stage in reader.describe().stages] == [(), ("x",)]
+    with pytest.raises(PipelineError, match="'a' has an empty cmd"):
+        reader.check_stages(["b", "a"])
