@@ -37,6 +37,7 @@ from dvc_magic.workspace import git_prefix, load_snapshot
 
 _TICK = 0.05  # seconds between looks at the logs of running stages
 PULL_TIMEOUT = 60.0  # seconds without a byte
+_RECENT = 20  # runs of a stage that tell which undeclared reads were told of before
 _KILL_STEP = 3  # interrupts until the worker itself is ended
 
 
@@ -98,6 +99,7 @@ class Driver:
             observer=observer,
         )
         self._candidates: dict[str, list[RunRecord]] = {}
+        self._newest: dict[str, list[RunRecord]] = {}
         self._others = Others(store, capture, call=self._call)
         self._interrupts = 0
         self._left: list[str] = []  # names of attached runs that an interrupt has left running
@@ -141,6 +143,16 @@ class Driver:
             found = self._store.of_stage(stage.address, status=RunStatus.COMPLETED)
             self._candidates[stage.address] = [stored.record for stored in found]
         return self._candidates[stage.address]
+
+    def _recent(self, stage: Stage) -> list[RunRecord]:
+        """Some of the newest completed runs of a stage, as of the first look at them in this call."""
+        known = self._candidates.get(stage.address)
+        if known is not None:
+            return known[:_RECENT]
+        if stage.address not in self._newest:
+            found = self._store.newest_of_stage(stage.address, limit=_RECENT, status=RunStatus.COMPLETED)
+            self._newest[stage.address] = [stored.record for stored in found]
+        return self._newest[stage.address]
 
     def plan(self) -> tuple[PointPlan, ...]:
         """What is going to happen, as far as it is known before anything has run; no data is pulled for it.
@@ -480,7 +492,7 @@ class Driver:
             placements=placements,
             param_files=tuple(file for file in point.param_files if file not in stage.param_files),
             timeout=self._request.timeout,
-            known_reads=tuple(dict.fromkeys(path for run in self._completed(stage)[:20] for path in run.read)),
+            known_reads=tuple(dict.fromkeys(path for run in self._recent(stage) for path in run.read)),
         )
 
     def _record(self, job: _Job) -> RunRecord:

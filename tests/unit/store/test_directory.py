@@ -238,6 +238,20 @@ def test_runs_of_a_stage_have_marked_ones_first_then_the_newest(store, add):
     assert [run.number for run in store.of_stage("train")] == [2, 5, 3, 1]
 
 
+def test_the_newest_runs_of_a_stage_are_found_among_others(store, add):
+    for number in range(1, 8):
+        add(
+            number,
+            stage="train" if number % 2 else "prepare",
+            status=RunStatus.COMPLETED if number % 3 else RunStatus.FAILED,
+        )
+
+    assert [run.number for run in store.newest_of_stage("train", limit=2)] == [7, 5]
+    assert [run.number for run in store.newest_of_stage("train", limit=3, status=RunStatus.COMPLETED)] == [7, 5, 1]
+    assert [run.number for run in store.newest_of_stage("train", limit=9, status=RunStatus.FAILED)] == [3]
+    assert store.newest_of_stage("none", limit=1) == []
+
+
 def test_a_stop_is_asked_for_by_a_file(store, add):
     record = add()
     store.request_stop(record.id)
