@@ -265,8 +265,10 @@ class _Run:
         read_by = "atime" if atime_works(self._paths.folder) else "imports"
         read = self._reads(prepared, read_by)
         self._record = replace(self._record, read={path: prepared.sources[path] for path in read}, read_by=read_by)
-        # Whatever a command asks DVC, DVC reads every .dvc file: this says nothing of the data behind it.
-        news = sorted({path for path in read if not path.endswith(".dvc")} - set(self._order.known_reads))
+        # Whatever a command asks DVC, DVC reads every .dvc file: this says nothing of the data behind it. And it
+        # looks where each link leads, at the latest when the run's own repository is opened.
+        told = {path for path in read if not path.endswith(".dvc") and not (prepared.root / path).is_symlink()}
+        news = sorted(told - set(self._order.known_reads))
         if news:
             shown = ", ".join(news[:_NAMED]) + (f" and {len(news) - _NAMED} more" if len(news) > _NAMED else "")
             self._warnings.append(

@@ -128,6 +128,15 @@ def test_a_frozen_stage_above_is_taken_from_the_project_and_one_that_always_chan
         assert [project.run("t").upstream["prepare"].number for _ in range(2)] == [1, 3]
 
 
+def test_links_that_a_stage_has_nothing_to_do_with_are_not_told_as_its_reads(make_project: MakeProject) -> None:
+    root = make_project({"dvc.yaml": _stage("cat seen.txt > o.txt"), "seen.txt": "1\n", "conf/a.txt": "1\n"})
+    (root / "link").symlink_to("conf")
+    with Project.open(root) as project:
+        warnings = project.run("t").record.warnings
+
+    assert [warning.split(".txt.")[0] for warning in warnings] == ["stage 't' reads what its deps do not name: seen"]
+
+
 def test_a_frozen_stage_whose_output_is_not_there_says_what_helps(make_project: MakeProject) -> None:
     files = {"params.yaml": "lr: 1\n", "prepare.py": "open('d.txt', 'w').write('made')\n"}
     root = make_project({**files, "dvc.yaml": TWO.replace("  prepare:", "  prepare:\n    frozen: true")})
