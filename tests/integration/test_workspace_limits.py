@@ -579,3 +579,12 @@ def test_params_show_in_a_stage_shows_all_params_and_names_no_undeclared_reads(m
 
     assert json.loads(run.log.text()) == {"lr": 1, "other": {"depth": 2}}
     assert not [line for line in run.record.warnings if ".dvc" in line]
+
+
+def test_other_stages_are_unknown_to_params_show_in_a_stage(make_project: Any, opened: Any) -> None:
+    other = "  other:\n    cmd: 'true'\n    params: [lr]\n"
+    script = _script("import dvc.api\nprint(dvc.api.params_show(stages=['other']))")
+    files = {"dvc.yaml": _pipeline("python train.py", extra=other), "params.yaml": "lr: 1\n", "train.py": script}
+
+    with pytest.raises(RunFailedError, match="other"):
+        opened(make_project(files)).run("train")
