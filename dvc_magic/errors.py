@@ -9,6 +9,7 @@
     ├── RequestError            what was asked for makes no sense
     │   ├── LineError               a magic's line cannot be read
     │   ├── ParamError              unknown or ambiguous flag, value of a wrong type
+    │   ├── OperationError          an operation's definition or code cannot be used
     │   └── QueryError              a run query cannot be read
     ├── RunError                something is the matter with a run
     │   ├── RunFailedError          a stage ended badly; carries ``.run``
@@ -38,6 +39,7 @@ __all__ = [
     "LineError",
     "MissingInputError",
     "NotAProjectError",
+    "OperationError",
     "ParamError",
     "PipelineError",
     "ProjectError",
@@ -98,6 +100,10 @@ class LineError(RequestError):
 
 class ParamError(RequestError):
     """An unknown or ambiguous flag, or a value of a wrong type."""
+
+
+class OperationError(RequestError):
+    """An operation's definition or code cannot be used."""
 
 
 class QueryError(RequestError):

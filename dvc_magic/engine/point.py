@@ -31,7 +31,8 @@ from dvc_magic.engine.plan import (
 )
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.inputs import InputFacts
-from dvc_magic.model.record import DepRecord, RunRecord, SourceKind
+from dvc_magic.model.operation import SourceKind
+from dvc_magic.model.record import DepRecord, RunRecord
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Dep, DepKind, Out, Stage, overlaps

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from dvc_magic.model.operation import Operation, SourceKind
 from dvc_magic.model.stage import OutKind
 from dvc_magic.model.values import FlatValues, Value
 
@@ -43,15 +44,6 @@ class RunStatus(StrEnum):
         if self is RunStatus.PENDING:
             return other is not RunStatus.PENDING
         return self is RunStatus.RUNNING and other.final
-
-
-class SourceKind(StrEnum):
-    """Where a dependency came from."""
-
-    FILE = "file"
-    DVCFILE = "dvcfile"
-    DVCSTAGE = "dvcstage"
-    CONFIG = "config"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +83,7 @@ class DepRecord:
 
     Attributes:
         source: the kind of source.
+        name: what people call it, when it has a name.
         origin: what it came from, as text: a project path, ``dvc.yaml:prepare`` of a run, a remote's name.
         run: the id of the upstream run that made it, if one did.
         hash: md5 as in ``dvc.lock`` (``.dir`` at the end for a directory); empty where DVC keeps none.
@@ -103,6 +96,7 @@ class DepRecord:
     """
 
     source: SourceKind
+    name: str = ""
     origin: str = ""
     run: str | None = None
     hash: str = ""
@@ -113,6 +107,23 @@ class DepRecord:
     declared: bool = True
     differs: bool = False
     changed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What a run of an operation found out about its code.
+
+    Attributes:
+        read: project files that the code opened, deps and sources, without the operation's own script.
+        found: deps that no one named: they are named by texts in the code, and were placed on the chance.
+        made: files and folders that it wrote.
+        read_by: how `read` was found: ``atime``, or ``imports`` where the mount keeps no access times.
+    """
+
+    read: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+    read_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +176,8 @@ class RunRecord:
         id: 12 hex digits, the first a letter. number: counts up per store.
         line: the magic's line as typed, or None for an API call. notebook: path of the notebook, or None.
         stage: the address. cmd, wdir, dvcfile: as in `dvc_magic.model.stage.Stage`.
-        operation: True when the stage was made from an operation.
+        op: the operation that the stage was compiled from, or None.
+        learned: what the run found out about it, or None.
         overrides: the values asked for. params: file -> flat values of what the stage tracks or uses, as written.
         locked: the params entry of the run's ``dvc.lock``: declared file -> key -> value.
         from_run: id of the run whose values this one started from.
@@ -197,7 +209,8 @@ class RunRecord:
     notebook: str | None = None
     dvcfile: str = "dvc.yaml"
     wdir: str = "."
-    operation: bool = False
+    op: Operation | None = None
+    learned: Learned | None = None
     overrides: tuple[Override, ...] = ()
     params: dict[str, FlatValues] = field(default_factory=dict)
     locked: dict[str, FlatValues] = field(default_factory=dict)

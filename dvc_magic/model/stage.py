@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from dvc_magic.model.operation import Operation
 from dvc_magic.model.values import FlatValues, Value, type_name
 
 
@@ -35,6 +36,14 @@ class Dep:
     """One entry of a stage's ``deps`` (params are not deps here: see `ParamsFile`).
 
     Attributes:
+        path: where a run has it. declared: the key in ``dvc.lock``.
+        origin: the project's path of what is placed at `path`, when that is another (of operations).
+        maker: the address of what makes it, when it was named by that (of operations).
+        name: what people call it, when it has a name. help: what its author says when it is missing.
+        remote: the remote to pull it from, when that is not DVC's choice.
+        recorded: whether what DVC has recorded is taken even when the workspace has the file.
+        run: the run (number, id or label as text) of `maker` to take it from, when one is named.
+        found: whether nobody named it: a text in an operation's code does.
         implied: True for a param file that has to be placed as a dep is, as another stage makes it or it lies above the
             root. ``dvc.lock`` has its values instead of its hash.
     """
@@ -43,6 +52,19 @@ class Dep:
     declared: str
     kind: DepKind = DepKind.LOCAL
     implied: bool = False
+    origin: str = ""
+    maker: str = ""
+    name: str = ""
+    help: str = ""
+    remote: str = ""
+    recorded: bool = False
+    run: str = ""
+    found: bool = False
+
+    @property
+    def taken(self) -> str:
+        """The project's path of its content."""
+        return self.origin or self.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +136,8 @@ class Stage:
             templated; for an item of ``foreach`` or ``matrix`` a one-entry ``foreach``, which keeps its name.
         lock: the project's ``dvc.lock`` entry for it, or None.
         desc: its description, or an empty text.
+        operation: what it was compiled from, when it is no stage of a ``dvc.yaml``.
+        texts: files that its runs have whatever the project has there (of operations): path -> content.
     """
 
     address: str
@@ -134,6 +158,8 @@ class Stage:
     definition_name: str = ""
     definition: dict[str, Any] = field(default_factory=dict)
     lock: dict[str, Any] | None = None
+    operation: Operation | None = None
+    texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def param_files(self) -> tuple[str, ...]:
@@ -191,19 +217,21 @@ class Pipeline:
 
     Attributes:
         stages: in the order of the files.
+        operations: compiled to stages; their outs are nobody's deps by path.
         files: the ``dvc.yaml`` files that hold them.
         tracked: the data that ``.dvc`` files track.
         problems: one message for each ``dvc.yaml`` that DVC could not read while others could be.
     """
 
     stages: tuple[Stage, ...] = ()
+    operations: tuple[Stage, ...] = ()
     files: tuple[PipelineFile, ...] = ()
     tracked: tuple[TrackedData, ...] = ()
     problems: tuple[str, ...] = ()
 
     def get(self, address: str) -> Stage | None:
-        """The stage of this address, or None."""
-        return next((stage for stage in self.stages if stage.address == address), None)
+        """The stage or operation of this address, or None."""
+        return next((stage for stage in (*self.stages, *self.operations) if stage.address == address), None)
 
     def file(self, path: str) -> PipelineFile:
         """The ``dvc.yaml`` of this path."""
@@ -213,15 +241,21 @@ class Pipeline:
         """The stages that make `path`, a directory around it, or something below it."""
         return tuple(stage for stage in self.stages if any(overlaps(path, out.path) for out in stage.outs))
 
+    def makers(self, stage: Stage, dep: Dep) -> tuple[Stage, ...]:
+        """The other stages that make what a dep of `stage` is, or parts of it."""
+        if dep.maker:
+            named = self.get(dep.maker)
+            return () if named is None else (named,)
+        return tuple(made for made in self.producers(dep.taken) if made.address != stage.address)
+
     def upstream(self, stage: Stage) -> tuple[Stage, ...]:
         """The stages whose outs `stage` depends on, directly, each once."""
-        found = {
-            producer.address: producer
-            for dep in stage.deps
-            for producer in self.producers(dep.path)
-            if producer.address != stage.address
-        }
+        found = {made.address: made for dep in stage.deps for made in self.makers(stage, dep)}
         return tuple(found.values())
+
+    def serving(self, address: str) -> tuple[Stage, ...]:
+        """The operations whose outs can be taken for those of a stage."""
+        return tuple(op for op in self.operations if op.operation is not None and op.operation.serves == address)
 
     def lineage(self, target: Stage) -> tuple[Stage, ...]:
         """`target` and everything upstream of it, each once, upstream first."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dvc_magic.errors import RequestError, RunError, StoreError, close_matches
-from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus, SourceKind
+from dvc_magic.model.operation import SourceKind
+from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
 from dvc_magic.project.plotting import Plots, read_history

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dvc_magic.model.record import DepRecord, Notes, RunRecord, RunStatus, SourceKind
+from dvc_magic.model.operation import SourceKind
+from dvc_magic.model.record import DepRecord, Notes, RunRecord, RunStatus
 from dvc_magic.views.card import Card, Section
 from dvc_magic.views.format import format_bytes, format_number, format_seconds, format_time, format_value, sendable
 from dvc_magic.views.table import Table

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dvc_magic.engine.plan import Action, Facts, Setting, decide, decide_target, mismatch
+from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import (
     CallInfo,
     DepRecord,
@@ -17,7 +18,6 @@ from dvc_magic.model.record import (
     Override,
     RunRecord,
     RunStatus,
-    SourceKind,
     Times,
 )
 from dvc_magic.model.request import UpstreamPolicy

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvc_magic.model.record import DepRecord, OutRecord, RunStatus, SourceKind
+from dvc_magic.model.operation import SourceKind
+from dvc_magic.model.record import DepRecord, OutRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.runs import History, Series, history_frame, history_of
 from dvc_magic.runs.history import read_series
