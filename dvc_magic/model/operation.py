@@ -130,6 +130,7 @@ class Operation:
         presets: values of `params` that differ from those in the files.
         outs: what it makes, as named. When it names no outs that are not metrics, all that it writes counts.
         learn: whether a run finds out what the code reads.
+        hints: texts in the code that may name files or folders of the project; looked at when it learns.
         desc: one line for people.
     """
 
@@ -146,6 +147,7 @@ class Operation:
     presets: tuple[Preset, ...] = ()
     outs: tuple[OperationOut, ...] = ()
     learn: bool = False
+    hints: tuple[str, ...] = ()
     desc: str = ""
 
     @property
