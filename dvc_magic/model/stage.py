@@ -221,6 +221,7 @@ class Pipeline:
         files: the ``dvc.yaml`` files that hold them.
         tracked: the data that ``.dvc`` files track.
         problems: one message for each ``dvc.yaml`` that DVC could not read while others could be.
+        faults: why an operation could not be compiled, by its address.
     """
 
     stages: tuple[Stage, ...] = ()
@@ -228,6 +229,7 @@ class Pipeline:
     files: tuple[PipelineFile, ...] = ()
     tracked: tuple[TrackedData, ...] = ()
     problems: tuple[str, ...] = ()
+    faults: dict[str, str] = field(default_factory=dict)
 
     def get(self, address: str) -> Stage | None:
         """The stage or operation of this address, or None."""
@@ -236,6 +238,12 @@ class Pipeline:
     def file(self, path: str) -> PipelineFile:
         """The ``dvc.yaml`` of this path."""
         return next(entry for entry in self.files if entry.path == path)
+
+    def file_of(self, stage: Stage) -> PipelineFile:
+        """What else stands in the ``dvc.yaml`` of a stage; of an operation nothing, unless it runs a stage as it is."""
+        if stage.operation is not None and not stage.operation.runs:
+            return PipelineFile(path=stage.dvcfile)
+        return self.file(stage.dvcfile)
 
     def producers(self, path: str) -> tuple[Stage, ...]:
         """The stages that make `path`, a directory around it, or something below it."""

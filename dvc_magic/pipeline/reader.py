@@ -10,12 +10,14 @@ from typing import Any
 
 from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError, close_matches
 from dvc_magic.model.inputs import InputFacts, RemoteData
+from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.stage import ParamsFile, Pipeline, Stage
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.contents import Contents
 from dvc_magic.pipeline.graph import check_graph
 from dvc_magic.pipeline.implied import with_implied_deps
+from dvc_magic.pipeline.operations import compile_operations
 from dvc_magic.pipeline.pull import Puller, Watch
 from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.remotes import Remotes
@@ -40,6 +42,7 @@ class _State:
     seen: dict[str, Version] = field(default_factory=dict)
     paths: tuple[str, ...] | None = None
     resolutions: dict[frozenset[tuple[str, bytes]], _Resolution] = field(default_factory=dict)
+    compiled: dict[tuple[frozenset[tuple[str, bytes]], tuple[Operation, ...]], Pipeline] = field(default_factory=dict)
     plain: dict[str, Loaded] = field(default_factory=dict)  # what each file holds without an overlay
     scm: Any = None
 
@@ -77,32 +80,60 @@ class ProjectReader:
         if not (self.root / ".dvc").is_dir():
             raise NotAProjectError(f"{self.root} has no .dvc directory: run `dvc init` there, or name another folder")
 
-    def describe(self, overlay: Mapping[str, bytes] | None = None) -> Pipeline:
-        """All stages of all ``dvc.yaml`` files, resolved by DVC.
+    def describe(self, overlay: Mapping[str, bytes] | None = None, operations: Sequence[Operation] = ()) -> Pipeline:
+        """All stages of all ``dvc.yaml`` files, resolved by DVC, and the operations, compiled.
 
         Args:
             overlay: POSIX path from the root -> content that stands for the file on disk.
+            operations: with the text of every file that they have. One that cannot be compiled is no error here.
 
         Raises:
             PipelineError: DVC cannot read the root's ``dvc.yaml``, or none of several.
         """
-        return self._resolution(overlay or {}).pipeline
+        resolution = self._resolution(overlay or {})
+        return self._compiled(resolution.pipeline, overlay or {}, tuple(operations))
 
-    def check_stages(self, addresses: Iterable[str], overlay: Mapping[str, bytes] | None = None) -> None:
-        """Make sure that these stages have commands, and that every param that they name exists.
+    def _compiled(
+        self, pipeline: Pipeline, overlay: Mapping[str, bytes], operations: tuple[Operation, ...]
+    ) -> Pipeline:
+        if not operations:
+            return pipeline
+        state, key = self._state, (frozenset(overlay.items()), operations)
+        if key not in state.compiled:
+
+            def loader(texts: Mapping[str, bytes]) -> Loader:
+                whole = {**overlay, **texts}
+                return self._loader(self._repo(state.seen, whole), whole, state.seen, memo=Memo())
+
+            with listening():
+                compiled = compile_operations(operations, pipeline, root=self.root, loader=loader)
+            if any(operation.learn for operation in operations):
+                return compiled  # which looks at files that nobody watches
+            state.compiled[key] = compiled
+        return state.compiled[key]
+
+    def check_stages(
+        self,
+        addresses: Iterable[str],
+        overlay: Mapping[str, bytes] | None = None,
+        operations: Sequence[Operation] = (),
+    ) -> None:
+        """Make sure that these stages and operations have commands, and that every param that they name exists.
 
         Raises:
             PipelineError: a stage has no command.
             StageNotFoundError: there is no such stage.
             MissingInputError: a param file or a key in it is missing.
         """
-        pipeline = self.describe(overlay)
-        loader = self._loader(self._repo({}, overlay or {}), overlay or {}, {})
+        pipeline = self.describe(overlay, operations)
         for address in addresses:
             stage = pipeline.get(address)
             if stage is None:
                 known = [stage.address for stage in pipeline.stages]
                 raise StageNotFoundError(f"the project has no stage {address!r}.{close_matches(address, known)}")
+            texts = {path: text.encode() for path, text in stage.texts.items()}
+            whole = {**(overlay or {}), **texts}
+            loader = self._loader(self._repo({}, whole), whole, {}, memo=Memo() if texts else None)
             self._check_stage(stage, pipeline, loader)
 
     @staticmethod
@@ -230,8 +261,10 @@ class ProjectReader:
                 seen.setdefault(name, version(name))
         return repo
 
-    def _loader(self, repo: StillRepo, overlay: Mapping[str, bytes], seen: dict[str, Version]) -> Loader:
-        return Loader(repo, root=self.root, overlay=overlay, memo=self._memo, seen=seen)
+    def _loader(
+        self, repo: StillRepo, overlay: Mapping[str, bytes], seen: dict[str, Version], *, memo: Memo | None = None
+    ) -> Loader:
+        return Loader(repo, root=self.root, overlay=overlay, memo=memo or self._memo, seen=seen)
 
     def _resolution(self, overlay: Mapping[str, bytes]) -> _Resolution:
         if not self._state.current:

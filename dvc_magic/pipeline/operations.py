@@ -1,0 +1,305 @@
+"""Operations compiled to stages, by DVC's own loader: as if their entry stood in the ``dvc.yaml`` of the root."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.errors import DvcMagicError, OperationError, close_matches
+from dvc_magic.model.operation import Operation, OperationOut, Source, SourceKind
+from dvc_magic.model.stage import Dep, Out, OutKind, Pipeline, Stage, overlaps
+from dvc_magic.pipeline.definition import dump, stage_files
+from dvc_magic.pipeline.scan import Loader
+
+_DVCFILE = "dvc.yaml"
+_LOCK = b'schema: "2.0"\n'
+_PATTERN = re.compile(r"[*+?^$|()\[\]{}]")
+_RESERVED = (".dvc", ".git", ".dvc_magic", "dvc.yaml", "dvc.lock")
+_LISTS = {OutKind.OUT: "outs", OutKind.METRIC: "metrics", OutKind.PLOT: "plots"}
+
+
+def compile_operations(
+    operations: Sequence[Operation],
+    pipeline: Pipeline,
+    *,
+    root: Path,
+    loader: Callable[[Mapping[str, bytes]], Loader],
+) -> Pipeline:
+    """The pipeline with its operations; one that cannot be compiled is among its `faults`, and no bar to the others.
+
+    Args:
+        operations: with the text of every file that they have.
+        pipeline: the stages.
+        root: of the project.
+        loader: reads the project with these files in place of those on disk.
+    """
+    compiler = _Compiler(pipeline, operations, root=root, loader=loader)
+    stages: list[Stage] = []
+    faults: dict[str, str] = {}
+    for operation in operations:
+        try:
+            stages.append(compiler.stage(operation))
+        except DvcMagicError as error:
+            faults[operation.address] = str(error)
+    for address in _circular(stages):
+        faults[address] = f"operation {address.removeprefix('op:')!r} depends on its own outs, by way of others"
+    return replace(pipeline, operations=tuple(op for op in stages if op.address not in faults), faults=faults)
+
+
+def _circular(stages: Sequence[Stage]) -> set[str]:
+    graph = {op.address: {dep.maker for dep in op.deps if dep.maker} for op in stages}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return {address for address in error.args[1] if address in graph}
+    return set()
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What is to stand in a ``dvc.yaml``, and what its deps are beyond their paths."""
+
+    definition: dict[str, Any]
+    deps: dict[str, Dep] = field(default_factory=dict)
+
+
+class _Compiler:
+    """Compiles the operations of one project, which may name each other by the stages that they serve."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        operations: Sequence[Operation],
+        *,
+        root: Path,
+        loader: Callable[[Mapping[str, bytes]], Loader],
+    ) -> None:
+        self._pipeline = pipeline
+        self._operations = operations
+        self._root = root
+        self._loader = loader
+
+    def stage(self, operation: Operation) -> Stage:
+        """One operation, compiled.
+
+        Raises:
+            OperationError: it names what there is not, or DVC cannot take it.
+        """
+        texts = {file.path: file.text or "" for file in operation.files}
+        if operation.runs:
+            whole = self._whole(operation)
+            entry = _Entry(definition={})
+            path, text, name = whole.dvcfile, self._text_of_whole(whole, operation), whole.definition_name
+        else:
+            entry = self._entry(operation)
+            path, name = _DVCFILE, operation.name
+            text = dump({"stages": {operation.name: entry.definition}})
+        overlay = {file: content.encode() for file, content in texts.items()}
+        overlay |= {path: text.encode(), f"{posixpath.splitext(path)[0]}.lock": _LOCK}
+        loaded = self._loader(overlay).load(os.path.join(self._root, path))
+        if loaded.problem is not None or not loaded.stages:
+            raise OperationError(f"operation {operation.name!r} cannot be a stage: {loaded.problem or name}")
+        stage = loaded.stages[0]
+        deps = tuple(self._complete(dep, entry.deps) for dep in stage.deps)
+        return replace(stage, address=operation.address, deps=deps, lock=None, operation=operation, texts=texts)
+
+    @staticmethod
+    def _complete(dep: Dep, known: Mapping[str, Dep]) -> Dep:
+        named = known.get(dep.path)
+        return dep if named is None else replace(named, path=dep.path, declared=dep.declared, kind=dep.kind)
+
+    def _whole(self, operation: Operation) -> Stage:
+        stage = self._stage_named(operation.runs)
+        if stage is None:
+            raise OperationError(f"operation {operation.name!r} runs {self._no_stage(operation.runs)}")
+        return stage
+
+    def _text_of_whole(self, stage: Stage, operation: Operation) -> str:
+        """The ``dvc.yaml`` of a stage that is run as it is, with the operation's flags among its params."""
+        definition = deepcopy(stage.definition)
+        inner = definition.get("do", definition)
+        known = {(flag.file, flag.key) for flag in stage.flags if flag.tracked}
+        further: dict[str, list[str]] = {}
+        for file in operation.params:
+            keys = [key for key in file.keys if (file.path, key) not in known]
+            if keys:
+                further[posixpath.relpath(file.path, stage.wdir)] = keys
+        if further:
+            inner["params"] = [*(inner.get("params") or []), *({path: keys} for path, keys in further.items())]
+        return stage_files(replace(stage, definition=definition), self._pipeline.file(stage.dvcfile))
+
+    def _entry(self, operation: Operation) -> _Entry:
+        where = f"operation {operation.name!r}"
+        outs = self._outs(operation)
+        deps: dict[str, Dep] = {path: Dep(path=path, declared=path) for path in operation.code}
+        for source in operation.requires:
+            for dep in self._deps(source, operation, made=[path for path, _ in outs["outs"] + outs["metrics"]]):
+                _check_target(dep.path, source, where)
+                if dep.path in deps:
+                    raise OperationError(
+                        f"{where}: two of its sources go to {dep.path!r}; give one of them another name with rename "
+                        "or another folder with target-path"
+                    )
+                deps[dep.path] = dep
+        for dep in self._found(operation, deps, outs):
+            deps[dep.path] = dep
+        definition: dict[str, Any] = {"cmd": list(operation.cmd) if isinstance(operation.cmd, tuple) else operation.cmd}
+        if operation.desc:
+            definition["desc"] = operation.desc
+        if operation.variables:
+            definition["vars"] = list(operation.variables)
+        if deps:
+            definition["deps"] = list(deps)
+        if operation.params:
+            definition["params"] = [{file.path: list(file.keys) or None} for file in operation.params]
+        for kind, entries in outs.items():
+            if entries:
+                definition[kind] = [{path: options} if options else path for path, options in entries]
+        return _Entry(definition=definition, deps=deps)
+
+    def _outs(self, operation: Operation) -> dict[str, list[tuple[str, dict[str, bool]]]]:
+        """What an operation makes, as entries of ``dvc.yaml``; for a stage that it serves, that stage's unless named."""
+        made: dict[str, list[tuple[str, dict[str, bool]]]] = {"outs": [], "metrics": [], "plots": []}
+        for out in operation.outs:
+            made["metrics" if out.metric else "outs"].append((out.path, {} if out.cache else {"cache": False}))
+        served = self._stage_named(operation.serves) if operation.serves else None
+        named = [out.path for out in operation.outs]
+        if served is not None and all(out.metric for out in operation.outs):
+            for other in served.outs:
+                if not any(overlaps(other.path, path) for path in named):
+                    made[_LISTS[other.kind]].append((other.path, {} if other.cache else {"cache": False}))
+        elif operation.serves and served is None and not operation.outs:
+            raise OperationError(
+                f"operation {operation.name!r} serves {operation.serves!r}, which is no stage of a dvc.yaml: name what "
+                "it makes with outs"
+            )
+        return made
+
+    # --- sources ----------------------------------------------------------------------------------------------------
+
+    def _deps(self, source: Source, operation: Operation, *, made: Iterable[str]) -> Iterator[Dep]:
+        if source.kind is SourceKind.CONFIG:
+            return  # a file of params: its values are what counts, not its hash
+        if source.kind is not SourceKind.DVCSTAGE:
+            yield self._dep(source, source.path)
+            return
+        maker, outs = self._maker(source, operation)
+        paths = _selected(source, [out.path for out in outs], maker, operation.name)
+        made = list(made)
+        for path in paths:
+            if source.select or not any(overlaps(source.target(path), own) for own in made):
+                yield self._dep(source, path, maker=maker)
+
+    @staticmethod
+    def _dep(source: Source, path: str, *, maker: str = "") -> Dep:
+        target = source.target(path)
+        return Dep(
+            path=target,
+            declared=target,
+            origin=path if target != path else "",
+            maker=maker,
+            name=source.name,
+            help=source.help,
+            remote=source.remote,
+            recorded=source.always_pull,
+            run=source.run,
+        )
+
+    def _maker(self, source: Source, operation: Operation) -> tuple[str, Sequence[Out | OperationOut]]:
+        """Who makes the outs of a ``dvcstage``: the stage itself, or an operation that serves where there is none."""
+        stage = self._stage_named(source.path)
+        if stage is not None:
+            return stage.address, stage.outs
+        for other in self._operations:
+            if other.serves == source.path and other.name != operation.name:
+                return other.address, other.outs
+        raise OperationError(f"operation {operation.name!r} requires {self._no_stage(source.path)}")
+
+    def _stage_named(self, name: str) -> Stage | None:
+        address = name.removeprefix("./").removeprefix("dvc.yaml:")
+        found = next((stage for stage in self._pipeline.stages if stage.address == address), None)
+        named = [stage for stage in self._pipeline.stages if stage.name == address]
+        return found or (named[0] if len(named) == 1 else None)
+
+    def _no_stage(self, name: str) -> str:
+        addresses = [stage.address for stage in self._pipeline.stages]
+        listed = f" The stages are {', '.join(addresses)}." if addresses else " The project has no stages."
+        return f"the stage {name!r}, which there is not.{close_matches(name, addresses)}{listed}"
+
+    # --- what the code itself names ---------------------------------------------------------------------------------
+
+    def _found(
+        self, operation: Operation, deps: Mapping[str, Dep], outs: Mapping[str, list[tuple[str, Any]]]
+    ) -> Iterator[Dep]:
+        """Deps for the texts in the code that name data of the project, when the operation learns.
+
+        Of a folder and something in it that are both named, the latter counts: the folder is on the way to it.
+        """
+        if not operation.learn:
+            return
+        taken = [*deps, *(path for entries in outs.values() for path, _ in entries), *(f.path for f in operation.files)]
+        there = [hint for hint in operation.hints if self._is_data(hint)]
+        for hint in there:
+            inner = any(other.startswith(f"{hint}/") for other in there)
+            if not inner and not any(overlaps(hint, path) for path in taken):
+                yield Dep(path=hint, declared=hint, found=True)
+
+    def _is_data(self, path: str) -> bool:
+        """Whether a path names something that the project has, DVC tracks, or a stage makes."""
+        parts = path.split("/")
+        if path in ("", ".") or ".." in parts or path.startswith("/") or parts[0] in _RESERVED:
+            return False
+        known = [data.path for data in self._pipeline.tracked]
+        known += [out.path for stage in self._pipeline.stages for out in stage.outs]
+        inside = any(path == one or path.startswith(f"{one}/") for one in known)
+        return inside or os.path.lexists(os.path.join(self._root, path))
+
+
+def _check_target(target: str, source: Source, where: str) -> None:
+    above = target.startswith("../") and target != source.path
+    if above or posixpath.isabs(target) or target in ("", ".", "..") or target.split("/", maxsplit=1)[0] in _RESERVED:
+        raise OperationError(
+            f"{where}: {source.kind} {source.path!r} would go to {target!r}, which is no place for data in a run; "
+            "correct its rename or target-path"
+        )
+
+
+def _selected(source: Source, outs: Sequence[str], maker: str, name: str) -> list[str]:
+    """The paths of outs that a source selects; a path without signs of an expression can also lie in a folder.
+
+    A pattern matches from the start of a path to its end, which is Guild AI's rule.
+    """
+    if not source.select:
+        return list(outs)
+    found: dict[str, None] = {}
+    for pattern in source.select:
+        matching = [path for path in outs if re.compile(f"(?:{pattern})$").match(path)]
+        plain = pattern.replace("\\.", ".")
+        inside = [out for out in outs if plain.startswith(f"{out}/") and not _PATTERN.search(plain)]
+        if not matching and not inside:
+            raise OperationError(
+                f"operation {name!r}: select {pattern!r} matches no out of {maker!r}, which makes "
+                f"{', '.join(outs) or 'nothing'}"
+            )
+        found.update(dict.fromkeys(matching or [posixpath.normpath(plain)]))
+    return list(found)
+
+
+def written_definition(stage: Stage, outs: Sequence[OperationOut]) -> Stage:
+    """An operation's stage with further outs, which its run has made."""
+    definition = deepcopy(stage.definition)
+    for out in outs:
+        kind = "metrics" if out.metric else "outs"
+        definition.setdefault(kind, []).append(out.path if out.cache else {out.path: {"cache": False}})
+    added = tuple(
+        Out(path=out.path, declared=out.path, kind=OutKind.METRIC if out.metric else OutKind.OUT, cache=out.cache)
+        for out in outs
+    )
+    return replace(stage, definition=definition, outs=(*stage.outs, *added))
