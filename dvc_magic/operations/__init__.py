@@ -1,3 +1,11 @@
 """Operations: cells, entries of operation files and sources, read into frozen nouns; and what becomes of them."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from dvc_magic.operations.sources import parse_source, read_source, read_sources
+
+__all__ = [
+    "parse_source",
+    "read_source",
+    "read_sources",
+]
