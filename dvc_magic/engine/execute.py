@@ -6,6 +6,7 @@ record is written when the run begins and when it ends, and once more by nobody.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -20,14 +21,14 @@ from dvc_magic.engine.order import WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.scripts import scripts_of
 from dvc_magic.engine.supervise import Control, Ending, supervise
-from dvc_magic.errors import DvcMagicError
+from dvc_magic.errors import DvcMagicError, StoreError
 from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.stage import OutKind
 from dvc_magic.pipeline import DepHash, ProjectReader, RunRepo, command_environment, shell_argv
 from dvc_magic.runs import read_metric_file
-from dvc_magic.store import RunStore
+from dvc_magic.store import RunStore, write_noun
 from dvc_magic.workspace import (
     HashCache,
     atime_works,
@@ -85,6 +86,8 @@ def execute(
         )
         _begin(store, begun, order.notes)
         ended = _Run(order, begun, store=store, reader=reader, hashes=hashes, clock=clock).live(environ, control)
+        if ended.status is RunStatus.FAILED:
+            _keep_order(store.paths.run(ended.id), order)
         store.write(ended)
         return ended
     finally:
@@ -144,7 +147,7 @@ class _Run:
     def _execute(self, prepared: Prepared, environ: Mapping[str, str], control: Control) -> Ending:
         stage = self._order.stage
         self._before = {path: _stamp(prepared.root / path) for path in self._metric_files()}
-        full = self._environment(prepared, environ)
+        full = command_variables(self._order, prepared, environ, store=self._store_paths, token=self._record.id)
         return supervise(
             [shell_argv(command, full) for command in stage.commands],
             cwd=prepared.root / stage.wdir,
@@ -163,30 +166,6 @@ class _Run:
             self._repo.load(self._order.stage.dvcfile, self._order.stage.name)
         except DvcMagicError as error:  # told when the command has ended: its log and metrics are worth keeping
             self._open_error = error
-
-    def _environment(self, prepared: Prepared, environ: Mapping[str, str]) -> dict[str, str]:
-        full = command_environment(self._order.stage, prepared.root, environ)
-        project = os.path.realpath(self._order.project)
-        kept = [
-            entry
-            for entry in full.get("PYTHONPATH", "").split(os.pathsep)
-            if entry and not (os.path.realpath(entry) + os.sep).startswith(project + os.sep)
-        ]
-        mapped = [str(prepared.root / folder) for folder in self._record.import_roots]
-        if mapped or kept:
-            full["PYTHONPATH"] = os.pathsep.join([*mapped, *kept])
-        else:
-            full.pop("PYTHONPATH", None)
-        full |= tool_settings(
-            Path(self._order.project), prepared.environments, commands=self._order.stage.commands, environ=full
-        )
-        full |= {
-            "DVC_SITE_CACHE_DIR": str(self._store_paths.dvc_site),
-            "GIT_OPTIONAL_LOCKS": "0",
-            "PYTHONUNBUFFERED": "1",
-            RUN_TOKEN: self._record.id,
-        }
-        return full
 
     def _end(self, prepared: Prepared, ending: Ending) -> RunRecord:
         """The final record after the commands have ended, however they did."""
@@ -241,25 +220,13 @@ class _Run:
 
     def _check_links(self) -> None:
         """Take objects out of the runs' cache that the command wrote into through a hardlink, and say so."""
-        cache = self._store_paths.cache
-        for path, dep in self._record.deps.items():
-            if dep.placed != "hardlink" or not dep.seen:
-                continue
-            spoiled = [md5 for md5 in set(read_listing(cache, dep.seen).values()) if self._is_spoiled(md5)]
-            for md5 in spoiled:
-                quarantine(cache, md5)
-            if spoiled:
-                self._warnings.append(
-                    f"the command wrote into its dependency {path}; the copy kept for other runs is removed"
-                )
-                self._record = replace(self._record, deps={**self._record.deps, path: replace(dep, changed=True)})
-
-    def _is_spoiled(self, md5: str) -> bool:
-        """Whether an object is no longer what its name says; an untouched one costs a stat."""
-        file = object_path(self._store_paths.cache, md5)
-        facts = file.stat()
-        untouched = facts.st_mode & 0o222 == 0 and facts.st_mtime < self._record.times.created.timestamp()
-        return not untouched and self._hashes.md5(file).md5 != md5
+        began = self._record.times.created
+        for path in take_spoiled(self._record.deps, cache=self._store_paths.cache, hashes=self._hashes, since=began):
+            self._warnings.append(
+                f"the command wrote into its dependency {path}; the copy kept for other runs is removed"
+            )
+            changed = replace(self._record.deps[path], changed=True)
+            self._record = replace(self._record, deps={**self._record.deps, path: changed})
 
     def _note_reads(self, prepared: Prepared) -> None:
         read_by = "atime" if atime_works(self._paths.folder) else "imports"
@@ -312,6 +279,76 @@ class _Run:
             warnings=tuple(self._warnings),
             times=replace(self._record.times, finished=datetime.now(UTC), total=round(self._clock.elapsed, 6)),
         )
+
+
+def command_variables(
+    order: WorkOrder, prepared: Prepared, environ: Mapping[str, str], *, store: StorePaths, token: str
+) -> dict[str, str]:
+    """The whole environment of an order's commands.
+
+    Args:
+        order, prepared: the run and its workspace.
+        environ: the caller's, as of the call.
+        store: the run store.
+        token: marks every process of the run.
+    """
+    full = command_environment(order.stage, prepared.root, environ)
+    project = os.path.realpath(order.project)
+    kept = [
+        entry
+        for entry in full.get("PYTHONPATH", "").split(os.pathsep)
+        if entry and not (os.path.realpath(entry) + os.sep).startswith(project + os.sep)
+    ]
+    mapped = [str(prepared.root / folder) for folder in order.record.import_roots]
+    if mapped or kept:
+        full["PYTHONPATH"] = os.pathsep.join([*mapped, *kept])
+    else:
+        full.pop("PYTHONPATH", None)
+    full |= tool_settings(Path(order.project), prepared.environments, commands=order.stage.commands, environ=full)
+    full |= {
+        "DVC_SITE_CACHE_DIR": str(store.dvc_site),
+        "GIT_OPTIONAL_LOCKS": "0",
+        "PYTHONUNBUFFERED": "1",
+        RUN_TOKEN: token,
+    }
+    return full
+
+
+def take_spoiled(deps: Mapping[str, DepRecord], *, cache: Path, hashes: HashCache, since: datetime) -> list[str]:
+    """Take objects out of the runs' cache that commands wrote into through a hardlink.
+
+    Args:
+        deps: as they were placed.
+        cache, hashes: of the store.
+        since: when the commands began, or earlier.
+
+    Returns:
+        The paths of the deps that such objects were placed for.
+    """
+    found = []
+    for path, dep in deps.items():
+        if dep.placed != "hardlink" or not dep.seen:
+            continue
+        objects = set(read_listing(cache, dep.seen).values())
+        spoiled = [md5 for md5 in objects if _is_spoiled(object_path(cache, md5), md5, hashes, since)]
+        for md5 in spoiled:
+            quarantine(cache, md5)
+        if spoiled:
+            found.append(path)
+    return found
+
+
+def _is_spoiled(file: Path, md5: str, hashes: HashCache, since: datetime) -> bool:
+    """Whether an object is no longer what its name says; an untouched one costs a stat."""
+    facts = file.stat()
+    untouched = facts.st_mode & 0o222 == 0 and facts.st_mtime < since.timestamp()
+    return not untouched and hashes.md5(file).md5 != md5
+
+
+def _keep_order(paths: RunPaths, order: WorkOrder) -> None:
+    """Keep what a failed run was to execute, for a debugger, which alone misses it when the disk is full."""
+    with contextlib.suppress(StoreError):
+        write_noun(paths.order, order, durable=False)
 
 
 def _stamp(file: Path) -> tuple[int, ...]:

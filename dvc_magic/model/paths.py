@@ -38,6 +38,11 @@ class RunPaths:
         return self.folder / "output.log"
 
     @property
+    def order(self) -> Path:
+        """What a run that failed was to execute, for a debugger; other runs keep none."""
+        return self.folder / "order.json"
+
+    @property
     def workspace(self) -> Path:
         """The folder that nothing of the run leaves; the DVC root lies in it at the record's ``root``."""
         return self.folder / "workspace"
@@ -89,6 +94,11 @@ class StorePaths:
         return self.home / "sweeps"
 
     @property
+    def debug(self) -> Path:
+        """One folder for each copy of a run that is under a debugger now, laid out as a run's."""
+        return self.home / "debug"
+
+    @property
     def index(self) -> Path:
         """SQLite cache of all records; delete it and it comes back."""
         return self.home / "index.sqlite"
@@ -111,3 +121,7 @@ class StorePaths:
     def run(self, run_id: str) -> RunPaths:
         """The files of the run with this id."""
         return RunPaths(self.runs / run_id)
+
+    def copy(self, copy_id: str) -> RunPaths:
+        """The files of the copy with this id, which a debugger looks at."""
+        return RunPaths(self.debug / copy_id)

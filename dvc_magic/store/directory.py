@@ -414,7 +414,9 @@ def _make_private(folder: Path) -> bool:
 
 def _refuse_strangers(paths: StorePaths) -> None:
     """Refuse a folder of other things: the ``*`` of the ignore files would hide them from git and DVC."""
-    ours = {path.name for path in (paths.trash, paths.snapshots, paths.cache, paths.sweeps, paths.dvc_site)}
+    ours = {
+        path.name for path in (paths.trash, paths.snapshots, paths.cache, paths.sweeps, paths.debug, paths.dvc_site)
+    }
     bases = {f"{base.name}{end}" for base in (paths.index, paths.hashes) for end in _OF_SQLITE}
     files = bases | {paths.counter.name, _WORKERS_LOG, ".gitignore", ".dvcignore"}
     strangers = sorted({entry.name for entry in paths.home.iterdir()} - ours - files - _TOLERATED)
