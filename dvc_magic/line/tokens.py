@@ -9,6 +9,7 @@ outside quotes it makes the bracket a plain character.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from dvc_magic.errors import LineError
@@ -170,24 +171,33 @@ def _token_end(line: str, index: int) -> int:
     return index
 
 
+def _open_end(line: str, index: int) -> int:
+    """The same for a token that is still being typed: what is not closed goes to the end of the line."""
+    try:
+        return _token_end(line, index)
+    except LineError:
+        return len(line)
+
+
+def _scan(line: str, end_of: Callable[[str, int], int]) -> Iterator[Token]:
+    """The tokens of a line; a comment is the last of them, and the only one that begins with ``#``."""
+    index = 0
+    while index < len(line):
+        if line[index].isspace() or line[index : index + 2] == "\\\n":
+            index += 1
+            continue
+        end = len(line) if line[index] == "#" else end_of(line, index)
+        yield Token(raw=line[index:end], start=index, end=end, line=line)
+        index = end
+
+
 def read_line(line: str) -> Line:
     """Read a line.
 
     Raises:
         LineError: a quote or a bracket is not closed; the message points at it.
     """
-    tokens: list[Token] = []
-    index = 0
-    while index < len(line):
-        if line[index].isspace() or line[index : index + 2] == "\\\n":
-            index += 1
-            continue
-        if line[index] == "#":
-            break
-        end = _token_end(line, index)
-        tokens.append(Token(raw=line[index:end], start=index, end=end, line=line))
-        index = end
-    return _without_semicolon(tokens)
+    return _without_semicolon([token for token in _scan(line, _token_end) if not token.raw.startswith("#")])
 
 
 def read_partial(line: str) -> tuple[tuple[Token, ...], str | None]:
@@ -195,23 +205,11 @@ def read_partial(line: str) -> tuple[tuple[Token, ...], str | None]:
 
     The begun one is empty after a blank, and None inside a comment; in it quotes and brackets may be open.
     """
-    tokens: list[Token] = []
-    index = 0
-    while index < len(line):
-        if line[index].isspace() or line[index : index + 2] == "\\\n":
-            index += 1
-            continue
-        if line[index] == "#":
-            return tuple(tokens), None
-        try:
-            end = _token_end(line, index)
-        except LineError:
-            end = len(line)
-        if end == len(line):
-            return tuple(tokens), line[index:]
-        tokens.append(Token(raw=line[index:end], start=index, end=end, line=line))
-        index = end
-    return tuple(tokens), ""
+    tokens = tuple(_scan(line, _open_end))
+    if not tokens or tokens[-1].end < len(line):
+        return tokens, ""
+    last = tokens[-1].raw
+    return tokens[:-1], None if last.startswith("#") else last
 
 
 def _without_semicolon(tokens: list[Token]) -> Line:
