@@ -1,0 +1,142 @@
+"""From a run of an operation to a stage of the project: what is written, and how it shows."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from dvc_magic.codec import from_data, to_data
+from dvc_magic.model.promotion import FileChange, PromotedFiles
+from dvc_magic.model.record import RunRecord
+from dvc_magic.model.stage import Pipeline
+from dvc_magic.operations import promotion, written_files
+from dvc_magic.views import Card, Section
+
+_PIPELINE_FILE = "dvc.yaml"
+
+
+class Ask(Protocol):
+    """Asks a worker."""
+
+    def __call__(self, do: str, /, **arguments: Any) -> Any:
+        """The answer to one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What promoting a run wrote into the project, or would write.
+
+    Attributes:
+        files: the facts, frozen: `PromotedFiles`.
+    """
+
+    files: PromotedFiles
+
+    @property
+    def stage(self) -> str:
+        """Name of the stage."""
+        return self.files.stage
+
+    @property
+    def written(self) -> bool:
+        """False for a dry run."""
+        return self.files.written
+
+    @property
+    def changes(self) -> dict[str, str]:
+        """Path from the project's root -> the whole text of the file, for each file that is written."""
+        return {change.path: change.after for change in self.files.changes}
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the stage does not do as the run did, and what a clone will lack."""
+        return self.files.notices
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """What comes next, as lines for a shell."""
+        files = " ".join(map(shlex.quote, self.files.commit))
+        return (f"dvc repro {self.stage}", *([f"git add {files} dvc.lock"] if files else []))
+
+    def card(self) -> Card:
+        """All of it, ready to show."""
+        title = f"stage {self.stage} " + (
+            "written" if self.written else "would be written; nothing is, this is a dry run"
+        )
+        verb = "writes" if not self.written else "wrote"
+        sections = [
+            Section(title=verb, pairs=tuple((change.path, _said(change)) for change in self.files.changes)),
+            Section(title=_PIPELINE_FILE, block=self.files.entry.rstrip("\n")),
+            *(Section(title=change.path, block=_added(change)) for change in self.files.changes if _is_shown(change)),
+            Section(title="to know", block="\n".join(self.notices)),
+            Section(title="next", block="\n".join(self.commands)),
+        ]
+        return Card(title=title, sections=tuple(section for section in sections if section.pairs or section.block))
+
+    def __repr__(self) -> str:
+        """The card as text."""
+        return self.card().text()
+
+    def _repr_html_(self) -> str:
+        return self.card().html()
+
+
+def _said(change: FileChange) -> str:
+    if change.before is None:
+        return f"new, {len(change.after.splitlines())} lines"
+    return f"{len(_new_lines(change))} lines more"
+
+
+def _new_lines(change: FileChange) -> list[str]:
+    before = set((change.before or "").splitlines())
+    return [line for line in change.after.splitlines() if line not in before]
+
+
+def _is_shown(change: FileChange) -> bool:
+    return change.path.rpartition("/")[2] == ".gitignore"
+
+
+def _added(change: FileChange) -> str:
+    return "\n".join(_new_lines(change))
+
+
+def promote_record(
+    record: RunRecord,
+    workspace: Path,
+    pipeline: Pipeline,
+    ask: Ask,
+    *,
+    name: str,
+    script: str,
+    dry_run: bool,
+) -> Promoted:
+    """Make a run's operation a stage of the project.
+
+    Side effects: without `dry_run`, those of the worker's request ``promote``.
+
+    Args:
+        record: of the run. workspace: its DVC root.
+        pipeline: the project's stages.
+        ask: a worker of the project.
+        name, script: as in `dvc_magic.operations.promotion`.
+        dry_run: only tell what would be written.
+
+    Raises:
+        RunError: the run cannot be promoted.
+        OperationError: a stage cannot have what the operation has, or the project has something in its way.
+        ProjectError: the project cannot be read or written.
+    """
+    planned = promotion(record, pipeline, texts=_texts(record, workspace), name=name, script=script)
+    return Promoted(from_data(ask("promote", promotion=to_data(planned), dry_run=dry_run), PromotedFiles))
+
+
+def _texts(record: RunRecord, workspace: Path) -> dict[str, str]:
+    """The operation's own files as the run has them, with its values."""
+    paths = written_files(record.op) if record.op is not None else ()
+    return {path: _text(workspace / path) for path in paths if (workspace / path).is_file()}
+
+
+def _text(file: Path) -> str:
+    return file.read_bytes().decode("utf-8", "surrogateescape")
