@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from dvc_magic.engine.bound import bound, changes_of, described, disk_text, own_files
 from dvc_magic.engine.order import Capture, CaptureRequest, Point
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
-from dvc_magic.errors import MissingInputError, ParamError, ProjectError
-from dvc_magic.model.inputs import InputFacts
+from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError, ParamError, ProjectError
+from dvc_magic.model.inputs import InputFacts, Taking
+from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import Override
-from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Pipeline, Stage
 from dvc_magic.pipeline import ProjectReader
@@ -27,7 +28,7 @@ from dvc_magic.workspace import (
     python_environment,
     take_snapshot,
 )
-from dvc_magic.workspace.param_files import ValueChange, set_values
+from dvc_magic.workspace.param_files import set_values
 
 _ATTEMPTS = 3
 
@@ -45,7 +46,7 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, hashes: HashCache
     base, snapshot, notices = _steady_snapshot(reader, request, paths, hashes)
     every_param_file = tuple(dict.fromkeys(file for stage in base.stages for file in stage.param_files))
     points = tuple(
-        _point(reader, request, target=target, index=index, snapshot=snapshot, param_files=every_param_file)
+        _point(reader, request, base, target=target, index=index, snapshot=snapshot, param_files=every_param_file)
         for index, (target, _) in enumerate((target, values) for target in request.targets for values in request.points)
     )
     roots = import_roots(
@@ -87,7 +88,7 @@ def _steady_snapshot(
     """The pipeline and a snapshot of one and the same moment: what defines the pipeline did not change between."""
     root = Path(request.project)
     for _ in range(_ATTEMPTS):
-        base = reader.describe()
+        base = describe(reader, request.operations)
         snapshot, notices = take_snapshot(
             root,
             paths,
@@ -106,25 +107,35 @@ def _steady_snapshot(
                 for path in dict.fromkeys(defining)
                 if path in snapshot.files and snapshot.files[path].link is None and (root / path).is_file()
             )
-            and reader.describe() == base
+            and describe(reader, request.operations) == base
         ):
             return base, snapshot, notices
     message = "dvc.yaml or a param file keeps changing while it is read; run again when the project is at rest"
     raise ProjectError(message)
 
 
+def describe(reader: ProjectReader, operations: Iterable[Operation]) -> Pipeline:
+    """The project's stages and operations as they are now."""
+    found, faults = described(operations, disk_text(reader.root))
+    pipeline = reader.describe(operations=found)
+    return replace(pipeline, faults={**pipeline.faults, **faults}) if faults else pipeline
+
+
 def _named(pipeline: Pipeline) -> set[str]:
     """Every path that some stage names: never left out of a snapshot for its size or suffix."""
+    stages = (*pipeline.stages, *pipeline.operations)
     return {
-        *(dep.path for stage in pipeline.stages for dep in stage.deps),
-        *(file for stage in pipeline.stages for file in (*stage.param_files, *stage.vars_files)),
-        *(path for stage in pipeline.stages for path in notebooks_of(stage)),
+        *(dep.taken for stage in stages for dep in stage.deps),
+        *(file for stage in stages for file in (*stage.param_files, *stage.vars_files)),
+        *(file.origin for op in pipeline.operations if op.operation for file in op.operation.files if file.origin),
+        *(path for stage in stages for path in notebooks_of(stage)),
     }
 
 
 def _point(
     reader: ProjectReader,
     request: CaptureRequest,
+    base: Pipeline,
     *,
     target: str,
     index: int,
@@ -132,18 +143,27 @@ def _point(
     param_files: tuple[str, ...],
 ) -> Point:
     overrides = request.points[index % len(request.points)]
+    root, paths = Path(request.project), StorePaths(Path(request.home))
+
+    def text_of(file: str) -> str:
+        return _source_text(root, paths, snapshot, file)
+
     try:
-        texts = _written(Path(request.project), StorePaths(Path(request.home)), snapshot, request, overrides)
+        operations = _bound_operations(base, request.operations, target, overrides, text_of)
+        shared = [override for override in overrides if override.file not in own_files(operations.needed)]
+        texts = _written(text_of, shared)
     except ParamError as error:
-        raise ParamError(f"{error}{_elsewhere(reader.describe(), overrides)}") from error
+        raise ParamError(f"{error}{_elsewhere(base, overrides)}") from error
     overlay = {file: text.encode() for file, text in texts.items()}
-    pipeline = reader.describe(overlay)
+    pipeline = reader.describe(overlay, operations.all)
     stage = pipeline.get(target)
     if stage is None:
+        if target in pipeline.faults:
+            raise OperationError(pipeline.faults[target])
         message = f"with these values the pipeline has no stage {target!r} any more"
         raise ProjectError(message)
     lineage = pipeline.lineage(stage)
-    reader.check_stages([member.address for member in lineage], overlay)
+    reader.check_stages([member.address for member in lineage], overlay, operations.all)
     files = {member.dvcfile for member in lineage}
     return Point(
         target=target,
@@ -151,10 +171,47 @@ def _point(
         overrides=overrides,
         replace=texts,
         pipeline=replace(
-            pipeline, stages=lineage, files=tuple(f for f in pipeline.files if f.path in files), tracked=()
+            pipeline,
+            stages=lineage,
+            operations=tuple(op for member in lineage for op in pipeline.serving(member.address) if op is not stage),
+            files=tuple(f for f in pipeline.files if f.path in files),
+            tracked=(),
+            faults={},
         ),
         param_files=param_files,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Operations:
+    """The operations of a point with their texts, and those among them whose values the call can set."""
+
+    all: tuple[Operation, ...]
+    needed: tuple[Operation, ...]
+
+
+def _bound_operations(
+    base: Pipeline,
+    operations: Iterable[Operation],
+    target: str,
+    overrides: tuple[Override, ...],
+    text_of: Callable[[str], str],
+) -> _Operations:
+    """The operations under a call's values; what is wrong with one that the target does not need is no matter.
+
+    Raises:
+        OperationError: the target, or an operation that it needs, cannot be used.
+    """
+    asked = base.get(target)
+    lineage = {stage.address for stage in base.lineage(asked)} if asked is not None else {target}
+    found: list[Operation] = []
+    for operation in operations:
+        try:
+            found.append(bound(operation, text_of, overrides))
+        except DvcMagicError:
+            if operation.address in lineage:
+                raise
+    return _Operations(tuple(found), tuple(op for op in found if op.address in lineage))
 
 
 def _elsewhere(pipeline: Pipeline, overrides: tuple[Override, ...]) -> str:
@@ -169,11 +226,8 @@ def _elsewhere(pipeline: Pipeline, overrides: tuple[Override, ...]) -> str:
     return f" It is in another file; write -S {meant[0]}=VALUE" if meant else ""
 
 
-def _written(
-    root: Path, paths: StorePaths, snapshot: Snapshot, request: CaptureRequest, overrides: tuple[Override, ...]
-) -> dict[str, str]:
-    """The texts of the param files with these overrides."""
-    kinds = {(change.file, change.key): change.kind for change in request.changes}
+def _written(text_of: Callable[[str], str], overrides: Sequence[Override]) -> dict[str, str]:
+    """The texts of the project's param files with these overrides."""
     texts = {}
     for file in dict.fromkeys(override.file for override in overrides):
         if file.startswith("../"):
@@ -182,13 +236,9 @@ def _written(
                 "change the file itself, or copy it into the project"
             )
             raise ParamError(message)
-        changes = [
-            ValueChange(key=entry.key, value=entry.value, kind=kinds.get((file, entry.key), ChangeKind.SET))
-            for entry in overrides
-            if entry.file == file
-        ]
-        text = _source_text(root, paths, snapshot, file)
-        texts[file] = set_values(text, PurePosixPath(file).suffix.lower(), changes, path=file)
+        texts[file] = set_values(
+            text_of(file), PurePosixPath(file).suffix.lower(), changes_of(overrides, file), path=file
+        )
     return texts
 
 
@@ -207,14 +257,35 @@ def _source_text(root: Path, paths: StorePaths, snapshot: Snapshot, file: str) -
 def _inputs(reader: ProjectReader, points: Iterable[Point], hashes: HashCache) -> dict[str, InputFacts]:
     """What the project has at every path that a stage of the call could take from it."""
     wanted: dict[str, None] = {}
+    takings: dict[str, Taking] = {}
     for point in points:
         for stage in point.pipeline.stages:
-            wanted.update(dict.fromkeys(dep.path for dep in stage.deps if dep.kind is not DepKind.URL))
+            _note_takings(stage, takings)
             if stage.address != point.target:
                 wanted.update(dict.fromkeys(out.path for out in stage.outs))
             wanted.update(dict.fromkeys(out.path for out in stage.outs if out.persist))
+        for stage in (*point.pipeline.stages, *point.pipeline.operations):
+            deps = (dep for dep in stage.deps if dep.kind is not DepKind.URL and dep.path not in stage.texts)
+            wanted.update(dict.fromkeys(dep.taken for dep in deps))
+    return reader.inputs(list(wanted), file_hasher(hashes), *([list(takings.values())] if takings else []))
 
-    return reader.inputs(list(wanted), file_hasher(hashes))
+
+def _note_takings(stage: Stage, takings: dict[str, Taking]) -> None:
+    """How a stage wants what it takes from the project; a path has one content in a call.
+
+    Raises:
+        OperationError: two sources want the same path in different ways.
+    """
+    for dep in stage.deps:
+        if not (dep.remote or dep.recorded):
+            continue
+        taking = Taking(path=dep.taken, remote=dep.remote, recorded=dep.recorded)
+        if takings.setdefault(dep.taken, taking) != taking:
+            message = (
+                f"two sources of this call take {dep.taken!r} in different ways (remote, always-pull); one call has "
+                "one content of each path: give both the same attributes"
+            )
+            raise OperationError(message)
 
 
 def _gaps(root: Path, points: Iterable[Point], base: Pipeline) -> list[str]:
@@ -222,7 +293,7 @@ def _gaps(root: Path, points: Iterable[Point], base: Pipeline) -> list[str]:
 
     Such a folder is taken as it is, as DVC does: it may lack the data on purpose.
     """
-    folders = {dep.path for point in points for stage in point.pipeline.stages for dep in stage.deps}
+    folders = {dep.taken for point in points for stage in point.pipeline.stages for dep in stage.deps}
     return [
         f"{folder!r} is taken without {data.path!r}, which {data.dvcfile} tracks and the project does not have now: "
         "dvc pull it, or make it a dep of its own"

@@ -108,7 +108,7 @@ class Driver:
         self._plans: tuple[PointPlan, ...] = ()
         self._numbers: dict[str, int] = {}
         self._snapshot: Snapshot = load_snapshot(store.paths, capture.snapshot)
-        self._used = {stage: self._named_run(stage, name) for stage, name in request.use.items()}
+        self._used = {stage: self._named_run(stage, name) for stage, name in self._uses().items()}
         self._states = [self._state(index) for index in range(len(capture.points))]
 
     def _state(self, index: int) -> PointState:
@@ -122,6 +122,12 @@ class Driver:
             inputs=self._inputs,
         )
 
+    def _uses(self) -> dict[str, str]:
+        """The runs that are named for upstream stages: by the sources of the target, then by the call."""
+        targets = [point.pipeline.stages[-1] for point in self._capture.points]
+        named = {dep.maker: dep.run for target in targets for dep in target.deps if dep.maker and dep.run}
+        return {**named, **self._request.use}
+
     def _named_run(self, stage: str, name: str) -> RunRecord:
         above = {other.address for point in self._capture.points for other in point.pipeline.stages[:-1]}
         if stage not in above:
@@ -130,7 +136,7 @@ class Driver:
             )
             raise RequestError(message)
         record = self._store.find(name).record
-        if record.stage != stage:
+        if stage not in (record.stage, record.op.serves if record.op is not None else ""):
             message = f"--use {stage}={name}: run {name} is a run of {record.stage!r}, not of {stage!r}"
             raise RunError(message)
         if record.status is not RunStatus.COMPLETED:
@@ -139,8 +145,15 @@ class Driver:
         return record
 
     def _completed(self, stage: Stage) -> list[RunRecord]:
+        """The completed runs that can stand for a stage, the marked one first, then newest first."""
         if stage.address not in self._candidates:
-            found = self._store.of_stage(stage.address, status=RunStatus.COMPLETED)
+            serving = {op.address for point in self._capture.points for op in point.pipeline.serving(stage.address)}
+            found = [
+                stored
+                for address in (stage.address, *sorted(serving))
+                for stored in self._store.of_stage(address, status=RunStatus.COMPLETED)
+            ]
+            found.sort(key=lambda stored: (not stored.notes.mark, -stored.record.number))
             self._candidates[stage.address] = [stored.record for stored in found]
         return self._candidates[stage.address]
 
@@ -148,7 +161,7 @@ class Driver:
         """Some of the newest completed runs of a stage, as of the first look at them in this call."""
         known = self._candidates.get(stage.address)
         if known is not None:
-            return known[:_RECENT]
+            return [run for run in known if run.stage == stage.address][:_RECENT]
         if stage.address not in self._newest:
             found = self._store.newest_of_stage(stage.address, limit=_RECENT, status=RunStatus.COMPLETED)
             self._newest[stage.address] = [stored.record for stored in found]
@@ -485,10 +498,10 @@ class Driver:
             ),
             notes=self._notes(job),
             stage=stage,
-            file=point.pipeline.file(stage.dvcfile),
+            file=point.pipeline.file_of(stage),
             project=str(self._project),
             home=str(self._store.home),
-            replace=point.replace,
+            replace={**point.replace, **stage.texts},
             placements=placements,
             param_files=tuple(file for file in point.param_files if file not in stage.param_files),
             timeout=self._request.timeout,
@@ -519,6 +532,7 @@ class Driver:
             overrides=point.overrides,
             params=params,
             locked=stage.locked,
+            op=stage.operation,
             from_run=self._request.from_run if job.asked else None,
             import_roots=self._capture.import_roots,
             copied=self._capture.copied,

@@ -23,18 +23,31 @@ from dvc_magic.engine.scripts import scripts_of
 from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.errors import DvcMagicError, StoreError
 from dvc_magic.executors import RUN_TOKEN
+from dvc_magic.model.operation import OperationOut
 from dvc_magic.model.paths import RunPaths, StorePaths
-from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus, Times
-from dvc_magic.model.stage import OutKind
-from dvc_magic.pipeline import DepHash, ProjectReader, RunRepo, command_environment, shell_argv
+from dvc_magic.model.record import DepRecord, Learned, Notes, OutRecord, RunRecord, RunStatus, Times
+from dvc_magic.model.stage import OutKind, Stage
+from dvc_magic.pipeline import (
+    DepHash,
+    ProjectReader,
+    RunRepo,
+    command_environment,
+    shell_argv,
+    stage_files,
+    with_outs,
+)
 from dvc_magic.runs import read_metric_file
 from dvc_magic.store import RunStore, write_noun
 from dvc_magic.workspace import (
     HashCache,
+    Tree,
     atime_works,
     imported_modules,
+    is_metric_name,
+    made_paths,
     make_read_only,
     read_files,
+    read_tree,
     store_file,
     tool_settings,
 )
@@ -129,6 +142,8 @@ class _Run:
         self._open_error: DvcMagicError | None = None
         self._warnings: list[str] = list(record.warnings)
         self._before: dict[str, tuple[int, ...]] = {}
+        self._stage: Stage = order.stage  # with the outs that are known so far
+        self._tree: Tree = {}
 
     def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
         """Prepare, execute, finish; returns the final record."""
@@ -147,6 +162,8 @@ class _Run:
     def _execute(self, prepared: Prepared, environ: Mapping[str, str], control: Control) -> Ending:
         stage = self._order.stage
         self._before = {path: _stamp(prepared.root / path) for path in self._metric_files()}
+        if stage.operation is not None:
+            self._tree = read_tree(prepared.root)
         full = command_variables(self._order, prepared, environ, store=self._store_paths, token=self._record.id)
         return supervise(
             [shell_argv(command, full) for command in stage.commands],
@@ -163,14 +180,22 @@ class _Run:
         """Open the run's DVC repository while the command already runs: its 15 ms then cost nothing."""
         try:
             self._repo = RunRepo(root, self._store_paths.dvc_site)
-            self._repo.load(self._order.stage.dvcfile, self._order.stage.name)
+            if not self._is_open:
+                self._repo.load(self._stage.dvcfile, self._stage.name)
         except DvcMagicError as error:  # told when the command has ended: its log and metrics are worth keeping
             self._open_error = error
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether the outs are known only when the command has ended."""
+        operation = self._order.stage.operation
+        return operation is not None and operation.as_written
 
     def _end(self, prepared: Prepared, ending: Ending) -> RunRecord:
         """The final record after the commands have ended, however they did."""
         self._check_links()
         self._note_reads(prepared)
+        self._note_made(prepared)
         for path in prepared.passing:
             (prepared.root / path).unlink(missing_ok=True)
         if ending.leftovers:
@@ -194,6 +219,10 @@ class _Run:
         if self._open_error is not None:
             raise self._open_error
         assert self._repo is not None
+        if self._is_open:
+            text = stage_files(self._stage, self._order.file, self._order.param_files)
+            (prepared.root / self._stage.dvcfile).write_text(text, encoding="utf-8")
+            self._repo.load(self._stage.dvcfile, self._stage.name)
         finished = self._repo.finish()
         deps = {path: _finished_dep(dep, finished.deps.get(path)) for path, dep in self._record.deps.items()}
         for path, dep in deps.items():
@@ -243,6 +272,33 @@ class _Run:
                 f"change, dvc repro does not; to declare them: deps: [{', '.join(news[:_NAMED])}]"
             )
 
+    def _note_made(self, prepared: Prepared) -> None:
+        """Note what an operation has written, as outs unless it names them, and what it has read."""
+        operation = self._order.stage.operation
+        if operation is None:
+            return
+        named = dict.fromkeys((*(out.path for out in self._stage.outs), *self._record.deps))
+        made = made_paths(self._tree, read_tree(prepared.root), apart=named)
+        if operation.as_written:
+            self._stage = with_outs(self._stage, [_written(prepared.root, path) for path in made])
+        self._record = replace(
+            self._record,
+            learned=Learned(
+                read=tuple(sorted({*self._record.read, *self._read_deps(prepared)})),
+                found=tuple(dep.path for dep in self._stage.deps if dep.found),
+                made=tuple(made),
+                read_by=self._record.read_by,
+            ),
+        )
+
+    def _read_deps(self, prepared: Prepared) -> list[str]:
+        """The deps that were read, as far as access times can tell; what is shared with the cache counts as read."""
+        paths = [dep.path for dep in self._stage.deps if dep.path not in self._stage.texts]
+        if self._record.read_by != "atime":
+            return paths
+        found = {dep.path for dep in self._stage.deps if dep.found}
+        return [path for path in paths if path not in found or _any_read(prepared.root, path)]
+
     def _reads(self, prepared: Prepared, read_by: str) -> tuple[str, ...]:
         """The undeclared sources that were read; where the mount keeps no access times, those that scripts import."""
         if read_by == "atime":
@@ -266,8 +322,8 @@ class _Run:
         return found
 
     def _metric_files(self) -> list[str]:
-        stage = self._order.stage
-        named = [*(out.path for out in stage.outs if out.kind is OutKind.METRIC), *self._order.file.metrics]
+        outs = self._stage.outs
+        named = [*(out.path for out in outs if out.kind is OutKind.METRIC), *self._order.file.metrics]
         return list(dict.fromkeys(named))
 
     def _final(self, status: RunStatus, *, reason: str = "", error: str = "") -> RunRecord:
@@ -349,6 +405,19 @@ def _keep_order(paths: RunPaths, order: WorkOrder) -> None:
     """Keep what a failed run was to execute, for a debugger, which alone misses it when the disk is full."""
     with contextlib.suppress(StoreError):
         write_noun(paths.order, order, durable=False)
+
+
+def _written(root: Path, path: str) -> OperationOut:
+    """What an operation wrote as an out; metrics go by their name, if they can be read, and into git, not the cache."""
+    metric = is_metric_name(path) and (root / path).is_file() and isinstance(read_metric_file(root / path)[0], dict)
+    return OperationOut(path=path, metric=metric, cache=not metric)
+
+
+def _any_read(root: Path, path: str) -> bool:
+    """Whether a file, or one of a folder, was read since its access time was set to 0."""
+    place = root / path
+    files = [file.relative_to(root).as_posix() for file in place.rglob("*") if file.is_file()]
+    return bool(read_files(root, files if place.is_dir() else [path]))
 
 
 def _stamp(file: Path) -> tuple[int, ...]:

@@ -78,8 +78,12 @@ def source_mark(file: SourceFile) -> str:
 
 def source_marks(snapshot: Snapshot, texts: Mapping[str, str]) -> dict[str, str]:
     """What stands for each source of a run: those of the snapshot, with the run's own texts of param files."""
-    written = {file: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for file, text in texts.items()}
-    return {**{path: source_mark(file) for path, file in snapshot.files.items()}, **written}
+    return {**{path: source_mark(file) for path, file in snapshot.files.items()}, **text_marks(texts)}
+
+
+def text_marks(texts: Mapping[str, str]) -> dict[str, str]:
+    """What stands for texts that are written into a run."""
+    return {file: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for file, text in texts.items()}
 
 
 def below(listing: Mapping[str, str], folder: str) -> Listing:

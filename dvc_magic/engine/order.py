@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dvc_magic.model.inputs import InputFacts
+from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import Environment, Notes, Override, RunRecord
-from dvc_magic.model.request import Change
 from dvc_magic.model.stage import Pipeline, PipelineFile, Stage
 
 
@@ -21,7 +21,7 @@ class CaptureRequest:
         project: the project's root. home: the run store's folder.
         targets: stage addresses asked for.
         points: one tuple of overrides for each point of the grid.
-        changes: how each overridden key is changed (set, add, remove), in the order of the overrides.
+        operations: those that may take part, as they were read.
         copy_paths: ignored files to take along.
         python: the Python that stages will find first. environ: `PYTHONPATH` of the call, or nothing.
     """
@@ -30,7 +30,7 @@ class CaptureRequest:
     home: str
     targets: tuple[str, ...]
     points: tuple[tuple[Override, ...], ...]
-    changes: tuple[Change, ...] = ()
+    operations: tuple[Operation, ...] = ()
     copy_paths: tuple[str, ...] = ()
     python: str = ""
     pythonpath: str = ""
@@ -43,7 +43,8 @@ class Point:
     Attributes:
         target: stage address. index: position in the grid.
         replace: param file -> its whole text with this point's values; files without a change are not in it.
-        pipeline: the lineage of the target, resolved with these values (every stage that makes something is in it).
+        pipeline: the lineage of the target, resolved with these values (every stage that makes something is in it); its
+            operations are those that serve a stage of the lineage.
         param_files: all param files of the project, for the top-level list in a run's ``dvc.yaml``.
     """
 
@@ -88,11 +89,13 @@ class Placement:
     Attributes:
         path: where, from the DVC root. hash: md5 of the content, ``.dir`` at the end for a directory.
         executable: whether the file has execute bits, which DVC notes of a file, and of those in a directory not.
+        alone: whether it shares no file with the cache, so that its access times tell of this run.
     """
 
     path: str
     hash: str
     executable: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

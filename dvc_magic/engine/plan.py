@@ -69,6 +69,7 @@ class Facts:
         sources: source path -> md5 now, with the call's param files.
         project_outs: out path -> md5 in the project, for outs that it has.
         lock_stale: why the project's own outputs are not current although ``dvc.lock`` matches, or an empty text.
+        serving: the same of the operations whose runs can stand for the stage's, by their address.
     """
 
     stage: Stage
@@ -76,6 +77,7 @@ class Facts:
     sources: Mapping[str, str] = field(default_factory=dict)
     project_outs: Mapping[str, str] = field(default_factory=dict)
     lock_stale: str = ""
+    serving: Mapping[str, Facts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +241,13 @@ def _nearest(differences: Sequence[str]) -> str:
 
 
 def mismatch(facts: Facts, run: RunRecord) -> str:
-    """Why a completed run does not match the stage as it is now, or an empty text; inputs not yet known match."""
+    """Why a completed run does not match the stage as it is now, or an empty text; inputs not yet known match.
+
+    A run of an operation that serves the stage is compared with that operation, and has to have made the stage's outs.
+    """
+    if run.stage in facts.serving:
+        absent = {out.path for out in facts.stage.outs} - set(run.outs)
+        return mismatch(facts.serving[run.stage], run) or (f"it did not make {min(absent)}" if absent else "")
     stage = facts.stage
     if run.cmd != stage.cmd or run.wdir != stage.wdir:
         return "its command changed"
@@ -253,10 +261,17 @@ def mismatch(facts: Facts, run: RunRecord) -> str:
             return f"{'code' if path in facts.sources else 'data'} changed: {path}"
     if {path for path, dep in run.deps.items() if dep.seen} - set(facts.inputs):
         return "it lost a dependency"
-    if {out.path for out in stage.outs} != set(run.outs):
+    if _other_outs(stage, run):
         return "its outs changed"
     changed = [path for path, md5 in run.read.items() if facts.sources.get(path) != md5]
     return f"code changed: {changed[0]} (undeclared)" if changed else ""
+
+
+def _other_outs(stage: Stage, run: RunRecord) -> bool:
+    named = {out.path for out in stage.outs}
+    if stage.operation is not None and stage.operation.as_written:
+        return not named <= set(run.outs)
+    return named != set(run.outs)
 
 
 def _params_difference(before: Mapping[str, FlatValues], now: Mapping[str, FlatValues]) -> str:

@@ -14,6 +14,7 @@ from dvc_magic.engine.listing import (
     moved,
     object_path,
     read_listing,
+    text_marks,
     without,
     write_listing,
 )
@@ -94,21 +95,34 @@ class PointState:
     def facts(self, stage: Stage) -> Facts:
         """What `decide` needs of a stage now."""
         outs = {out.path: self._inputs.get(out.path) for out in stage.outs}
-        inputs = {dep.path: self.input_hash(stage, dep) for dep in stage.deps if self._counts(dep)}
+        inputs = {dep.path: self.input_hash(stage, dep) for dep in stage.deps if self._counts(stage, dep)}
         inputs |= {out.path: seed.hash for out in stage.outs if (seed := self._seed(out)) is not None}
         return Facts(
             stage=stage,
             inputs=inputs,
-            sources=self._sources,
+            sources=self._marks(stage),
             project_outs={path: found.hash for path, found in outs.items() if found is not None and found.present},
             lock_stale=self._lock_stale(stage),
+            serving={op.address: self.facts(op) for op in self.point.pipeline.serving(stage.address)},
         )
 
-    def _counts(self, dep: Dep) -> bool:
+    def _counts(self, stage: Stage, dep: Dep) -> bool:
         """Whether a dep is compared by its hash: not what is read in place, nor what is compared by its values."""
         if dep.kind is DepKind.URL:
             return False
-        return not dep.implied or bool(self.point.pipeline.producers(dep.path))
+        return not dep.implied or bool(self._makers(stage, dep))
+
+    def _makers(self, stage: Stage, dep: Dep) -> tuple[Stage, ...]:
+        """The other stages of the lineage that make what a dep of `stage` is, or parts of it."""
+        return self.point.pipeline.makers(stage, dep)
+
+    def _marks(self, stage: Stage) -> Mapping[str, str]:
+        """What stands for each source in a run of `stage`."""
+        return {**self._sources, **text_marks(stage.texts)} if stage.texts else self._sources
+
+    def _texts(self, stage: Stage) -> Mapping[str, str]:
+        """The texts that a run of `stage` has in place of the project's."""
+        return {**self.point.replace, **stage.texts} if stage.texts else self.point.replace
 
     def _seed(self, out: Out) -> InputFacts | None:
         """What a ``persist`` output starts from: the project's, if there is one."""
@@ -202,8 +216,10 @@ class PointState:
                 raise MissingInputError(message)
 
     def settle_from_run(self, stage: Stage, run: RunRecord) -> None:
-        """A run's outputs are the ones to use."""
-        self.settled[stage.address] = Settled(outs={path: out.hash for path, out in run.outs.items()}, run=run)
+        """A run's outputs are the ones to use; of an operation that serves the stage, those that are the stage's."""
+        own = {out.path for out in stage.outs} if run.stage != stage.address else run.outs.keys()
+        outs = {path: out.hash for path, out in run.outs.items() if path in own}
+        self.settled[stage.address] = Settled(outs=outs, run=run)
 
     def settle_from_project(self, stage: Stage) -> None:
         """The project's own outputs are the ones to use. Those on a disk here are kept in the runs' cache."""
@@ -218,21 +234,21 @@ class PointState:
         """What a stage takes from the project: deps, outputs of the stages above that are the project's own, seeds."""
         paths: list[str] = []
         for dep in stage.deps:
-            makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]
-            if dep.kind is DepKind.LOCAL and self._is_projects(dep, makers):
-                paths.append(dep.path)
+            makers = self._makers(stage, dep)
+            if dep.kind is DepKind.LOCAL and dep.path not in stage.texts and self._is_projects(dep, makers):
+                paths.append(dep.taken)
             for made in makers:
                 settled = self.settled.get(made.address)
                 if settled is not None and settled.run is None:
-                    paths += [path for path in settled.outs if overlaps(path, dep.path)]
+                    paths += [path for path in settled.outs if overlaps(path, dep.taken)]
         return (*paths, *(out.path for out in stage.outs if self._seed(out) is not None))
 
     def _is_projects(self, dep: Dep, makers: Sequence[Stage]) -> bool:
         """Whether a dependency, or a part of it, is the project's: of a folder around outs, the files beside them."""
         if not makers:
-            return not self._is_snapshot_file(dep.path)
-        around = any(out.path.startswith(f"{dep.path}/") for made in makers for out in made.outs)
-        return around and self._inputs[dep.path].present
+            return bool(dep.origin) or not self._is_snapshot_file(dep.path)
+        around = any(out.path.startswith(f"{dep.taken}/") for made in makers for out in made.outs)
+        return around and self._inputs[dep.taken].present
 
     def _is_snapshot_file(self, path: str) -> bool:
         known = self._snapshot.files.get(path)
@@ -244,50 +260,52 @@ class PointState:
         Raises:
             MissingInputError: nothing makes it and the project does not have it.
         """
-        makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]
+        makers = self._makers(stage, dep)
         if any(made.address not in self.settled for made in makers):
             return None
         if not makers:
-            return self._project_hash(dep.path)
-        exact = [self.settled[made.address].outs.get(dep.path) for made in makers]
+            return self._project_hash(stage, dep)
+        exact = [self.settled[made.address].outs.get(dep.taken) for made in makers]
         if len(makers) == 1 and exact[0]:
             return exact[0]
-        return listing_hash(self._with_params(dep.path, self._composed(dep, makers)))
+        return listing_hash(self._with_params(stage, dep, self._composed(dep, makers)))
 
-    def _project_hash(self, path: str) -> str:
-        """The md5 of what the project has at a path, with the call's param files in place of its own."""
-        if path in self.point.replace:
-            return self._sources[path]
-        if not any(file.startswith(f"{path}/") for file in self.point.replace):
-            return self._inputs[path].hash
-        return listing_hash(self._with_params(path, self._inputs.listing(path)))
+    def _project_hash(self, stage: Stage, dep: Dep) -> str:
+        """The md5 of what the project has for a dep, with the call's param files in place of its own."""
+        texts = self._texts(stage)
+        if dep.path in texts and not dep.origin:
+            return self._marks(stage)[dep.path]
+        if not any(file.startswith(f"{dep.path}/") for file in texts):
+            return self._inputs[dep.taken].hash
+        return listing_hash(self._with_params(stage, dep, self._inputs.listing(dep.taken)))
 
-    def _with_params(self, path: str, listing: Listing) -> Listing:
-        start = f"{path}/"
-        own = {file: self._sources[file] for file in self.point.replace if file.startswith(start)}
+    def _with_params(self, stage: Stage, dep: Dep, listing: Listing) -> Listing:
+        start, marks = f"{dep.path}/", self._marks(stage)
+        own = {file: marks[file] for file in self._texts(stage) if file.startswith(start)}
         return {**listing, **{file.removeprefix(start): md5 for file, md5 in own.items()}}
 
     def _composed(self, dep: Dep, makers: Sequence[Stage]) -> Listing:
         """The content of a dependency that is part of an output, or a folder around several."""
         outs = {path: made for made in makers for path in self.settled[made.address].outs}
+        wanted = dep.taken
         listing: Listing = {}
-        found = self._inputs.get(dep.path)
-        around = [path for path in outs if path.startswith(f"{dep.path}/")]
+        found = self._inputs.get(wanted)
+        around = [path for path in outs if path.startswith(f"{wanted}/")]
         if around and found is not None and found.present:
-            project = self._inputs.listing(dep.path)
-            listing = without(project, tuple(path.removeprefix(f"{dep.path}/") for path in around))
+            project = self._inputs.listing(wanted)
+            listing = without(project, tuple(path.removeprefix(f"{wanted}/") for path in around))
         for path, made in outs.items():
-            if not overlaps(dep.path, path):
+            if not overlaps(wanted, path):
                 continue
             content = self._out_listing(made, path)
-            if path == dep.path or dep.path.startswith(f"{path}/"):
-                listing |= below(content, dep.path.removeprefix(path).lstrip("/"))
+            if path == wanted or wanted.startswith(f"{path}/"):
+                listing |= below(content, wanted.removeprefix(path).lstrip("/"))
             else:
-                listing |= moved(content, path.removeprefix(f"{dep.path}/"))
+                listing |= moved(content, path.removeprefix(f"{wanted}/"))
         if not listing:
             names = ", ".join(f"{made.address} has {', '.join(self.settled[made.address].outs)}" for made in makers)
             message = (
-                f"nothing of what is to be used upstream has {dep.path!r} ({names}); the stage above made other "
+                f"nothing of what is to be used upstream has {wanted!r} ({names}); the stage above made other "
                 "outputs then: leave out --use and --upstream, so that it runs again"
             )
             raise MissingInputError(message)
@@ -306,14 +324,11 @@ class PointState:
             MissingInputError: nothing makes a dependency and the project does not have it.
         """
         for dep in stage.deps:
-            made = any(maker.address != stage.address for maker in self.point.pipeline.producers(dep.path))
-            if made or dep.kind is DepKind.URL:
+            if dep.kind is DepKind.URL or dep.path in stage.texts or self._makers(stage, dep):
                 continue
-            found = self._inputs[dep.path]
+            found = self._inputs[dep.taken]
             if not found.present:
-                needs = f"stage {stage.address!r} needs {dep.declared!r}, which is not in the project"
-                nowhere = "is not in its DVC cache, and no stage makes it; put it there, or correct the stage's deps"
-                raise MissingInputError(f"{needs}: {found.problem}" if found.problem else f"{needs}, {nowhere}")
+                raise MissingInputError(_missing(stage, dep, found.problem))
 
     def inputs(self, stage: Stage) -> tuple[dict[str, DepRecord], tuple[Placement, ...], dict[str, str]]:
         """How a stage that is about to run gets its deps: records, what to place, and the upstream runs used."""
@@ -326,9 +341,10 @@ class PointState:
                 continue
             digest = self.input_hash(stage, dep) or ""
             records[dep.path] = self._dep_record(stage, dep, digest)
-            if dep.kind is DepKind.LOCAL and not self._is_source(dep.path, digest):
+            if dep.kind is DepKind.LOCAL and not self._is_source(stage, dep, digest):
                 kept = self._kept(stage, dep, digest)
-                placements.append(Placement(path=dep.path, hash=kept, executable=self._is_executable(dep)))
+                executable = self._is_executable(stage, dep)
+                placements.append(Placement(path=dep.path, hash=kept, executable=executable, alone=dep.found))
         for address in self.producers(stage):
             run = self.settled[address].run
             if run is not None:
@@ -341,25 +357,29 @@ class PointState:
                 )
                 kept = self._inputs.hash(out.path)
                 placements.append(Placement(path=out.path, hash=kept, executable=seed.executable))
-        return records, tuple(placements), upstream
+        return {**records, **_configs(stage)}, tuple(placements), upstream
 
-    def _is_executable(self, dep: Dep) -> bool:
+    def _is_executable(self, stage: Stage, dep: Dep) -> bool:
         """Whether a dep is a file with execute bits."""
-        for made in self.point.pipeline.producers(dep.path):
+        for made in self._makers(stage, dep):
             settled = self.settled.get(made.address)
-            if settled is not None and settled.run is not None and dep.path in settled.run.outs:
-                return settled.run.outs[dep.path].executable
-        found = self._inputs.get(dep.path)
+            if settled is not None and settled.run is not None and dep.taken in settled.run.outs:
+                return settled.run.outs[dep.taken].executable
+        found = self._inputs.get(dep.taken)
         return found is not None and found.executable
 
     def _dep_record(self, stage: Stage, dep: Dep, digest: str) -> DepRecord:
-        makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]
-        found = self._inputs.get(dep.path)
+        makers = self._makers(stage, dep)
+        if dep.path in stage.texts and not makers:
+            origin = stage.operation.origin if stage.operation is not None else dep.path
+            return DepRecord(source=SourceKind.FILE, name=dep.name, origin=origin, seen=digest)
+        found = self._inputs.get(dep.taken)
         if makers:
             run = self.settled[makers[0].address].run
             return DepRecord(
                 source=SourceKind.DVCSTAGE,
-                origin=makers[0].address if run is not None else self._project_origin(makers[0], dep.path),
+                name=dep.name,
+                origin=makers[0].address if run is not None else self._project_origin(makers[0], dep.taken),
                 run=run.id if run is not None else None,
                 seen=digest,
                 declared=not dep.implied,
@@ -367,8 +387,9 @@ class PointState:
         assert found is not None
         return DepRecord(
             source=SourceKind.DVCFILE if found.dvcfile else SourceKind.FILE,
-            origin=f"{found.dvcfile or dep.path}{_from_remote(found)}",
-            seen=digest if self._counts(dep) else "",
+            name=dep.name,
+            origin=f"{found.dvcfile or dep.taken}{_from_remote(found)}",
+            seen=digest if self._counts(stage, dep) else "",
             declared=not dep.implied,
             differs=found.differs,
             placed="in place" if dep.kind is DepKind.ABSOLUTE else "copy",
@@ -379,19 +400,43 @@ class PointState:
         remote = next((_from_remote(found) for found in facts if found is not None and found.remote), "")
         return f"{made.address}{remote}" if remote else f"{made.address} in the project"
 
-    def _is_source(self, path: str, digest: str) -> bool:
-        """Whether the snapshot already brings the whole content of a dependency into the workspace."""
-        file = self._snapshot.files.get(path)
-        return file is not None and file.link is None and self._sources.get(path) == digest
+    def _is_source(self, stage: Stage, dep: Dep, digest: str) -> bool:
+        """Whether the snapshot or the call's texts already bring the whole content of a dep into the workspace."""
+        if dep.path in stage.texts:
+            return not dep.origin
+        file = self._snapshot.files.get(dep.path)
+        return file is not None and file.link is None and self._sources.get(dep.path) == digest
 
     def _kept(self, stage: Stage, dep: Dep, digest: str) -> str:
         """Make sure that the runs' cache holds a dependency, and return the hash to place it by."""
-        makers = [made for made in self.point.pipeline.producers(dep.path) if made.address != stage.address]
+        makers = self._makers(stage, dep)
         if not makers:
-            return self._inputs.hash(dep.path)
-        if len(makers) == 1 and dep.path in self.settled[makers[0].address].outs:
+            return self._inputs.hash(dep.taken)
+        if len(makers) == 1 and dep.taken in self.settled[makers[0].address].outs:
             return digest
         return write_listing(self._cache, self._composed(dep, makers))
+
+
+def _missing(stage: Stage, dep: Dep, problem: str) -> str:
+    """What to say of a dep that nothing can supply; the words of its operation's author come last."""
+    what = "operation" if stage.operation is not None else "stage"
+    name = stage.name if stage.operation is not None else stage.address
+    needs = f"{what} {name!r} needs {(dep.origin or dep.declared)!r}, which is not in the project"
+    nowhere = f"is not in its DVC cache, and no stage makes it; put it there, or correct the {what}'s deps"
+    said = f"{needs}: {problem}" if problem else f"{needs}, {nowhere}"
+    return f"{said}\n{dep.help}" if dep.help else said
+
+
+def _configs(stage: Stage) -> dict[str, DepRecord]:
+    """The config files that an operation requires; they count by their values, as params do."""
+    sources = stage.operation.requires if stage.operation is not None else ()
+    return {
+        source.target(source.path): DepRecord(
+            source=SourceKind.CONFIG, name=source.name, origin=source.path, declared=False
+        )
+        for source in sources
+        if source.kind is SourceKind.CONFIG
+    }
 
 
 def _from_remote(facts: InputFacts) -> str:

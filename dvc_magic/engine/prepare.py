@@ -11,7 +11,7 @@ from dvc_magic.engine.git_view import write_git
 from dvc_magic.engine.listing import object_path, quarantine, read_listing, source_marks
 from dvc_magic.engine.order import Placement, WorkOrder
 from dvc_magic.errors import MissingInputError
-from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import DepRecord
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Out, Stage
@@ -51,8 +51,10 @@ class Prepared:
     passing: tuple[str, ...] = ()
 
 
-def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashes: HashCache) -> Prepared:
-    """Make the workspace of a run.
+def prepare(
+    order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashes: HashCache, paths: RunPaths | None = None
+) -> Prepared:
+    """Make the workspace of a run, or of a copy of one whose files are to lie at `paths`.
 
     Raises:
         ProjectError: an input is gone from the runs' cache.
@@ -60,7 +62,7 @@ def prepare(order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashe
 
     Side effects: everything below the run's ``workspace`` folder; ``output.log``, empty.
     """
-    paths = store.run(order.record.id)
+    paths = paths or store.run(order.record.id)
     root = paths.dvc_root(order.record.root)
     root.mkdir(parents=True, mode=0o700)
     paths.log.touch(mode=0o600)
@@ -160,11 +162,24 @@ def _place(
         _verify(order, placement, store.cache, hashes)
         _unlink_way_out(root, placement.path)
         placed = place_object(
-            store.cache, placement.hash, root / placement.path, links, executable=placement.executable
+            store.cache,
+            placement.hash,
+            root / placement.path,
+            replace(links, hardlink=False) if placement.alone else links,
+            executable=placement.executable,
         )
+        if placement.alone:
+            _forget_reads(root / placement.path)
         if placement.path in deps:
             deps[placement.path] = replace(deps[placement.path], placed=placed)
     return deps
+
+
+def _forget_reads(place: Path) -> None:
+    """Set the access times of a file, or of all files in a folder, to 0, so that later reads show."""
+    files = [place] if place.is_file() else [file for file in place.rglob("*") if file.is_file()]
+    for file in files:
+        os.utime(file, ns=(0, file.stat().st_mtime_ns))
 
 
 def _verify(order: WorkOrder, placement: Placement, cache: Path, hashes: HashCache) -> None:

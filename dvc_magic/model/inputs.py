@@ -6,6 +6,37 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """How one project path is to be taken, where that is not the usual way.
+
+    Attributes:
+        path: POSIX path from the project's root.
+        remote: the remote to pull it from, instead of DVC's choice; empty for that.
+        recorded: whether what DVC has recorded is taken even when the workspace has something there.
+    """
+
+    path: str
+    remote: str = ""
+    recorded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """How one path of the project is to be taken, where the usual order (workspace, cache, remote) is not all.
+
+    Attributes:
+        path: as in `InputFacts`; nothing is said of what lies below or above it.
+        remote: the name of the remote to pull from, instead of the one that DVC would ask; empty for that one.
+        recorded: whether what DVC has recorded is taken, whatever the workspace holds: from a cache that has those
+            bytes, else from the remote.
+    """
+
+    path: str
+    remote: str = ""
+    recorded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteData:
     """Content that DVC has recorded by hash and that no disk here holds whole.
 
@@ -18,6 +49,7 @@ class RemoteData:
         legacy: whether DVC 2 hashed it: texts as if with Unix line ends.
         size: bytes of the whole, 0 when the file does not say.
         imported: where ``dvc import`` had it from, without credentials; empty when it was not imported.
+        recorded: whether it is wanted whatever the workspace holds (see `Taking`).
     """
 
     path: str
@@ -28,6 +60,7 @@ class RemoteData:
     legacy: bool = False
     size: int = 0
     imported: str = ""
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +81,7 @@ class InputFacts:
         differs: True when the workspace content is not what that ``.dvc`` file says.
         remote: what has to be pulled for it. When it is `RemoteData.legacy`, `hash` is a guess until then.
         problem: why content that DVC has recorded cannot be had, in words.
+        taking: how it was looked for, and has to be taken later, when that was said.
     """
 
     path: str
@@ -61,6 +95,7 @@ class InputFacts:
     differs: bool = False
     remote: RemoteData | None = None
     problem: str = ""
+    taking: Taking | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

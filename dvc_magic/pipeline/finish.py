@@ -174,7 +174,8 @@ def command_environment(stage: Stage, root: Path, environ: Mapping[str, str]) ->
         for name, value in environ.items()
         if not name.startswith(_INHERITED) and name not in (DVC_ROOT, DVC_STAGE)
     }
-    return {**fix_env(cleared), DVC_ROOT: os.fspath(root), DVC_STAGE: stage.address}
+    name = stage.address if stage.operation is None else stage.name
+    return {**fix_env(cleared), DVC_ROOT: os.fspath(root), DVC_STAGE: name}
 
 
 def shell_argv(command: str, environ: Mapping[str, str]) -> list[str]:

@@ -136,11 +136,25 @@ class _Compiler:
         return stage_files(replace(stage, definition=definition), self._pipeline.file(stage.dvcfile))
 
     def _entry(self, operation: Operation) -> _Entry:
-        where = f"operation {operation.name!r}"
         outs = self._outs(operation)
+        deps = self._all_deps(operation, outs)
+        definition: dict[str, Any] = {
+            "cmd": list(operation.cmd) if isinstance(operation.cmd, tuple) else operation.cmd,
+            "desc": operation.desc,
+            "vars": list(operation.variables),
+            "deps": list(deps),
+            "params": [{file.path: list(file.keys) or None} for file in operation.params],
+            **{kind: [{path: options} if options else path for path, options in made] for kind, made in outs.items()},
+        }
+        filled = {key: value for key, value in definition.items() if value or key == "cmd"}
+        return _Entry(definition=filled, deps=deps)
+
+    def _all_deps(self, operation: Operation, outs: Mapping[str, list[tuple[str, Any]]]) -> dict[str, Dep]:
+        """The deps by where they go: scripts, sources, and what the code itself names."""
+        where = f"operation {operation.name!r}"
         deps: dict[str, Dep] = {path: Dep(path=path, declared=path) for path in operation.code}
         for source in operation.requires:
-            for dep in self._deps(source, operation, made=[path for path, _ in outs["outs"] + outs["metrics"]]):
+            for dep in self._deps(source, operation, made=[path for made in outs.values() for path, _ in made]):
                 _check_target(dep.path, source, where)
                 if dep.path in deps:
                     raise OperationError(
@@ -148,24 +162,10 @@ class _Compiler:
                         "or another folder with target-path"
                     )
                 deps[dep.path] = dep
-        for dep in self._found(operation, deps, outs):
-            deps[dep.path] = dep
-        definition: dict[str, Any] = {"cmd": list(operation.cmd) if isinstance(operation.cmd, tuple) else operation.cmd}
-        if operation.desc:
-            definition["desc"] = operation.desc
-        if operation.variables:
-            definition["vars"] = list(operation.variables)
-        if deps:
-            definition["deps"] = list(deps)
-        if operation.params:
-            definition["params"] = [{file.path: list(file.keys) or None} for file in operation.params]
-        for kind, entries in outs.items():
-            if entries:
-                definition[kind] = [{path: options} if options else path for path, options in entries]
-        return _Entry(definition=definition, deps=deps)
+        return deps | {dep.path: dep for dep in self._found(operation, deps, outs)}
 
     def _outs(self, operation: Operation) -> dict[str, list[tuple[str, dict[str, bool]]]]:
-        """What an operation makes, as entries of ``dvc.yaml``; for a stage that it serves, that stage's unless named."""
+        """What an operation makes, as entries of ``dvc.yaml``: what it names, else what the stage that it serves makes."""
         made: dict[str, list[tuple[str, dict[str, bool]]]] = {"outs": [], "metrics": [], "plots": []}
         for out in operation.outs:
             made["metrics" if out.metric else "outs"].append((out.path, {} if out.cache else {"cache": False}))
@@ -292,8 +292,8 @@ def _selected(source: Source, outs: Sequence[str], maker: str, name: str) -> lis
     return list(found)
 
 
-def written_definition(stage: Stage, outs: Sequence[OperationOut]) -> Stage:
-    """An operation's stage with further outs, which its run has made."""
+def with_outs(stage: Stage, outs: Sequence[OperationOut]) -> Stage:
+    """An operation's stage with further outs: what its run has made."""
     definition = deepcopy(stage.definition)
     for out in outs:
         kind = "metrics" if out.metric else "outs"

@@ -14,6 +14,7 @@ from dvc_magic.engine import Capture, CaptureRequest, Driver, Observer, PointPla
 from dvc_magic.errors import RequestError, RunFailedError, RunsFailedError
 from dvc_magic.executors import WorkerPool, sweep_run
 from dvc_magic.line import Wording, find_param, fit
+from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Pipeline
@@ -21,6 +22,8 @@ from dvc_magic.project.environment import stage_environment
 from dvc_magic.project.example import write_example
 from dvc_magic.project.failures import LOG_TAIL, failure_message
 from dvc_magic.project.glance import Glance
+from dvc_magic.project.operations import FileOperations, Operations, operations_of
+from dvc_magic.project.promoting import Promoted, promote_record
 from dvc_magic.project.run import Run
 from dvc_magic.project.runs import Runs
 from dvc_magic.project.settings import Settings, find_root, read_settings
@@ -63,6 +66,7 @@ class Project:
         self._pool: WorkerPool | None = None
         self._glance: Glance | None = None
         self._widgets: Widgets | None = None
+        self._registered: dict[str, Operation] = {}
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] = ".", *, home: str = "") -> Project:
@@ -153,8 +157,29 @@ class Project:
         Raises:
             PipelineError: DVC cannot read ``dvc.yaml``.
         """
-        answer = self._workers.ask("describe", project=str(self.root), home=str(self.store.home))
-        return from_data(answer, Pipeline)
+        named = operations_of(self.root)
+        answer = self._workers.ask(
+            "describe",
+            project=str(self.root),
+            home=str(self.store.home),
+            operations=to_data(self._known_operations(named)),
+        )
+        found = from_data(answer, Pipeline)
+        return replace(found, problems=(*found.problems, *named.warnings)) if named.warnings else found
+
+    def _known_operations(self, named: FileOperations) -> tuple[Operation, ...]:
+        """Every operation: those of the project's files, and those that were registered, which come before them."""
+        found = {operation.name: operation for operation in named.operations}
+        return tuple({**found, **self._registered}.values())
+
+    @property
+    def operations(self) -> Operations:
+        """The operations by name: those of ``dvc_magic.yaml`` and ``guild.yml`` as they are now, and of cells."""
+        return Operations(self.pipeline())
+
+    def register(self, operation: Operation) -> None:
+        """Make an operation known under its name, until this object is gone; one of that name before it is replaced."""
+        self._registered[operation.name] = operation
 
     def glance(self, *, patience: float = 0.3) -> Pipeline | None:
         """The stages for those who cannot wait: as of now, or as last seen when that takes over `patience` seconds.
@@ -329,6 +354,18 @@ class Project:
         )
         return self.preview(request)
 
+    def promote(self, run: int | str | Run, *, name: str = "", script: str = "", dry_run: bool = False) -> Promoted:
+        """``project.promote(41)``: the same as `Run.promote`."""
+        stored = self.store.find(run.id if isinstance(run, Run) else str(run))
+
+        def ask(do: str, **arguments: Any) -> Any:
+            return self._workers.ask(do, project=str(self.root), home=str(self.store.home), **arguments)
+
+        workspace = stored.paths.dvc_root(stored.record.root)
+        return promote_record(
+            stored.record, workspace, self.pipeline(), ask, name=name, script=script, dry_run=dry_run
+        )
+
     def _request(
         self,
         stage: str | None,
@@ -423,7 +460,7 @@ class Project:
             home=str(self.store.home),
             targets=complete.stages,
             points=tuple(complete.points()),
-            changes=complete.changes,
+            operations=self._known_operations(operations_of(self.root)),
             copy_paths=complete.copy_paths,
             python=sys.executable,
             pythonpath=environ.get("PYTHONPATH", ""),

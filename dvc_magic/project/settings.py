@@ -65,7 +65,7 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ, *, home: 
     Raises:
         ProjectError: ``dvc_magic.yaml`` cannot be read.
     """
-    content = _read_file(root / SETTINGS_FILE)
+    content = read_file(root / SETTINGS_FILE)
     shared = home or environ.get(HOME_VARIABLE) or content.get("home")
     copy_paths = content.get("copy-paths") or []
     if isinstance(copy_paths, str) or not all(isinstance(path, str) for path in copy_paths):
@@ -88,7 +88,12 @@ def _pull_timeout(content: Mapping[str, Any]) -> float:
     return float(value)
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def read_file(path: Path) -> dict[str, Any]:
+    """What ``dvc_magic.yaml`` says, empty when there is none.
+
+    Raises:
+        ProjectError: it cannot be read, or is no map.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -17,6 +17,7 @@ from dvc_magic.workspace.git_skeleton import GitFacts, git_prefix, read_git_fact
 from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.import_roots import import_roots
 from dvc_magic.workspace.lock_age import changed_since_lock
+from dvc_magic.workspace.made import Tree, is_metric_name, made_paths, read_tree
 from dvc_magic.workspace.materialise import materialise
 from dvc_magic.workspace.place import LinkPolicy, link_policy, make_read_only, place_file, place_object, store_file
 from dvc_magic.workspace.read_set import atime_works, imported_modules, read_files
@@ -28,15 +29,18 @@ __all__ = [
     "GitFacts",
     "HashCache",
     "LinkPolicy",
+    "Tree",
     "atime_works",
     "changed_since_lock",
     "environment_folders",
     "git_prefix",
     "import_roots",
     "imported_modules",
+    "is_metric_name",
     "link_environments",
     "link_policy",
     "load_snapshot",
+    "made_paths",
     "make_read_only",
     "materialise",
     "place_file",
@@ -46,6 +50,7 @@ __all__ = [
     "read_files",
     "read_git_facts",
     "read_packages",
+    "read_tree",
     "store_file",
     "take_snapshot",
     "tool_settings",

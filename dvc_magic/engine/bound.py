@@ -1,0 +1,90 @@
+"""Operations with the text of every file that they have, under the values of a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from dvc_magic.errors import MissingInputError, OperationError
+from dvc_magic.model.operation import Operation
+from dvc_magic.model.record import Override
+from dvc_magic.model.request import ChangeKind
+from dvc_magic.workspace.param_files import ValueChange, set_values
+
+
+def own_files(operations: Iterable[Operation]) -> frozenset[str]:
+    """The files that some of these operations bring: values for them are not the project's."""
+    return frozenset(file.path for operation in operations for file in operation.files)
+
+
+def bound(operation: Operation, text_of: Callable[[str], str], overrides: Sequence[Override] = ()) -> Operation:
+    """The operation with all its texts, its presets and then the values of a call written into them.
+
+    Args:
+        operation: as it was read.
+        text_of: the text of a file of the project, by its path.
+        overrides: of the call; those of other files make no difference.
+
+    Raises:
+        OperationError: a file that it takes from the project is not there.
+        ParamError: a value does not fit.
+    """
+    files = []
+    for file in operation.files:
+        changes = [
+            *(
+                ValueChange(key=preset.key, value=preset.value, kind=ChangeKind.SET)
+                for preset in operation.presets
+                if preset.file == file.path
+            ),
+            *changes_of(overrides, file.path),
+        ]
+        text = file.text if file.text is not None else _read(operation, file.origin, text_of)
+        if changes:
+            text = set_values(text, PurePosixPath(file.path).suffix.lower(), changes, path=file.path)
+        files.append(replace(file, text=text))
+    return replace(operation, files=tuple(files), presets=())
+
+
+def changes_of(overrides: Iterable[Override], file: str) -> list[ValueChange]:
+    """What a call's values change in one file."""
+    return [
+        ValueChange(key=entry.key, value=entry.value, kind=ChangeKind(entry.kind))
+        for entry in overrides
+        if entry.file == file
+    ]
+
+
+def _read(operation: Operation, origin: str, text_of: Callable[[str], str]) -> str:
+    try:
+        return text_of(origin)
+    except (MissingInputError, OSError) as error:
+        message = (
+            f"operation {operation.name!r} in {operation.origin} takes {origin!r} from the project, which does not "
+            "have it; write the file, or correct the operation"
+        )
+        raise OperationError(message) from error
+
+
+def disk_text(root: Path) -> Callable[[str], str]:
+    """What reads the texts of a project's files as they are now."""
+
+    def text_of(path: str) -> str:
+        return (root / path).read_bytes().decode("utf-8")
+
+    return text_of
+
+
+def described(
+    operations: Iterable[Operation], text_of: Callable[[str], str]
+) -> tuple[tuple[Operation, ...], dict[str, str]]:
+    """The operations that can be bound to the project as it is, and why the others cannot, by address."""
+    found: list[Operation] = []
+    faults: dict[str, str] = {}
+    for operation in operations:
+        try:
+            found.append(bound(operation, text_of))
+        except (OperationError, UnicodeDecodeError) as error:
+            faults[operation.address] = str(error)
+    return tuple(found), faults

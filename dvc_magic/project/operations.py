@@ -1,0 +1,130 @@
+"""The operations of a project: those of its files, read anew for each call, and those that a kernel has registered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc_magic.errors import OperationError, close_matches
+from dvc_magic.model.operation import Operation
+from dvc_magic.model.stage import Pipeline
+from dvc_magic.operations import read_guild, read_operations
+from dvc_magic.project.settings import SETTINGS_FILE, read_file
+from dvc_magic.project.stages import StageView
+from dvc_magic.views import Table, stages_table
+
+GUILD_FILE = "guild.yml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOperations:
+    """What the operation files of a project say.
+
+    Attributes:
+        operations: of ``dvc_magic.yaml``, then those of ``guild.yml`` with other names.
+        warnings: lines for people: what is not supported, and why a file could not be read.
+    """
+
+    operations: tuple[Operation, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def operations_of(root: Path) -> FileOperations:
+    """The operations in ``dvc_magic.yaml`` and ``guild.yml`` at a project's root, as the files are now.
+
+    A file that cannot be read gives a warning: stages do not need it.
+    """
+    found: dict[str, Operation] = {}
+    warnings: list[str] = []
+    reader = _Texts(root)
+    for read in (_own, _guild):
+        try:
+            operations, said = read(root, reader)
+        except OperationError as error:
+            warnings.append(str(error))
+            continue
+        warnings += said
+        found = {**{operation.name: operation for operation in operations}, **found}
+    return FileOperations(operations=tuple(found.values()), warnings=tuple(warnings))
+
+
+class _Texts:
+    """The project's files, as far as operations look at them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder at a path from the root."""
+        return (self._root / path).exists()
+
+    def read(self, path: str) -> str | None:
+        """The text of a file; None when there is none, or no text."""
+        try:
+            return (self._root / path).read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+
+def _own(root: Path, texts: _Texts) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
+    content = read_file(root / SETTINGS_FILE)
+    return read_operations(content, exists=texts.exists, read_text=texts.read), ()
+
+
+def _guild(root: Path, texts: _Texts) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
+    if not (root / GUILD_FILE).is_file():
+        return (), ()
+    text = texts.read(GUILD_FILE)
+    if text is None:
+        message = f"{GUILD_FILE} is no UTF-8 text; its operations are not read"
+        raise OperationError(message)
+    return read_guild(text, exists=texts.exists, read_text=texts.read)
+
+
+class Operations(Mapping[str, StageView]):
+    """The operations of a project by name, compiled to stages."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self._found = {stage.address.removeprefix("op:"): stage for stage in pipeline.operations}
+
+    def __getitem__(self, name: str) -> StageView:
+        """The operation of this name, with ``op:`` before it or not.
+
+        Raises:
+            OperationError: there is none, or it cannot be used.
+        """
+        plain = name.removeprefix("op:")
+        if plain in self._found:
+            return StageView(self._found[plain], self.pipeline)
+        fault = self.pipeline.faults.get(f"op:{plain}")
+        known = list(self._found)
+        listed = f" The operations are {', '.join(known)}." if known else " This project has none."
+        raise OperationError(fault or f"There is no operation {plain!r}.{close_matches(plain, known)}{listed}")
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is an operation of this name."""
+        return isinstance(name, str) and name.removeprefix("op:") in self._found
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._found)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
+
+    def table(self) -> Table:
+        """The operations as a table, ready to show."""
+        return stages_table(Pipeline(operations=self.pipeline.operations, problems=self.pipeline.problems))
+
+    def __repr__(self) -> str:
+        """The table as text."""
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
