@@ -88,8 +88,12 @@ class CallInputs:
         return facts.remote is not None and not facts.hash
 
     def _look(self, wanted: list[RemoteData], paths: list[str]) -> dict[str, InputFacts]:
-        answer = self._ask_remote("look", wanted, paths=paths)
+        answer = self._ask_remote("look", wanted, paths=paths, takings=self._takings(paths))
         return {facts.path: facts for facts in from_data(answer, list[InputFacts])}
+
+    def _takings(self, paths: Iterable[str]) -> Any:
+        """How these paths are taken, as they were for the capture."""
+        return to_data([taking for path in paths if (taking := self._facts[path].taking) is not None])
 
     def confirm(self, paths: Iterable[str]) -> bool:
         """Whether everything at `paths` can be had, as far as remotes can tell; what cannot is absent from now on."""
@@ -124,11 +128,15 @@ class CallInputs:
         if facts.remote is not None:
             self._wanted[path] = facts.remote
             return
-        answer = self._ask("ingest", paths=[path], **self._place)
+        answer = self._ask("ingest", paths=[path], takings=self._takings([path]), **self._place)
         found = from_data(answer, list[InputFacts])[0]
         if found.hash != facts.hash:
             message = f"{path!r} changed in the project while the call was being prepared; run again"
             raise ProjectError(message)
+        if found.remote is not None:  # it has gone from the project's cache meanwhile
+            self._facts[path] = found
+            self._wanted[path] = found.remote
+            return
         self._done.add(path)
 
     def pull(self) -> None:

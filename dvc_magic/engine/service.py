@@ -13,7 +13,7 @@ from dvc_magic.engine.capture import capture, file_hasher
 from dvc_magic.engine.execute import execute
 from dvc_magic.engine.order import CaptureRequest, WorkOrder
 from dvc_magic.engine.supervise import Control
-from dvc_magic.model.inputs import InputFacts, RemoteData
+from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.pipeline import ProjectReader, Watch, make_dvc_project, preload
 from dvc_magic.store import RunStore
@@ -67,7 +67,7 @@ class Service:
         if do == "describe":
             return to_data(reader.describe())
         if do == "ingest":
-            return to_data(self._ingest(reader, arguments["home"], arguments["paths"]))
+            return to_data(self._ingest(reader, arguments))
         if do in ("look", "missing", "pull"):
             with variables(arguments["environ"]):
                 return self._from_remotes(do, reader, arguments, control)
@@ -85,7 +85,7 @@ class Service:
             return reader.missing(wanted, incoming=incoming, watch=watch)
         if do == "look":
             reader.look(wanted, incoming=incoming, watch=watch)
-            return to_data(self._ingest(reader, home, arguments["paths"]))
+            return to_data(self._ingest(reader, arguments))
         put, hash_file = self._put(home), file_hasher(self._hash_cache(home))
         return to_data(reader.pull(wanted, incoming=incoming, watch=watch, put=put, hash_file=hash_file))
 
@@ -100,9 +100,10 @@ class Service:
             control=control,
         )
 
-    def _ingest(self, reader: ProjectReader, home: str, paths: list[str]) -> list[InputFacts]:
-        put, hash_file = self._put(home), file_hasher(self._hash_cache(home))
-        return [reader.ingest(path, put, hash_file) for path in paths]
+    def _ingest(self, reader: ProjectReader, arguments: Mapping[str, Any]) -> list[InputFacts]:
+        put, hash_file = self._put(arguments["home"]), file_hasher(self._hash_cache(arguments["home"]))
+        takings = {taking.path: taking for taking in from_data(arguments.get("takings", []), list[Taking])}
+        return [reader.ingest(path, put, hash_file, takings.get(path)) for path in arguments["paths"]]
 
     @staticmethod
     def _put(home: str) -> Callable[[Path, str], None]:

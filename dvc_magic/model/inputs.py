@@ -7,21 +7,6 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taking:
-    """How one project path is to be taken, where that is not the usual way.
-
-    Attributes:
-        path: POSIX path from the project's root.
-        remote: the remote to pull it from, instead of DVC's choice; empty for that.
-        recorded: whether what DVC has recorded is taken even when the workspace has something there.
-    """
-
-    path: str
-    remote: str = ""
-    recorded: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taking:
     """How one path of the project is to be taken, where the usual order (workspace, cache, remote) is not all.
 
     Attributes:

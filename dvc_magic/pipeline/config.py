@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from dvc.config import Config
-
-from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.reader import ProjectReader
 from dvc_magic.pipeline.remotes import PUBLIC_OPTIONS
-from dvc_magic.pipeline.rooted import RootedFileSystem
 from dvc_magic.pipeline.urls import bare_url
 
 _KEPT = ("parsing", "hydra", "feature")
@@ -27,17 +22,6 @@ def _quoted(value: Any) -> str:
 def _section(name: str, options: Mapping[str, Any]) -> str:
     lines = [f"    {key} = {_quoted(value)}" for key, value in options.items() if not isinstance(value, Mapping)]
     return "\n".join([f"[{name}]", *lines, ""])
-
-
-def _committed(reader: ProjectReader) -> Any:
-    """``.dvc/config``, else ``dvc.config.in`` in its place, paths made absolute."""
-    template = reader.root / "dvc.config.in"
-    if (reader.root / ".dvc" / "config").is_file() or not template.is_file():
-        return reader.config.load_one("repo")
-    folder = os.fspath(reader.root / ".dvc")
-    fs = RootedFileSystem(reader.root, overlay={".dvc/config": template.read_bytes()})
-    with translated(root=reader.root, path=template.name):
-        return Config(folder, local_dvc_dir=folder, fs=fs).load_one("repo")
 
 
 def _remote(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +43,7 @@ def run_config(reader: ProjectReader, cache_relative: str) -> str:
     Raises:
         PipelineError: DVC cannot read the configuration.
     """
-    committed = _committed(reader)
+    committed = reader.config.load_one("repo")
     own = reader.config.load_one("local")
     remotes = {name: options for name, options in committed.get("remote", {}).items() if "url" in options}
     core: dict[str, Any] = {"no_scm": True, "analytics": False, "autostage": False, "check_update": False}

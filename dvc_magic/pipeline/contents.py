@@ -20,15 +20,17 @@ from dvc_data.hashfile.meta import Meta
 from dvc_data.hashfile.tree import Tree
 
 from dvc_magic.errors import MissingInputError, ProjectError, StoreError
-from dvc_magic.model.inputs import InputFacts, RemoteData
+from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.pipeline.remotes import Remotes
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.scan import Owned
 
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_LEGACY = "md5-dos2unix"
 _LEFT_OUT = "__pycache__"  # Python writes it into source directories while a stage runs
 _READ_ONLY = 0o444
+_SHOWN = 3  # paths in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +122,41 @@ class Contents:
         self._remotes = remotes
         self._hash_file = hash_file
 
-    def facts(self, path: str) -> InputFacts:
-        """What is at `path`, by hash."""
-        if _URL.match(path):
-            return InputFacts(path=path, present=True)
-        return self._facts(path, self._find(path))
+    def facts(self, path: str, taking: Taking | None = None) -> InputFacts:
+        """What is at `path`, by hash.
 
-    def ingest(self, path: str, *, put: Callable[[Path, str], None]) -> InputFacts:
-        """Put what is at `path` and on a disk here into the runs' cache, a known listing too, and return its facts."""
-        content = self._find(path)
+        Raises:
+            MissingInputError: `taking` names a remote that there is not.
+        """
+        if _URL.match(path):
+            return InputFacts(path=path, present=True, taking=taking)
+        how = self._checked(path, taking)
+        return replace(self._facts(path, self._find(how), how), taking=taking)
+
+    def ingest(self, path: str, *, put: Callable[[Path, str], None], taking: Taking | None = None) -> InputFacts:
+        """Put what is at `path` and on a disk here into the runs' cache, a known listing too, and return its facts.
+
+        Raises:
+            MissingInputError: as `facts`; or an object in the project's cache is damaged.
+        """
+        how = self._checked(path, taking)
+        content = self._find(how)
         if content is not None and content.files is not None:
             self._keep(content, put)
-        return self._facts(path, content)
+        return replace(self._facts(path, content, how), taking=taking)
+
+    def _checked(self, path: str, taking: Taking | None) -> Taking:
+        if taking is not None and taking.remote:
+            self._remotes.check(taking.remote, path)
+        return taking or Taking(path=path)
 
     def keep(self, data: RemoteData, *, put: Callable[[Path, str], None]) -> InputFacts:
         """The same for recorded content that was pulled, whatever the project holds by now."""
         content = self._recorded_content(data)
         assert content is not None
         self._keep(content, put)
-        return self._facts(data.path, replace(content, origin="remote", remote=data))
+        how = Taking(path=data.path, remote=data.remote, recorded=data.recorded)
+        return self._facts(data.path, replace(content, origin="remote", remote=data), how)
 
     def listing(self, data: RemoteData) -> dict[str, str] | None:
         """The files of recorded content and their recorded hashes; None when a directory's listing is not here.
@@ -157,9 +175,21 @@ class Contents:
 
     def held(self, md5: str, *, legacy: bool) -> Path | None:
         """The file of an object in the runs' cache, else in the project's."""
+        return next((place for place in self._places(md5, legacy=legacy) if place.is_file()), None)
+
+    def sound(self, md5: str, *, legacy: bool) -> Path | None:
+        """The same, but one in the project's cache only when it has the bytes that its name promises."""
+        place = self.held(md5, legacy=legacy)
+        own, _ = self._places(md5, legacy=legacy)
+        return place if place is None or place == own or self._has_md5(place, md5, legacy=legacy) else None
+
+    def _places(self, md5: str, *, legacy: bool) -> tuple[Path, Path]:
         own = legacy_path(self._kept, md5) if legacy else object_path(self._kept, md5)
-        theirs = Path((self._repo.cache.legacy if legacy else self._repo.cache.local).oid_to_path(md5))
-        return next((place for place in (own, theirs) if place.is_file()), None)
+        return own, Path((self._repo.cache.legacy if legacy else self._repo.cache.local).oid_to_path(md5))
+
+    def _has_md5(self, place: Path, md5: str, *, legacy: bool) -> bool:
+        # The hash of today is remembered, and is that of DVC 2 for all but texts with foreign line ends.
+        return self._hash_file(place)[0] == md5 or (legacy and file_md5(os.fspath(place), name=_LEGACY) == md5)
 
     def _keep(self, content: _Content, put: Callable[[Path, str], None]) -> None:
         for file in (content.files or {}).values():
@@ -186,11 +216,11 @@ class Contents:
             message = f"{file.source} cannot be stored in the runs' cache ({self._kept}): {error.strerror}"
             raise StoreError(message) from error
 
-    def _facts(self, path: str, content: _Content | None) -> InputFacts:
+    def _facts(self, path: str, content: _Content | None, taking: Taking) -> InputFacts:
         owner = next((owned for owned in self._owners(path) if owned.dvcfile), None)
         facts = InputFacts(path=path, dvcfile=owner.dvcfile if owner else None)
         if content is None:
-            return replace(facts, problem=self._problem(path))
+            return replace(facts, problem=self._problem(taking))
         files = content.files or {}
         return replace(
             facts,
@@ -210,29 +240,47 @@ class Contents:
             return content.single and bool((self._root / path).stat().st_mode & stat.S_IXUSR)
         return any(owned.executable for owned in self._owners(path) if owned.path == path)
 
-    def _problem(self, path: str) -> str:
-        """Why recorded content can neither be found nor pulled; empty when nothing is recorded."""
-        owned = next(self._owners(path), None)
+    def _problem(self, taking: Taking) -> str:
+        """Why recorded content can neither be found nor pulled; empty when nothing is recorded, and need not be."""
+        owned = next(self._owners(taking.path), None)
         if owned is None:
-            return ""
+            return self._unrecorded(taking.path) if taking.recorded else ""
         cache = self._repo.cache.legacy.path
-        part = path[len(owned.path) + 1 :]
-        if part and self.listing(self._data(path, owned)) == {}:
+        data = self._data(taking, owned)
+        if data.part and self.listing(data) == {}:
             return f"the directory {owned.path!r}, as {owned.file} has it, does not have it"
-        reason = self._remotes.problem(owned.remote or self._remotes.default)
         hint = import_hint(owned.imported, owned.file)
+        other = "leave out always-pull" if taking.recorded else "put the data there yourself"
         return (
-            f"{owned.file} records it, but it is not in the project's DVC cache ({cache}), and {reason}; bring it here "
-            f"with dvc pull once a remote has it, or put the data there yourself{hint}"
+            f"{owned.file} records it, but it is not in the project's DVC cache ({cache}), and "
+            f"{self._remotes.problem(data.remote)}; bring it here with dvc pull once a remote has it, or {other}{hint}"
         )
 
-    def _find(self, path: str) -> _Content | None:
+    def _unrecorded(self, path: str) -> str:
+        """What to say of content that is wanted as DVC has recorded it, which it has not."""
+        uncached = next((owned.file for owned in self._owned if owned.path == path), "")
+        if uncached:
+            return f"always-pull cannot take {path!r}: {uncached} has it as cache: false, so that no remote gets it"
+        below = [owned.path for owned in self._owned if owned.path.startswith(f"{path}/")]
+        hint = f", or take what DVC tracks in it: {', '.join(below[:_SHOWN])}" if below else ""
+        return f"always-pull needs a .dvc file or dvc.lock entry for {path!r}, and there is none; dvc add {path}{hint}"
+
+    def _find(self, taking: Taking) -> _Content | None:
+        content = None if taking.recorded else self._in_workspace(taking.path)
+        return content if content is not None else self._in_records(taking)
+
+    def _in_workspace(self, path: str) -> _Content | None:
         place = self._root / path
         if place.is_dir():
             return self._folder(place)
         if place.is_file():
             return _Content("project", {place.name: self._file(place)}, single=True)
-        found = [self._recorded_content(self._data(path, owned)) for owned in self._owners(path)]
+        return None
+
+    def _in_records(self, taking: Taking) -> _Content | None:
+        """What DVC has recorded: rather what is here than what is in a remote."""
+        owners = self._owners(taking.path)
+        found = [self._recorded_content(self._data(taking, owned)) for owned in owners]
         contents = [content for content in found if content is not None]
         here = (content for content in contents if content.origin != "remote")
         return next(here, next((content for content in contents if self._can_pull(content)), None))
@@ -263,22 +311,23 @@ class Contents:
             if owned.cached and (owned.path == path or inside):
                 yield owned
 
-    def _data(self, path: str, owned: Owned) -> RemoteData:
+    def _data(self, taking: Taking, owned: Owned) -> RemoteData:
         return RemoteData(
-            path=path,
+            path=taking.path,
             hash=check_md5(owned.hash),
             file=owned.file,
-            remote=owned.remote or self._remotes.default,
-            part=path[len(owned.path) + 1 :],
+            remote=taking.remote or owned.remote or self._remotes.default,
+            part=taking.path[len(owned.path) + 1 :],
             legacy=owned.legacy,
             size=owned.size,
             imported=owned.imported,
+            recorded=taking.recorded,
         )
 
     def _tree(self, md5: str, *, legacy: bool) -> dict[str, str] | None:
         """The files of a recorded directory and their recorded hashes, when a cache has the listing."""
         place = self.held(md5, legacy=legacy)
-        if place is None:
+        if place is None or file_md5(os.fspath(place), name=_kind(legacy)) != md5.removesuffix(".dir"):
             return None
         try:
             entries = {entry["relpath"]: check_md5(entry["md5"]) for entry in json.loads(place.read_bytes())}
@@ -293,7 +342,7 @@ class Contents:
             return _Content("remote", None, remote=data)
         if not listing and data.part:
             return None
-        files = {name: self._held_file(md5, legacy=data.legacy) for name, md5 in listing.items()}
+        files = {name: self._held_file(md5, data) for name, md5 in listing.items()}
         single = not data.hash.endswith(".dir") or (len(listing) == 1 and self._names_a_file(data))
         if all(file.source for file in files.values()):
             return _Content("cache", files, single=single)
@@ -302,14 +351,14 @@ class Contents:
     def _names_a_file(self, data: RemoteData) -> bool:
         return bool(data.part) and data.part in (self._tree(data.hash, legacy=data.legacy) or {})
 
-    def _held_file(self, md5: str, *, legacy: bool) -> _File:
-        place = self.held(md5, legacy=legacy)
+    def _held_file(self, md5: str, data: RemoteData) -> _File:
+        place = (self.sound if data.recorded else self.held)(md5, legacy=data.legacy)
         if place is None:
             return _File(None, md5)
-        return self._file(place) if legacy else _File(place, md5, place.stat().st_size)
+        return self._file(place) if data.legacy else _File(place, md5, place.stat().st_size)
 
     def _differs(self, path: str, owned: Owned, content: _Content) -> bool:
-        recorded = self.listing(self._data(path, owned)) if _MD5.fullmatch(owned.hash) else {}
+        recorded = self.listing(self._data(Taking(path=path), owned)) if _MD5.fullmatch(owned.hash) else {}
         if recorded is None:
             return path == owned.path and content.single == owned.hash.endswith(".dir")
         now = {name: self._recorded_kind(file, owned) for name, file in (content.files or {}).items()}
@@ -318,8 +367,13 @@ class Contents:
     def _recorded_kind(self, file: _File, owned: Owned) -> str:
         """The md5 of a file in the way in which the ``.dvc`` file has it."""
         if owned.legacy and file.source is not None:
-            return str(file_md5(os.fspath(file.source), name="md5-dos2unix"))
+            return str(file_md5(os.fspath(file.source), name=_LEGACY))
         return file.md5
+
+
+def _kind(legacy: bool) -> str:
+    """DVC's name for the hash of an object."""
+    return _LEGACY if legacy else "md5"
 
 
 def import_hint(source: str, file: str) -> str:

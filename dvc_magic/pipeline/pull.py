@@ -115,7 +115,7 @@ class Puller:
             with _named(group):
                 remote = self._open(name)
                 self._listings(remote, group)
-                absent = [item for item in _objects(self._contents, group) if not self._held(item)]
+                absent = [item for item in _objects(self._contents, group) if not self._sound(item)]
                 if absent:
                     self._fetch_all(remote, absent, group)
         return [self._contents.keep(data, put=put) for data in wanted]
@@ -128,6 +128,9 @@ class Puller:
 
     def _held(self, item: _Object) -> bool:
         return self._contents.held(item.oid, legacy=item.data.legacy) is not None
+
+    def _sound(self, item: _Object) -> bool:
+        return self._contents.sound(item.oid, legacy=item.data.legacy) is not None
 
     def _listings(self, remote: OpenRemote, group: Sequence[RemoteData]) -> None:
         absent = {
@@ -402,8 +405,9 @@ def _named(group: Sequence[RemoteData]) -> Iterator[None]:
 def _not_there(item: _Object, remote: OpenRemote) -> str:
     data = item.data
     lacks = f"which lacks object {item.oid}" if remote.there else "a folder that does not exist here"
+    nowhere = "neither" if data.recorded else "neither in the project, nor"
     return (
-        f"{data.path!r}, which {data.file} records, is neither in the project, nor in its DVC cache, nor in "
+        f"{data.path!r}, which {data.file} records, is {nowhere} in its DVC cache, nor in "
         f"{remote.label}, {lacks}; dvc push it from where the data is{import_hint(data.imported, data.file)}"
     )
 

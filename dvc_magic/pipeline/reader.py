@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError, close_matches
-from dvc_magic.model.inputs import InputFacts, RemoteData
+from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.stage import ParamsFile, Pipeline, Stage
@@ -26,6 +26,8 @@ from dvc_magic.pipeline.rooted import RootedFileSystem, Version, settled, versio
 from dvc_magic.pipeline.scan import Loaded, Loader, Memo, Owned, walk
 from dvc_magic.pipeline.values import tracked
 
+_CONFIG = ".dvc/config"
+_TEMPLATE = "dvc.config.in"
 _KEPT = 32  # resolutions for different overlays
 
 
@@ -145,7 +147,12 @@ class ProjectReader:
                 continue  # there is nothing to look at before that stage has run
             _check_params(stage, entry, loader.content(entry.path))
 
-    def inputs(self, paths: Sequence[str], hash_file: Callable[[Path], tuple[str, int]]) -> dict[str, InputFacts]:
+    def inputs(
+        self,
+        paths: Sequence[str],
+        hash_file: Callable[[Path], tuple[str, int]],
+        takings: Sequence[Taking] = (),
+    ) -> dict[str, InputFacts]:
         """What the project holds at each of `paths`, in the workspace, or else in a DVC cache or a remote.
 
         No remote is asked.
@@ -153,16 +160,22 @@ class ProjectReader:
         Args:
             paths: from the root, or absolute, or URLs (which are read in place and have no hash here).
             hash_file: md5 and size in bytes of one file.
+            takings: how those of `paths` are taken that are not taken as usual.
+
+        Raises:
+            MissingInputError: a taking names a remote that is not configured.
         """
         contents = self._contents(hash_file)
+        how = {taking.path: taking for taking in takings}
         with translated(root=self.root, path=".dvc"), listening():
-            return {path: contents.facts(path) for path in dict.fromkeys(paths)}
+            return {path: contents.facts(path, how.get(path)) for path in dict.fromkeys(paths)}
 
     def ingest(
         self,
         path: str,
         put: Callable[[Path, str], None],
         hash_file: Callable[[Path], tuple[str, int]],
+        taking: Taking | None = None,
     ) -> InputFacts:
         """Make sure that the runs' cache holds what the project holds at `path`, except what has to be pulled.
 
@@ -172,10 +185,11 @@ class ProjectReader:
             path: from the root, or absolute.
             put: stores one file by its md5, called for files that the cache lacks.
             hash_file: md5 and size in bytes of one file.
+            taking: how `path` is taken, when not as usual.
         """
         contents = self._contents(hash_file)
         with translated(root=self.root, path=path), listening():
-            return contents.ingest(path, put=put)
+            return contents.ingest(path, put=put, taking=taking)
 
     def look(self, wanted: Sequence[RemoteData], *, incoming: Path, watch: Watch) -> None:
         """Bring the listings of recorded directories from remotes into the runs' cache; no file of data is fetched.
@@ -218,12 +232,15 @@ class ProjectReader:
 
     @property
     def config(self) -> Any:
-        """DVC's merged configuration; read again when one of its files has changed (by stat)."""
+        """DVC's merged configuration; read again when one of its files has changed (by stat).
+
+        ``dvc.config.in`` in the root stands in for a ``.dvc/config`` that does not exist, as in Guild AI.
+        """
         known = self._config
         if known is not None and all(version(path) == seen for path, seen in known[0].items()):
             return known[1]
         seen: dict[str, Version] = {}
-        with translated(root=self.root, path=".dvc/config"):
+        with translated(root=self.root, path=_CONFIG):
             config = self._repo(seen, {}).config
         self._config = (seen, config) if all(map(settled, seen.values())) else None
         return config
@@ -253,13 +270,24 @@ class ProjectReader:
         )
 
     def _repo(self, seen: dict[str, Version], overlay: Mapping[str, bytes], *, watched: bool = True) -> StillRepo:
-        fs = RootedFileSystem(self.root, overlay=overlay, seen=seen if watched else None)
+        template = self._config_template(seen)
+        fs = RootedFileSystem(self.root, overlay={**template, **overlay}, seen=seen if watched else None)
         site = self.store.dvc_site
-        with translated(root=self.root, path=".dvc/config"):
+        with translated(root=self.root, path=_TEMPLATE if template else _CONFIG):
             repo = StillRepo(root=self.root, tmp=site / "tmp", site=site, fs=fs, scm=self._state.scm)
             for name in repo.config.files.values():
                 seen.setdefault(name, version(name))
         return repo
+
+    def _config_template(self, seen: dict[str, Version]) -> dict[str, bytes]:
+        """The text that stands in for ``.dvc/config``, by the path of that; empty when the project has that file."""
+        config, template = self.root / _CONFIG, self.root / _TEMPLATE
+        for path in map(os.fspath, (config, template)):
+            seen.setdefault(path, version(path))
+        if config.is_file() or not template.is_file():
+            return {}
+        with translated(root=self.root, path=_TEMPLATE):
+            return {_CONFIG: template.read_bytes()}
 
     def _loader(
         self, repo: StillRepo, overlay: Mapping[str, bytes], seen: dict[str, Version], *, memo: Memo | None = None

@@ -16,7 +16,7 @@ from dvc.exceptions import DvcException
 from dvc.fs import AuthError, Callback, RemoteMissingDepsError, generic, get_cloud_fs, localfs
 from dvc.fs import ConfigError as FileSystemConfigError
 
-from dvc_magic.errors import MissingInputError
+from dvc_magic.errors import MissingInputError, close_matches
 from dvc_magic.pipeline.urls import bare_url, scrubbed, url_secrets
 
 # A remote's options that say where and how, not who: whatever is not named here may be a credential.
@@ -207,6 +207,23 @@ class Remotes:
         if name.lower() not in self._config["remote"]:
             return f"its remote {name!r} is not configured (DVC knows {', '.join(known) or 'none'})"
         return ""
+
+    def check(self, name: str, path: str) -> None:
+        """Make sure that there is a remote of this name, which was given for `path`.
+
+        Raises:
+            MissingInputError: there is none.
+        """
+        known = sorted(self._config["remote"])
+        if name.lower() in known:
+            return
+        shown = bare_url(name)  # somebody may have put a url there
+        there = f"DVC knows {', '.join(known)}" if known else "the project has no remote"
+        message = (
+            f"remote {shown!r}, from which {path!r} is to be pulled, is not configured ({there}); name another, or add "
+            f"it with: dvc remote add NAME URL.{close_matches(shown.lower(), known)}"
+        )
+        raise MissingInputError(message)
 
     def open(self, name: str) -> OpenRemote:
         """The remote of this name; nothing is asked of it yet.
