@@ -11,12 +11,19 @@ from dvc_magic.notebook.example import ExampleMagics
 from dvc_magic.notebook.magics import DvcMagics
 from dvc_magic.notebook.overview import OverviewMagics
 from dvc_magic.notebook.panel import PanelMagics
+from dvc_magic.notebook.promote import PromoteMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.core.magic import Magics
 
-_FURTHER = (OverviewMagics, RunsMagics, ExampleMagics, PanelMagics)  # made with the session of `DvcMagics`
+_FURTHER = (
+    OverviewMagics,
+    RunsMagics,
+    ExampleMagics,
+    PanelMagics,
+    PromoteMagics,
+)  # made with the session of `DvcMagics`
 
 
 def _loaded(shell: InteractiveShell) -> DvcMagics | None:

@@ -17,6 +17,7 @@ from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunSt
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
 from dvc_magic.project.plotting import Plots, read_history
+from dvc_magic.project.promoting import Promoted
 from dvc_magic.runs import Leaves, history_frame, metrics_of, params_of
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.views import Card, format_bytes, run_card, run_line
@@ -184,6 +185,9 @@ class Caller(Protocol):
         raise_errors: bool = True,
     ) -> Run:
         """Carry out a call."""
+
+    def promote(self, run: int | str | Run, *, name: str = "", script: str = "", dry_run: bool = False) -> Promoted:
+        """Make a stage of the run of an operation."""
 
 
 class Run:
@@ -406,6 +410,28 @@ class Run:
             tags=tags,
             raise_errors=raise_errors,
         )
+
+    def promote(self, *, name: str = "", script: str = "", dry_run: bool = False) -> Promoted:
+        """``run.promote(dry_run=True)``: the operation of this completed run, as a stage of the project.
+
+        Side effects: without `dry_run`, writes the operation's script with this run's values, a stage that depends on
+        what the run was seen to read into ``dvc.yaml``, and ``.gitignore`` entries for its outs; all or nothing.
+        Nothing is overwritten: a stage or a script of that name that is there already is an error.
+
+        Args:
+            name: of the stage, instead of the operation's.
+            script: where the script goes, from the project's root, instead of where the run had it.
+            dry_run: only tell what would be written, to the byte.
+
+        Raises:
+            RunError: the run is of a stage, or did not complete.
+            OperationError: a stage cannot have what the operation has, or the project has something in its way.
+            ProjectError: the project cannot be read or written.
+        """
+        if self._caller is None:
+            message = f"this handle on run {self.number} has no project; use project.promote({self.number})"
+            raise RequestError(message)
+        return self._caller.promote(self, name=name, script=script, dry_run=dry_run)
 
     def tag(self, *changes: str, label: str | None = None, note: str | None = None, mark: bool | None = None) -> Run:
         """Change the user's notes: ``run.tag("+good", "-bad", label="first try")``; a bare tag is added.
