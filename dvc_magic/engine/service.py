@@ -15,7 +15,8 @@ from dvc_magic.engine.order import CaptureRequest, WorkOrder
 from dvc_magic.engine.supervise import Control
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.model.paths import StorePaths
-from dvc_magic.pipeline import ProjectReader, Watch, make_dvc_project, preload
+from dvc_magic.model.promotion import Promotion
+from dvc_magic.pipeline import ProjectReader, Watch, make_dvc_project, preload, promote
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import HashCache, store_file
 
@@ -68,6 +69,10 @@ class Service:
             return to_data(reader.describe())
         if do == "ingest":
             return to_data(self._ingest(reader, arguments))
+        if do == "promote":
+            planned = from_data(arguments["promotion"], Promotion)
+            hash_file = file_hasher(self._hash_cache(arguments["home"]))
+            return to_data(promote(reader, planned, hash_file=hash_file, dry_run=arguments["dry_run"]))
         if do in ("look", "missing", "pull"):
             with variables(arguments["environ"]):
                 return self._from_remotes(do, reader, arguments, control)

@@ -16,6 +16,7 @@ from dvc_magic.pipeline.finish import (
 )
 from dvc_magic.pipeline.new_project import make_dvc_project
 from dvc_magic.pipeline.preload import preload
+from dvc_magic.pipeline.promote import promote
 from dvc_magic.pipeline.pull import Watch
 from dvc_magic.pipeline.reader import ProjectReader
 
@@ -30,6 +31,7 @@ __all__ = [
     "make_dvc_project",
     "preload",
     "project_cache_types",
+    "promote",
     "run_config",
     "shell_argv",
     "stage_files",

@@ -2,6 +2,7 @@
 
 from dvc_magic.project.example import example_names, write_example
 from dvc_magic.project.project import Plan, Project
+from dvc_magic.project.promoting import Promoted
 from dvc_magic.project.run import ResolvedDep, ResolvedOut, Run, RunLog
 from dvc_magic.project.runs import Runs
 from dvc_magic.project.settings import STORE_FOLDER, Settings, find_root
@@ -11,6 +12,7 @@ __all__ = [
     "STORE_FOLDER",
     "Plan",
     "Project",
+    "Promoted",
     "ResolvedDep",
     "ResolvedOut",
     "Run",
