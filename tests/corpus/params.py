@@ -103,7 +103,7 @@ stages:
             "a/dvc.yaml": """\
 stages:
   one:
-    wdir: work
+    wdir: job
     cmd: cat ../../conf/p.yaml > o.txt
     params:
       - ../../conf/p.yaml:
@@ -113,8 +113,8 @@ stages:
             "b/dvc.yaml": """\
 stages:
   two:
-    cmd: cat ../a/work/o.txt ../conf/p.yaml > o.txt
-    deps: [../a/work/o.txt]
+    cmd: cat ../a/job/o.txt ../conf/p.yaml > o.txt
+    deps: [../a/job/o.txt]
     params:
       - ../conf/p.yaml:
           - lr
@@ -122,7 +122,7 @@ stages:
     outs: [o.txt]
 """,
             "conf/p.yaml": "lr: 0.1\nn: 1\n",
-            "a/work/.gitkeep": "",
+            "a/job/.gitkeep": "",
         },
         options="--lr 0.5",
         edits={"conf/p.yaml": {"0.1": "0.5"}},

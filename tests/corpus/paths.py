@@ -82,7 +82,7 @@ CASES = (
             "pipe/dvc.yaml": """\
 stages:
   down:
-    wdir: work/here
+    wdir: job/here
     cmd: cat ../../../in.txt > o.txt
     deps: [../../../in.txt]
     params:
@@ -91,12 +91,12 @@ stages:
     outs: [o.txt]
   up:
     wdir: ..
-    cmd: cat pipe/work/here/o.txt > up.txt
-    deps: [pipe/work/here/o.txt]
+    cmd: cat pipe/job/here/o.txt > up.txt
+    deps: [pipe/job/here/o.txt]
     outs: [up.txt]
 """,
             "pipe/conf.yaml": "n: 1\n",
-            "pipe/work/here/.gitkeep": "",
+            "pipe/job/here/.gitkeep": "",
             "in.txt": "in\n",
         },
     ),

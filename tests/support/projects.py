@@ -205,7 +205,7 @@ FOLDERS = SampleProject(
         "dvc.yaml": """\
 stages:
   tokens:
-    wdir: work/text
+    wdir: job/text
     cmd: python ../../tools/tokens.py
     deps:
       - ../../tools/tokens.py
@@ -223,7 +223,7 @@ stages:
     cmd: python count.py
     deps:
       - count.py
-      - ../work/text/tokens.json
+      - ../job/text/tokens.json
     params:
       - settings.toml:
           - count.top
@@ -247,7 +247,7 @@ stages:
           cache: false
 """,
         "corpus.txt": "The cat and the dog saw the other cat near the dog house\n" * 3,
-        "work/text/.gitkeep": "",
+        "job/text/.gitkeep": "",
         "conf/tokens.json": """\
 {
   "lower": true,
@@ -285,7 +285,7 @@ import tomllib
 from pathlib import Path
 
 conf = tomllib.loads(Path("settings.toml").read_text())["count"]
-words = json.loads(Path("../work/text/tokens.json").read_text())
+words = json.loads(Path("../job/text/tokens.json").read_text())
 counts = collections.Counter(words).most_common(conf["top"])
 Path("out").mkdir(exist_ok=True)
 Path("out/counts.json").write_text(json.dumps({word: count * conf["weights"][0] for word, count in counts}))
