@@ -9,6 +9,7 @@ import io
 import os
 import shlex
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from dvc.lock import LockError, make_lock
 from dvc.scm import NoSCM
 from dvc.stage.loader import StageLoader
 from dvc.stage.serialize import to_pipeline_file
-from dvc.stage.utils import check_circular_dependency, check_no_externals
+from dvc.stage.utils import check_circular_dependency, check_no_externals, is_valid_name
 from dvc.utils.serialize import dumps_yaml, modify_yaml
 
 from dvc_magic.errors import OperationError, PipelineError, ProjectError
@@ -115,14 +116,16 @@ class _Draft:
             pipeline_file = self._pipeline_file(entry)
         loaded = self._loaded([*scripts, pipeline_file])
         self._check_outs(stage)
-        with translated(root=self._root, path=_DVCFILE):
-            self._repo.check_graph(stages={stage})
-        changes = (*(change for change in scripts if change.before is None), pipeline_file, *self._ignores(stage))
+        self._check_graph(stage)
+        entries = {Path(file): lines for file, lines in self._entries(stage).items()}
+        ignores = [self._ignore(file, lines) for file, lines in entries.items() if file.parent.is_dir()]
+        later = [self._relative(file) for file in entries if not file.parent.is_dir()]  # dvc repro makes them
+        changes = (*(change for change in scripts if change.before is None), pipeline_file, *ignores)
         return PromotedFiles(
             stage=self._promotion.name,
             entry=dumps_yaml({"stages": {self._promotion.name: entry}}),
             changes=changes,
-            commit=tuple(self._commit([*changes, *scripts])),
+            commit=tuple(self._commit([*changes, *scripts], later)),
             notices=(*self._promotion.notices, *self._notices(loaded, pipeline_file, hash_file)),
         )
 
@@ -130,6 +133,8 @@ class _Draft:
 
     def _check_name(self) -> None:
         name = self._promotion.name
+        if not (name and is_valid_name(name)):
+            raise OperationError(f"{name!r} is no name for a stage: DVC takes letters, digits, - and _")
         with translated(root=self._root, path=_DVCFILE):
             there = os.path.lexists(self._path)
             stages = ProjectFile(self._repo, self._path).contents.get("stages") if there else None
@@ -174,6 +179,12 @@ class _Draft:
             raise OperationError(f"{path} lies in {around}, which DVC keeps: name another place with --script")
         if self._repo.dvcignore.is_ignored_file(os.fspath(self._root / path)):
             raise OperationError(f"{path} is hidden from DVC by .dvcignore: name another place with --script")
+
+    def _check_graph(self, stage: Any) -> None:
+        """DVC's own word on the whole, after ours, which is clearer."""
+        with translated(root=self._root, path=_DVCFILE), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of a library that DVC's graph is made with
+            self._repo.check_graph(stages={stage})
 
     def _check_outs(self, stage: Any) -> None:
         scm = self._repo.scm
@@ -236,19 +247,18 @@ class _Draft:
 
     # --- git ----------------------------------------------------------------------------------------------------------
 
-    def _ignores(self, stage: Any) -> list[FileChange]:
-        """The ``.gitignore`` files with the entries that ``dvc stage add`` makes: beside outs whose folder is there."""
+    def _entries(self, stage: Any) -> dict[str, list[str]]:
+        """The entries that outs need: absolute path of a ``.gitignore`` file -> lines."""
         scm = self._repo.scm
-        if isinstance(scm, NoSCM):
-            return []
-        wanted: dict[str, list[str]] = {}
+        entries: dict[str, list[str]] = {}
         for out in stage.outs:
-            if out.use_scm_ignore and os.path.isdir(os.path.dirname(out.fspath)) and not scm.is_ignored(out.fspath):
+            if out.use_scm_ignore and not isinstance(scm, NoSCM) and not scm.is_ignored(out.fspath):
                 entry, file = scm._get_gitignore(out.fspath)  # noqa: SLF001 - its public caller writes at once
-                wanted.setdefault(file, []).append(entry)
-        return [self._ignore(Path(file), entries) for file, entries in wanted.items()]
+                entries.setdefault(file, []).append(entry)
+        return entries
 
     def _ignore(self, file: Path, entries: Sequence[str]) -> FileChange:
+        """A ``.gitignore`` file with entries added as DVC adds them."""
         before = file.read_bytes() if file.exists() else None
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, "gitignore")
@@ -256,19 +266,23 @@ class _Draft:
             for entry in entries:
                 self._repo.scm._add_entry_to_gitignore(entry, os.fspath(copy))  # noqa: SLF001
             after = copy.read_bytes()
-        path = file.relative_to(self._root).as_posix()
-        return FileChange(path=path, after=_decoded(after), before=None if before is None else _decoded(before))
+        return FileChange(
+            path=self._relative(file), after=_decoded(after), before=None if before is None else _decoded(before)
+        )
 
-    def _commit(self, changes: Sequence[FileChange]) -> Iterator[str]:
-        """What git lacks for the stage: the files written, and deps that are neither DVC's nor git's yet."""
+    def _relative(self, file: Path) -> str:
+        return file.relative_to(self._root).as_posix()
+
+    def _commit(self, changes: Sequence[FileChange], later: Sequence[str]) -> Iterator[str]:
+        """What git lacks: the files written, deps that are neither DVC's nor git's yet, and what the stage makes."""
         scm = self._repo.scm
         if isinstance(scm, NoSCM):
             return
-        paths = dict.fromkeys([*(change.path for change in changes), *self._plain_deps()])
+        made = [path for path, out in self._promotion.outs.items() if not out.cache]
         written = {change.path for change in changes if change.before != change.after}
-        for path in paths:
+        for path in dict.fromkeys([*(change.path for change in changes), *self._plain_deps(), *later, *made]):
             place = os.fspath(self._root / path)
-            if path in written or (not scm.is_tracked(place) and not scm.is_ignored(place)):
+            if path in written or not (scm.is_tracked(place) or scm.is_ignored(place)):
                 yield path
 
     def _plain_deps(self) -> list[str]:
@@ -342,9 +356,6 @@ class _Draft:
         there = [path for path, out in self._promotion.outs.items() if os.path.lexists(self._root / path)]
         if there:
             yield f"{_listed(there)} is in the project already: dvc repro replaces it"
-        apart = [path for path in self._promotion.outs if not (self._root / path).parent.is_dir()]
-        if apart and not isinstance(self._repo.scm, NoSCM):
-            yield f"the folder of {_listed(apart)} is not there yet: dvc repro adds its .gitignore, to be committed"
 
 
 # --- paths and texts --------------------------------------------------------------------------------------------------
