@@ -1,12 +1,24 @@
 """Planning and executing calls: what must run, in which order, and the whole life of a run.
 
-The kernel's side is `Driver`; ``capture``, ``prepare``, ``execute``, ``service`` and ``worker`` live in worker
-processes and are imported there alone, because they lead to DVC.
+The kernel's side is `Driver`; ``capture``, ``prepare``, ``execute``, ``debug``, ``service`` and ``worker`` live in
+worker processes and are imported there alone, because they lead to DVC.
 """
 
+from dvc_magic.engine.copies import CopyEnd, CopyRequest
 from dvc_magic.engine.drive import Driver
 from dvc_magic.engine.observer import Observer, PointPlan, Silent
 from dvc_magic.engine.order import Capture, CaptureRequest
 from dvc_magic.engine.plan import Action, Decision
 
-__all__ = ["Action", "Capture", "CaptureRequest", "Decision", "Driver", "Observer", "PointPlan", "Silent"]
+__all__ = [
+    "Action",
+    "Capture",
+    "CaptureRequest",
+    "CopyEnd",
+    "CopyRequest",
+    "Decision",
+    "Driver",
+    "Observer",
+    "PointPlan",
+    "Silent",
+]

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.capture import capture, file_hasher
+from dvc_magic.engine.copies import CopyEnd, CopyRequest
+from dvc_magic.engine.debug import execute_copy
 from dvc_magic.engine.execute import execute
 from dvc_magic.engine.order import CaptureRequest, WorkOrder
 from dvc_magic.engine.supervise import Control
@@ -58,6 +60,8 @@ class Service:
         """
         if do == "execute":
             return to_data(self._execute(arguments, control))
+        if do == "debug":
+            return to_data(self._debug(arguments, control))
         if do == "make_project":
             return make_dvc_project(Path(arguments["root"]), tracked=arguments["tracked"], remote=arguments["remote"])
         if do == "capture":
@@ -101,6 +105,17 @@ class Service:
             store=self._store(order.home),
             reader=self._reader(order.project, order.home),
             hashes=self._hash_cache(order.home),
+            environ=arguments["environ"],
+            control=control,
+        )
+
+    def _debug(self, arguments: dict[str, Any], control: Control) -> CopyEnd:
+        request = from_data(arguments["request"], CopyRequest)
+        return execute_copy(
+            request,
+            store=self._store(request.home),
+            reader=self._reader(request.project, request.home),
+            hashes=self._hash_cache(request.home),
             environ=arguments["environ"],
             control=control,
         )

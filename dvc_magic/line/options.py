@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dvc_magic.errors import close_matches
 from dvc_magic.line.expansion import expand, expand_literals, expand_text
@@ -52,6 +52,7 @@ class Options:
     Attributes:
         positional: the words that are no options, as one text; None when there are none.
         values: option -> its text, by the option's name as the magic spelled it.
+        several: the values of options that may be given more than once, in their order, by the same name.
         switches: the options without a value that were given.
         silent: whether a ``;`` ended the line.
     """
@@ -59,6 +60,7 @@ class Options:
     positional: str | None
     values: dict[str, str]
     switches: frozenset[str]
+    several: dict[str, tuple[str, ...]] = field(default_factory=dict)
     silent: bool = False
 
 
@@ -166,10 +168,16 @@ def read_known(
         words.append(_word(read.tokens[index], known))
         index += 1
     check_once(given)
+    repeated: dict[str, tuple[str, ...]] = {}
+    for item in given:
+        if item.option.repeats and item.value is not None:
+            name = item.option.name
+            repeated[name] = (*repeated.get(name, ()), expand_text(item.value, namespace))
     return Options(
         positional=_query(words, namespace) if raw else _single(words, positional, namespace),
         values={item.option.name: expand_text(item.value, namespace) for item in given if item.value is not None},
         switches=frozenset(item.option.name for item in given if item.value is None),
+        several=repeated,
         silent=read.silent,
     )
 

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dvc_magic.engine import PointPlan
 from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import RunRecord
+from dvc_magic.project import LogTail
 from dvc_magic.runs import metrics_of
-from dvc_magic.views import format_bytes, plan_text, progress_text, pulled_text, pulling_text, reused_line, run_line
+from dvc_magic.views import plan_text, progress_text, pulled_text, pulling_text, reused_line, run_line
 
 _SLOW, _PAUSE = 2.0, 1.0  # seconds until a pull's progress is worth a line, and between two such lines
-_CHUNK = 64 * 1024  # bytes shown of one log in one update; the rest of a flood stays on disk
-
-
-class LogTail:
-    """The new part of a growing log at each look."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._position = 0
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-
-    def read(self, *, last: bool = False) -> str:
-        """What was written since the last look; the middle of a flood is left out, with a line that says so."""
-        try:
-            with self._path.open("rb") as file:
-                size = file.seek(0, 2)
-                skipped = max(0, size - self._position - _CHUNK)
-                file.seek(self._position + skipped)
-                data = file.read(_CHUNK)
-                self._position = file.tell()
-        except FileNotFoundError:
-            return ""
-        text = self._decoder.decode(data, final=last)
-        if skipped:
-            text = f"\n... {format_bytes(skipped)} not shown here, all of it is in {self._path} ...\n{text}"
-        return text
 
 
 class ForegroundDisplay:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dvc_magic.notebook import completion
 from dvc_magic.notebook.browsing import RunsMagics
+from dvc_magic.notebook.debug import DebugMagics
 from dvc_magic.notebook.example import ExampleMagics
 from dvc_magic.notebook.magics import DvcMagics
 from dvc_magic.notebook.overview import OverviewMagics
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _FURTHER = (
     OverviewMagics,
     RunsMagics,
+    DebugMagics,
     ExampleMagics,
     PanelMagics,
     PromoteMagics,

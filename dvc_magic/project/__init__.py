@@ -1,6 +1,8 @@
 """The public objects: `Project`, `Run`, `Runs` and what they hand out."""
 
+from dvc_magic.project.debugging import Debugged
 from dvc_magic.project.example import example_names, write_example
+from dvc_magic.project.log_tail import LogTail
 from dvc_magic.project.project import Plan, Project
 from dvc_magic.project.promoting import Promoted
 from dvc_magic.project.run import ResolvedDep, ResolvedOut, Run, RunLog
@@ -10,6 +12,8 @@ from dvc_magic.project.stages import Stages, StageView
 
 __all__ = [
     "STORE_FOLDER",
+    "Debugged",
+    "LogTail",
     "Plan",
     "Project",
     "Promoted",

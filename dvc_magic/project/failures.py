@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dvc_magic.model.paths import RunPaths
-from dvc_magic.model.record import RunRecord
+from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.project.missing_files import missing_file_hint
 from dvc_magic.views import format_seconds
 
@@ -33,7 +33,7 @@ def log_tail(log: Path, lines: int = LOG_TAIL) -> list[str]:
 def failure_message(
     record: RunRecord, upstream: Sequence[RunRecord], paths: RunPaths, project: Path, *, shown: int = LOG_TAIL
 ) -> str:
-    """What happened, the log's end, a hint where there is one, and the two next commands.
+    """What happened, the log's end, a hint where there is one, and the next commands.
 
     Args:
         record: the run that ended badly. upstream: the runs it used or was to use.
@@ -53,13 +53,21 @@ def failure_message(
 
 
 def _next(record: RunRecord) -> str:
-    """The two next commands: magics after a line, Python after a call."""
+    """The next commands: magics after a line, Python after a call."""
     if record.line is None:
         run = f"project.runs[{record.number}]"
+        debug = f", {run}.debug() a debugger" if _failed_by_itself(record) else ""
         return (
-            f"{run}.log has the whole log, {run}.card() the run with its files; the error's .run is the run asked for"
+            f"{run}.log has the whole log, {run}.card() the run with its files{debug}; "
+            "the error's .run is the run asked for"
         )
-    return f"%dvc_log {record.number} shows the whole log, %dvc_show {record.number} the run with its files"
+    debug = f", %dvc_debug {record.number} opens a debugger in it" if _failed_by_itself(record) else ""
+    return f"%dvc_log {record.number} shows the whole log, %dvc_show {record.number} the run with its files{debug}"
+
+
+def _failed_by_itself(record: RunRecord) -> bool:
+    """Whether a command of the run has ended it, which can be debugged."""
+    return record.status is RunStatus.FAILED and bool(record.exit_code)
 
 
 def _outcome(record: RunRecord) -> str:

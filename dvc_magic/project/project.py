@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +18,7 @@ from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Pipeline
+from dvc_magic.project.debugging import Debugged, ask_here, debug, last_failed, show_here
 from dvc_magic.project.environment import stage_environment
 from dvc_magic.project.example import write_example
 from dvc_magic.project.failures import LOG_TAIL, failure_message
@@ -448,6 +449,34 @@ class Project:
     def preview(self, request: RunRequest) -> Plan:
         """What `start` would do; nothing is run and no number is given out."""
         return Plan(points=self._driver(request, Silent()).plan())
+
+    def debug(
+        self,
+        run: int | str | Run | None = None,
+        commands: Sequence[str] = (),
+        *,
+        ask: Callable[[str], str] = ask_here,
+        show: Callable[[str], None] = show_here,
+    ) -> Debugged:
+        """``project.debug(41)``: execute a failed run again in a throw-away copy and open pdb where it fails.
+
+        Args:
+            run: number, id or label; without one, the newest failed run, or that upstream of it which is the cause.
+            commands: pdb's commands to give, instead of asking for them: ``["p lr", "w"]``.
+            ask: gets the prompt and returns a command; `EOFError` ends the debugger.
+            show: gets all text as it comes.
+
+        Side effects: none that stay; see `dvc_magic.project.debugging.debug`.
+
+        Raises:
+            RunError: the run did not fail by its command. DvcMagicError: an input of it is gone.
+            KeyboardInterrupt: it was interrupted; the copy is stopped and removed.
+        """
+        name = run.id if isinstance(run, Run) else run
+        stored = last_failed(self.store) if name is None else self.store.find(name)
+        return debug(
+            stored, store=self.store, pool=self._workers, project=self.root, commands=commands, ask=ask, show=show
+        )
 
     def _driver(self, request: RunRequest, observer: Observer) -> Driver:
         complete = replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,6 +15,7 @@ from dvc_magic.errors import RequestError, RunError, StoreError, close_matches
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
+from dvc_magic.project.debugging import Debugged, ask_here, show_here
 from dvc_magic.project.failures import log_tail
 from dvc_magic.project.plotting import Plots, read_history
 from dvc_magic.project.promoting import Promoted
@@ -188,6 +189,16 @@ class Caller(Protocol):
 
     def promote(self, run: int | str | Run, *, name: str = "", script: str = "", dry_run: bool = False) -> Promoted:
         """Make a stage of the run of an operation."""
+
+    def debug(
+        self,
+        run: int | str | Run | None = None,
+        commands: Sequence[str] = (),
+        *,
+        ask: Callable[[str], str] = ask_here,
+        show: Callable[[str], None] = show_here,
+    ) -> Debugged:
+        """Debug a failed run."""
 
 
 class Run:
@@ -456,6 +467,32 @@ class Run:
             ),
         )
         return self
+
+    def debug(
+        self,
+        commands: Sequence[str] = (),
+        *,
+        ask: Callable[[str], str] = ask_here,
+        show: Callable[[str], None] = show_here,
+    ) -> Debugged:
+        """``run.debug()``: execute a failed run again in a throw-away copy and open pdb where it fails.
+
+        ``run.debug(["p lr", "w"]).answers`` has what pdb says to these commands, where nobody can be asked. The copy
+        has the run's code, params and inputs; nothing is recorded, and this run stays as it is.
+
+        Args:
+            commands: pdb's commands to give, instead of asking for them.
+            ask: gets the prompt and returns a command; `EOFError` ends the debugger.
+            show: gets all text as it comes.
+
+        Raises:
+            RunError: the run did not fail by its command. DvcMagicError: an input of it is gone.
+            KeyboardInterrupt: it was interrupted; the copy is stopped and removed.
+        """
+        if self._caller is None:
+            message = f"this handle on run {self.number} has no project; use project.debug({self.number})"
+            raise RequestError(message)
+        return self._caller.debug(self, commands, ask=ask, show=show)
 
     def copy(self, path: str, to: str | os.PathLike[str]) -> Path:
         """Copy a file or folder of the workspace to where it can be changed; returns the new path.

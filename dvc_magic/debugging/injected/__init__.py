@@ -1,0 +1,1 @@
+"""What a Python under the debugger imports by itself. Standard library only; see `dvc_magic.debugging`."""

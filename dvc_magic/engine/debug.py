@@ -1,0 +1,92 @@
+"""A failed run executed once more, in a worker: in a copy that has the debugger on its path and does not stay."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from dvc_magic.debugging import INJECTED, VARIABLE, remove_tree
+from dvc_magic.engine.copies import CopyEnd, CopyRequest
+from dvc_magic.engine.execute import command_variables, take_spoiled
+from dvc_magic.engine.order import WorkOrder
+from dvc_magic.engine.prepare import Prepared, prepare
+from dvc_magic.engine.supervise import Control, Ending, supervise
+from dvc_magic.model.paths import RunPaths, StorePaths
+from dvc_magic.pipeline import ProjectReader, shell_argv
+from dvc_magic.store import RunLock, RunStore, read_noun
+from dvc_magic.workspace import HashCache
+
+
+def execute_copy(
+    request: CopyRequest,
+    *,
+    store: RunStore,
+    reader: ProjectReader,
+    hashes: HashCache,
+    environ: Mapping[str, str],
+    control: Control,
+) -> CopyEnd:
+    """Execute a failed run's commands in a copy of it, each Python of theirs under the debugger.
+
+    Side effects: the copy's folder in the store, with lock and log, which is left to whoever asked unless that one is
+    gone; its workspace is removed. No run is recorded, and the run itself is only read.
+
+    Raises:
+        FileNotFoundError: the run has kept no order.
+        DvcMagicError: an input is gone, or the order is damaged.
+    """
+    order = read_noun(store.paths.run(request.run).order, WorkOrder)
+    order = replace(order, project=request.project, home=request.home)
+    paths = store.paths.copy(request.copy)
+    paths.folder.mkdir(parents=True, mode=0o700)
+    lock = RunLock(paths.lock).acquire()
+    try:
+        began = datetime.now(UTC)
+        prepared = prepare(order, store=store.paths, reader=reader, hashes=hashes, paths=paths)
+        ending = _run(order, prepared, request, paths, store.paths, environ, control)
+        spoiled = take_spoiled(prepared.deps, cache=store.paths.cache, hashes=hashes, since=began)
+        return CopyEnd(exit_code=ending.exit_code, stopped=ending.stopped, spoiled=tuple(spoiled))
+    finally:
+        remove_tree(paths.workspace)
+        if control.abandoned:
+            shutil.rmtree(paths.folder, ignore_errors=True)
+        lock.release()
+
+
+def _run(  # noqa: PLR0917 - a step of the above
+    order: WorkOrder,
+    prepared: Prepared,
+    request: CopyRequest,
+    paths: RunPaths,
+    store: StorePaths,
+    environ: Mapping[str, str],
+    control: Control,
+) -> Ending:
+    full = command_variables(order, prepared, environ, store=store, token=request.copy)
+    full |= debugger_variables(full, request.prompt)
+    return supervise(
+        [shell_argv(command, full) for command in order.stage.commands],
+        cwd=prepared.root / order.stage.wdir,
+        environ=full,
+        log=paths.log,
+        stop_file=paths.stop,
+        control=control,
+        timeout=None,  # nobody is to be hurried at the prompt
+        meanwhile=lambda: None,
+    )
+
+
+def debugger_variables(environ: Mapping[str, str], prompt: str) -> dict[str, str]:
+    """What brings the debugger into each Python that is started with `environ`.
+
+    Hydra hides exceptions from its caller and exits instead, unless it is told not to.
+    """
+    path = [str(INJECTED), *filter(None, [environ.get("PYTHONPATH")])]
+    return {
+        "PYTHONPATH": os.pathsep.join(path),
+        VARIABLE: prompt,
+        "HYDRA_FULL_ERROR": environ.get("HYDRA_FULL_ERROR", "1"),
+    }

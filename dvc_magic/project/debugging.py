@@ -1,0 +1,357 @@
+"""A failed run once more, in a throw-away copy, with a debugger where an exception ends it."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc_magic.codec import from_data, to_data
+from dvc_magic.debugging import remove_tree
+from dvc_magic.engine import CopyEnd, CopyRequest
+from dvc_magic.errors import DvcMagicError, RunError
+from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
+from dvc_magic.model.paths import RunPaths
+from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.project.environment import stage_environment
+from dvc_magic.project.failures import log_tail
+from dvc_magic.project.log_tail import LogTail
+from dvc_magic.project.prompt import Prompt
+from dvc_magic.store import RunStore, StoredRun, held, is_run_id
+
+_TICK = 0.05  # seconds between looks at the log
+_GRACE = 1.0  # seconds for a program to end by itself once its debugger was told to quit
+_PATIENCE = 12.0  # seconds for a worker to stop a copy; SIGKILL comes 5 seconds after SIGTERM
+_STALE = 60.0  # seconds after which a copy that no worker holds is one that nobody will remove
+_LINES = 400  # of a log, looked through for a traceback
+_TRACEBACK = "Traceback (most recent call last)"
+_SHELL_SIGNAL = 128  # what a shell adds to the number of the signal that has ended a command
+_LAST_SIGNAL = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debugged:
+    """What has come of debugging a run.
+
+    Attributes:
+        error: the exception that the debugger was opened at, in one line; empty when it was not.
+        answers: what pdb has printed for each command that was given beforehand.
+        exit_code: of the copy's command, negative for a signal; after a debugger it says little.
+        said: what happened, in a sentence.
+    """
+
+    error: str
+    answers: tuple[str, ...]
+    exit_code: int | None
+    said: str
+
+    def __repr__(self) -> str:
+        """What happened."""
+        return f"<Debugged {self.said}>"
+
+
+def ask_here(prompt: str) -> str:
+    """Ask whoever sits at this process, in a notebook through its front end.
+
+    Raises:
+        EOFError: nobody will answer. NotImplementedError: the front end cannot ask.
+    """
+    return input(prompt)  # looked up at each call: a kernel exchanges it while a cell runs
+
+
+def show_here(text: str) -> None:
+    """Print now."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def debug(
+    run: StoredRun,
+    *,
+    store: RunStore,
+    pool: WorkerPool,
+    project: Path,
+    commands: Sequence[str] = (),
+    ask: Callable[[str], str] = ask_here,
+    show: Callable[[str], None] = show_here,
+) -> Debugged:
+    """Execute a failed run again in a copy, and serve the debugger that opens at an uncaught exception of Python.
+
+    Args:
+        run: the one that failed. store, pool, project: where it belongs.
+        commands: pdb's commands to give, instead of asking for them.
+        ask: gets the prompt and returns a command; see `dvc_magic.project.prompt.Prompt`.
+        show: gets the copy's output and the debugger's, as they come.
+
+    Side effects: a copy in the store's ``debug`` folder, removed at the end; copies there that a process which was
+    killed has left are removed as well. No run is recorded, and the run itself is as it was.
+
+    Raises:
+        RunError: the run did not fail by its command, or what it was to execute was not kept.
+        DvcMagicError: the copy cannot be made: an input is gone.
+        KeyboardInterrupt: again, after the copy was stopped and removed.
+    """
+    check_debuggable(run, store)
+    sweep_copies(store)
+    copy = _Copy(run, store=store, pool=pool, commands=commands, ask=ask, show=show)
+    return copy.follow(project)
+
+
+def check_debuggable(run: StoredRun, store: RunStore) -> None:
+    """Refuse a run that there is nothing to debug of, with what helps.
+
+    Raises:
+        RunError: it completed, still goes, was stopped, was never executed...
+    """
+    record = run.record
+    if problem := _not_failed(record) or _not_executed(record, store) or _not_kept(run):
+        raise RunError(problem)
+
+
+def _not_failed(record: RunRecord) -> str:
+    if record.status is RunStatus.FAILED:
+        return ""
+    if record.status is RunStatus.COMPLETED:
+        return f"{record.name} completed; %dvc_debug and run.debug() are for runs that failed (%dvc_runs failed)"
+    if not record.status.final:
+        return f"{record.name} still goes ({record.status}); a run can be debugged once it has failed"
+    why = f" ({record.error})" if record.error else ""
+    return f"{record.name} is {record.status}{why}, it did not fail by itself; a run can be debugged that has failed"
+
+
+def _not_executed(record: RunRecord, store: RunStore) -> str:
+    if record.reason == "upstream":
+        cause = cause_of(record, store)
+        if cause is None:
+            return f"{record.name} was never executed: {record.error.removeprefix('not executed: ')}"
+        helps = f"; debug that run: %dvc_debug {cause.number}" if cause.status is RunStatus.FAILED else ""
+        return f"{record.name} was never executed, because {cause.name} {cause.status}{helps}"
+    if record.reason in ("engine", "worker gone"):
+        return f"{record.name} did not fail in its command, so that there is nothing to debug: {record.error}"
+    return ""
+
+
+def _not_kept(run: StoredRun) -> str:
+    if run.paths.order.exists():
+        return ""
+    again = f"%dvc_run --from {run.number} or run.again()"
+    return (
+        f"{run.record.name} has no {run.paths.order.name}, which says what it was to execute: an older dvc_magic made "
+        f"it, or the disk was full. Make it fail once more ({again}) and debug that run"
+    )
+
+
+def cause_of(record: RunRecord, store: RunStore) -> RunRecord | None:
+    """The run upstream because of which a run was never executed, if it is there."""
+    for run_id in record.upstream.values():
+        try:
+            return store.get(run_id).record
+        except DvcMagicError:  # removed
+            continue
+    return None
+
+
+def last_failed(store: RunStore) -> StoredRun:
+    """The newest failed run that was asked for, or that upstream of it which is the cause.
+
+    Raises:
+        RunError: none has failed.
+    """
+    for run in store.all():
+        if run.record.status is RunStatus.FAILED and run.record.call.asked:
+            return failed_first(run, store)
+    message = "no run has failed; %dvc_debug and project.debug() are for runs that did"
+    raise RunError(message)
+
+
+def failed_first(run: StoredRun, store: RunStore) -> StoredRun:
+    """The run itself, or that upstream of it which has failed and is why it was never executed."""
+    cause = cause_of(run.record, store) if run.record.reason == "upstream" else None
+    return store.get(cause.id) if cause is not None and cause.status is RunStatus.FAILED else run
+
+
+def sweep_copies(store: RunStore) -> None:
+    """Remove copies whose worker and kernel were killed, and end what they have left running."""
+    if not store.paths.debug.is_dir():
+        return
+    for folder in store.paths.debug.iterdir():
+        old = time.time() - folder.stat().st_mtime > _STALE
+        if is_run_id(folder.name) and old and not held(RunPaths(folder).lock):
+            sweep_run(folder.name)
+            remove_tree(folder)
+
+
+class _Copy:
+    """One copy under way."""
+
+    def __init__(
+        self,
+        run: StoredRun,
+        *,
+        store: RunStore,
+        pool: WorkerPool,
+        commands: Sequence[str],
+        ask: Callable[[str], str],
+        show: Callable[[str], None],
+    ) -> None:
+        self._record = run.record
+        self._home = store.home
+        self._pool = pool
+        self._show = show
+        self._id = store.new_id()
+        self._paths = store.paths.copy(self._id)
+        self._tail = LogTail(self._paths.log)
+        self._open_line = False
+        self._prompt = Prompt(
+            workspace=self._paths.workspace,
+            root=self._paths.dvc_root(run.record.root),
+            name=run.record.name,
+            commands=commands,
+            ask=ask,
+            show=show,
+            meanwhile=self._show_log,
+        )
+
+    def follow(self, project: Path) -> Debugged:
+        """Execute the copy to its end; it is removed however that is."""
+        self._show(f"{self._record.name} once more, in a copy: the same code, params and inputs\n")
+        try:
+            with self._prompt:
+                end = from_data(self._ended(project).result(), CopyEnd)
+                return self._outcome(end)
+        finally:
+            remove_tree(self._paths.folder)
+
+    def _ended(self, project: Path) -> Message:
+        """The worker's answer, after serving who asked for the debugger meanwhile."""
+        request = CopyRequest(
+            project=str(project),
+            home=str(self._home),
+            run=self._record.id,
+            copy=self._id,
+            prompt=str(self._prompt.folder),
+        )
+        worker = self._pool.idle()
+        try:
+            worker.request("debug", request=to_data(request), environ=stage_environment(os.environ))
+            message = self._wait(worker)
+        except BaseException:
+            self._give_up(worker)
+            raise
+        if message.lost:
+            self._forget(worker)
+        return message
+
+    def _wait(self, worker: Worker) -> Message:
+        hurry = 0.0
+        while True:
+            answers = self._look(worker)
+            if not self._prompt.quitting:
+                self._show_log(last=bool(answers))
+            if answers:
+                return answers[0]
+            if self._prompt.quitting:
+                hurry = hurry or time.monotonic() + _GRACE
+                if time.monotonic() > hurry:
+                    worker.send({"do": "stop", "steps": 2})
+                    hurry = float("inf")
+
+    def _look(self, worker: Worker) -> list[Message]:
+        """Wait a little; serve a program that wants it; what the worker answers, if it does."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(worker, selectors.EVENT_READ)
+            for listener in self._prompt.listening:
+                selector.register(listener, selectors.EVENT_READ)
+            ready = [key.fileobj for key, _ in selector.select(_TICK)]
+        if worker in ready:
+            return [message for message in worker.receive() if message.is_answer]
+        if ready:
+            self._prompt.serve()
+        return []
+
+    def _give_up(self, worker: Worker) -> None:
+        """Stop the copy at once, because nobody will look at it."""
+        self._prompt.close()
+        try:
+            worker.send({"do": "stop", "steps": 2})
+            until = time.monotonic() + _PATIENCE
+            while time.monotonic() < until:
+                if any(message.is_answer for _, message in self._pool.wait([worker], timeout=_TICK)):
+                    return
+        except KeyboardInterrupt:  # once more: at once, then
+            pass
+        self._forget(worker)
+
+    def _forget(self, worker: Worker) -> None:
+        self._pool.discard(worker)
+        sweep_run(self._id)
+
+    def _show_log(self, *, last: bool = False) -> None:
+        text = self._tail.read(last=last)
+        self._open_line = not text.endswith("\n") if text else self._open_line
+        if last and self._open_line:
+            text += "\n"
+        if text:
+            self._show(text)
+
+    def _outcome(self, end: CopyEnd) -> Debugged:
+        said = self._said(end)
+        self._show(f"{said}\n")
+        for path in end.spoiled:
+            self._show(f"  the command wrote into its dependency {path}; the copy kept for other runs is removed\n")
+        prompt = self._prompt
+        error = prompt.errors[-1] if prompt.errors else ""
+        return Debugged(error=error, answers=tuple(prompt.answers), exit_code=end.exit_code, said=said)
+
+    def _said(self, end: CopyEnd) -> str:
+        name, number = self._record.name, self._record.number
+        if self._prompt.silent:
+            return (
+                "This front end cannot ask for commands; give them along: "
+                f'%dvc_debug {number} -c "p NAME" -c w, or run.debug(["p NAME", "w"])'
+            )
+        if self._prompt.errors:
+            return f"{name}: the copy is removed, the run itself is as it was"
+        if end.exit_code == 0:
+            return (
+                f"{name} did not fail this time, though it did before ({self._record.error}): code, params and inputs "
+                "are the same, so that it depends on something else, such as a seed, the clock or the network"
+            )
+        return f"{name} {self._without_exception(end)}"
+
+    def _without_exception(self, end: CopyEnd) -> str:
+        """How a copy ended that no exception has ended, as far as one can tell."""
+        code = end.exit_code
+        if code is None:
+            return f"was not executed again: {end.stopped or 'it has no command'}"
+        if number := _signal_of(code):
+            return f"was ended by {_signal_name(number)}: no Python exception, so that there is nothing to look at"
+        said = f"ended with exit code {code} and no uncaught exception that the debugger could see: "
+        printed = _TRACEBACK in "\n".join(log_tail(self._paths.log, _LINES))
+        if not self._prompt.seen and printed:
+            return (
+                said + "the Python that has printed the traceback ignores PYTHONPATH (python -I, -E, -S) or has lost it"
+            )
+        if not self._prompt.seen:
+            return said + "its command starts no Python, or one that ignores PYTHONPATH (python -I, -E, -S)"
+        if printed:
+            return said + "the program catches the exception, prints it and exits"
+        return said + "sys.exit, argparse, os._exit or the shell itself"
+
+
+def _signal_of(code: int) -> int:
+    """The signal that an exit code speaks of, or 0."""
+    number = -code if code < 0 else code - _SHELL_SIGNAL
+    return number if 0 < number <= _LAST_SIGNAL else 0
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        return f"signal {number}"

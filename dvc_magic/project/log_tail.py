@@ -1,0 +1,35 @@
+"""Following a log while it grows."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from dvc_magic.views import format_bytes
+
+_CHUNK = 64 * 1024  # bytes shown of one log in one update; the rest of a flood stays on disk
+
+
+class LogTail:
+    """The new part of a growing log at each look."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def read(self, *, last: bool = False) -> str:
+        """What was written since the last look; the middle of a flood is left out, with a line that says so."""
+        try:
+            with self._path.open("rb") as file:
+                size = file.seek(0, 2)
+                skipped = max(0, size - self._position - _CHUNK)
+                file.seek(self._position + skipped)
+                data = file.read(_CHUNK)
+                self._position = file.tell()
+        except FileNotFoundError:
+            return ""
+        text = self._decoder.decode(data, final=last)
+        if skipped:
+            text = f"\n... {format_bytes(skipped)} not shown here, all of it is in {self._path} ...\n{text}"
+        return text
