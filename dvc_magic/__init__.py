@@ -13,13 +13,14 @@ or, without IPython::
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from dvc_magic.errors import DvcMagicError, RunFailedError, RunsFailedError
-    from dvc_magic.project import Plan, Project, Run, Runs, Stages
+    from dvc_magic.project import Plan, Project, Run, Runs, Stages, config, dvcfile, dvcstage, file
 
 __all__ = [
     "DvcMagicError",
@@ -30,6 +31,10 @@ __all__ = [
     "Runs",
     "RunsFailedError",
     "Stages",
+    "config",
+    "dvcfile",
+    "dvcstage",
+    "file",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
@@ -44,12 +49,16 @@ _HOMES = {
     "RunsFailedError": "dvc_magic.errors",
     "Stages": "dvc_magic.project",
 }
+_SOURCES = ("config", "dvcfile", "dvcstage", "file")
 
 
 def __getattr__(name: str) -> Any:
     """The public names, each imported at its first use: importing the package costs next to nothing."""
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _SOURCES:  # in a notebook, of its project
+        home = "dvc_magic.notebook.sources" if "IPython" in sys.modules else "dvc_magic.project"
+        return getattr(importlib.import_module(home), name)
     message = f"module 'dvc_magic' has no attribute {name!r}"
     raise AttributeError(message)
 

@@ -267,7 +267,7 @@ def _inputs(reader: ProjectReader, points: Iterable[Point], hashes: HashCache) -
         for stage in (*point.pipeline.stages, *point.pipeline.operations):
             deps = (dep for dep in stage.deps if dep.kind is not DepKind.URL and dep.path not in stage.texts)
             wanted.update(dict.fromkeys(dep.taken for dep in deps))
-    return reader.inputs(list(wanted), file_hasher(hashes), *([list(takings.values())] if takings else []))
+    return reader.inputs(list(wanted), file_hasher(hashes), list(takings.values()))
 
 
 def _note_takings(stage: Stage, takings: dict[str, Taking]) -> None:

@@ -22,13 +22,13 @@ from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.interrupts import held
 from dvc_magic.engine.listing import source_marks
 from dvc_magic.engine.observer import Observer, PointPlan
-from dvc_magic.engine.order import Capture, WorkOrder
+from dvc_magic.engine.order import Capture, Placement, WorkOrder
 from dvc_magic.engine.others import Others
 from dvc_magic.engine.plan import Action, Decision, mismatch
 from dvc_magic.engine.point import PointState
 from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, RunError, WorkerLostError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
-from dvc_magic.model.record import CallInfo, Notes, OutRecord, RunRecord, RunStatus, Times
+from dvc_magic.model.record import CallInfo, DepRecord, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Stage
@@ -197,6 +197,26 @@ class Driver:
         self._numbers = dict(zip(certain, self._store.next_numbers(len(certain)), strict=True))
         numbered = tuple(replace(decision, number=self._numbers.get(decision.stage)) for decision in decisions)
         return (replace(self._plans[0], decisions=numbered),)
+
+    def supply(self) -> tuple[dict[str, DepRecord], tuple[Placement, ...]]:
+        """What the target's deps are and how they would be placed, after `plan`, without running anything.
+
+        Side effects: what they are is in the runs' cache, pulled if need be.
+
+        Raises:
+            MissingInputError: something can neither be found nor pulled, or a stage would have to run first.
+        """
+        state = self._states[0]
+        target = state.stages[-1]
+        waiting = [stage.address for stage in state.stages[:-1] if stage.address not in state.settled]
+        open_ends = [address for address in waiting if address in self._needed(state)]
+        if open_ends:
+            message = f"{open_ends[0]!r} would have to run first: %dvc_run {open_ends[0]}"
+            raise MissingInputError(message)
+        self._keep_for(state, target, remote=True)
+        self._inputs.pull()
+        records, placements, _ = state.inputs(target)
+        return records, placements
 
     def _plan_point(self, state: PointState) -> PointPlan:
         decisions: list[Decision] = []

@@ -89,6 +89,11 @@ class StorePaths:
         return self.home / "cache"
 
     @property
+    def sources(self) -> Path:
+        """Data that notebooks use as it is (``dm.dvcfile``), by content; delete it and it comes back."""
+        return self.home / "sources"
+
+    @property
     def sweeps(self) -> Path:
         """One folder for each sweep."""
         return self.home / "sweeps"

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine import Capture, CaptureRequest, Driver, Observer, PointPlan, Silent
+from dvc_magic.engine import Capture, CaptureRequest, Driver, Observer, Placement, PointPlan, Silent
 from dvc_magic.errors import RequestError, RunFailedError, RunsFailedError
 from dvc_magic.executors import WorkerPool, sweep_run
 from dvc_magic.line import Wording, find_param, fit
-from dvc_magic.model.operation import Operation
-from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.model.operation import Operation, Source
+from dvc_magic.model.record import DepRecord, RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.project.debugging import Debugged, ask_here, debug, last_failed, show_here
@@ -363,9 +363,7 @@ class Project:
             return self._workers.ask(do, project=str(self.root), home=str(self.store.home), **arguments)
 
         workspace = stored.paths.dvc_root(stored.record.root)
-        return promote_record(
-            stored.record, workspace, self.pipeline(), ask, name=name, script=script, dry_run=dry_run
-        )
+        return promote_record(stored.record, workspace, self.pipeline(), ask, name=name, script=script, dry_run=dry_run)
 
     def _request(
         self,
@@ -446,6 +444,17 @@ class Project:
             self._raise_failures(runs, tail)
         return runs
 
+    def supply(self, source: Source) -> tuple[dict[str, DepRecord], tuple[Placement, ...]]:
+        """What a source stands for now, as if an operation required it: in the runs' cache, pulled if need be.
+
+        Raises:
+            MissingInputError: it can neither be found nor pulled, or a stage would have to run first.
+        """
+        asking = Operation(name=f"dm-{source.kind}", origin="api", cmd="true", requires=(source,))
+        driver = self._driver(RunRequest(stages=(asking.address,)), Silent(), further=(asking,))
+        driver.plan()
+        return driver.supply()
+
     def preview(self, request: RunRequest) -> Plan:
         """What `start` would do; nothing is run and no number is given out."""
         return Plan(points=self._driver(request, Silent()).plan())
@@ -478,7 +487,7 @@ class Project:
             stored, store=self.store, pool=self._workers, project=self.root, commands=commands, ask=ask, show=show
         )
 
-    def _driver(self, request: RunRequest, observer: Observer) -> Driver:
+    def _driver(self, request: RunRequest, observer: Observer, *, further: tuple[Operation, ...] = ()) -> Driver:
         complete = replace(
             self._with_values(request),
             copy_paths=tuple(dict.fromkeys([*self.settings.copy_paths, *request.copy_paths])),
@@ -489,7 +498,7 @@ class Project:
             home=str(self.store.home),
             targets=complete.stages,
             points=tuple(complete.points()),
-            operations=self._known_operations(operations_of(self.root)),
+            operations=(*self._known_operations(operations_of(self.root)), *further),
             copy_paths=complete.copy_paths,
             python=sys.executable,
             pythonpath=environ.get("PYTHONPATH", ""),

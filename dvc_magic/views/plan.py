@@ -74,7 +74,9 @@ def _name(decision: Decision) -> str:
     there = decision.action in (Action.REUSE, Action.ATTACH)
     used = decision.run.number if there and decision.run is not None else decision.number
     numbered = used is not None and decision.action is not Action.PROJECT
-    return f"{decision.stage} {used}" if numbered else decision.stage
+    serving = decision.run is not None and decision.run.stage != decision.stage
+    name = f"{decision.stage} by {decision.run.stage}" if there and serving and decision.run else decision.stage
+    return f"{name} {used}" if numbered else name
 
 
 def _said(decision: Decision) -> str:

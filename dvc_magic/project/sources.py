@@ -1,0 +1,254 @@
+"""Data that DVC manages as paths for plain use: ``pd.read_csv(dm.dvcfile("iris.csv"))``.
+
+The same sources are what operations require; in a command of a run, or of ``dvc repro``, they are the files there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.errors import MissingInputError, RequestError
+from dvc_magic.model.operation import Source, SourceKind
+from dvc_magic.model.record import DepRecord, RunRecord
+from dvc_magic.operations import read_source
+from dvc_magic.project.project import Project
+from dvc_magic.project.run import Content, Run
+from dvc_magic.store import read_noun
+from dvc_magic.workspace import LinkPolicy, make_read_only, place_object
+
+Find = Callable[[], Project]
+
+
+def dvcfile(
+    path: str | os.PathLike[str],
+    *,
+    remote: str = "",
+    always_pull: bool = False,
+    rename: str = "",
+    target_path: str = "",
+    name: str = "",
+    find: Find = Project.open,
+) -> SourcePath:
+    """``dm.dvcfile("iris.csv")``: data that DVC tracks: from the workspace, else a cache, else pulled.
+
+    Args:
+        path: from the project's root.
+        remote: the remote to pull from, instead of the one that DVC would ask.
+        always_pull: whether what DVC has recorded is taken even when the workspace has the file.
+        rename: ``PATTERN REPL``, what a run calls it. target_path: the folder it goes to in a run.
+        name: what a run's deps call it.
+        find: the project; the one around the working directory unless given.
+
+    Raises:
+        OperationError: an attribute makes no sense.
+    """
+    entry = {"remote": remote, "always-pull": always_pull, "rename": rename, "target-path": target_path, "name": name}
+    return SourcePath(_read("dvcfile", path, entry), find)
+
+
+def dvcstage(
+    stage: str,
+    *,
+    select: str | Sequence[str] = (),
+    run: int | str | Run = "",
+    rename: str = "",
+    target_path: str = "",
+    name: str = "",
+    find: Find = Project.open,
+) -> SourcePath:
+    """``dm.dvcstage("train", select="model.joblib")``: outs of a stage, of the run that a call would use.
+
+    That is the marked or newest completed run which is equal to the stage as it is now, else the project's own output.
+
+    Args:
+        stage: address, or the name that an operation serves.
+        select: regular expressions that whole paths of outs match; needed where the stage has several.
+        run: a run of the stage, its number, id or label, instead.
+        rename, target_path, name, find: as in `dvcfile`.
+
+    Raises:
+        OperationError: an attribute makes no sense.
+    """
+    chosen = run.id if isinstance(run, Run) else str(run)
+    patterns = [select] if isinstance(select, str) else list(select)
+    entry = {"select": patterns, "run": chosen, "rename": rename, "target-path": target_path, "name": name}
+    return SourcePath(_read("dvcstage", stage, entry), find)
+
+
+def file(
+    path: str | os.PathLike[str],
+    *,
+    rename: str = "",
+    target_path: str = "",
+    name: str = "",
+    find: Find = Project.open,
+) -> SourcePath:
+    """``dm.file("labels.csv")``: a file or folder of the project. See `dvcfile`."""
+    return SourcePath(_read("file", path, {"rename": rename, "target-path": target_path, "name": name}), find)
+
+
+def config(
+    path: str | os.PathLike[str],
+    *,
+    rename: str = "",
+    target_path: str = "",
+    name: str = "",
+    find: Find = Project.open,
+) -> SourcePath:
+    """``dm.config("params.json")``: a file whose values are an operation's flags. See `dvcfile`."""
+    return SourcePath(_read("config", path, {"rename": rename, "target-path": target_path, "name": name}), find)
+
+
+def _read(kind: str, path: str | os.PathLike[str], entry: Mapping[str, Any]) -> Source:
+    given = {key: value for key, value in entry.items() if value not in ("", False, [])}
+    return read_source({kind: os.fspath(path), **given}, where=f"dm.{kind}")
+
+
+class SourcePath(Content):
+    """A source of an operation, usable wherever a path is; what it stands for is looked up at the first use.
+
+    Attributes:
+        source: the frozen data.
+    """
+
+    __slots__ = ("_find", "_paths", "source")
+
+    def __init__(self, source: Source, find: Find) -> None:
+        self.source = source
+        self._find = find
+        self._paths: dict[str, Path] | None = None
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Every path that it stands for, by the path from a run's root.
+
+        Raises:
+            MissingInputError: it can neither be found nor pulled, or a stage would have to run first.
+        """
+        if self._paths is None:
+            self._paths = _in_command(self.source) or _in_notebook(self.source, self._find())
+        return self._paths
+
+    @property
+    def path(self) -> Path:  # type: ignore[override]
+        """The only one.
+
+        Raises:
+            RequestError: it stands for several; `paths` has them all.
+        """
+        found = self.paths
+        if len(found) != 1:
+            message = (
+                f"{self!r} stands for {len(found)} paths ({', '.join(found)}); choose one with select, or take one of "
+                ".paths"
+            )
+            raise RequestError(message)
+        return next(iter(found.values()))
+
+    def __repr__(self) -> str:
+        """The source, without a look at where it is."""
+        chosen = f":{' '.join(self.source.select)}" if self.source.select else ""
+        return f"<{self.source.kind} {self.source.path}{chosen}>"
+
+
+# --- in a command of a run or of dvc repro --------------------------------------------------------------------------
+
+
+def _in_command(source: Source) -> dict[str, Path] | None:
+    """What a source is for code that DVC, or a run, has started: what lies in the DVC root there."""
+    root = os.environ.get("DVC_ROOT")
+    if not (root and os.environ.get("DVC_STAGE")):
+        return None
+    folder = Path(root)
+    if source.kind is not SourceKind.DVCSTAGE:
+        return {source.target(source.path): folder / _there(folder, source, source.path)}
+    record = _record_around(folder)
+    if record is not None:
+        made = [path for path, dep in record.deps.items() if _is_of(dep, source)]
+        chosen = [path for path in made if not source.select or path in _literal(source)]
+        return {path: folder / path for path in chosen or made}
+    if not source.select:
+        message = f"name the outs of {source.path!r} that are meant, with select: dvc repro has no runs to look them up"
+        raise MissingInputError(message)
+    return {path: folder / _there(folder, source, path) for path in _literal(source)}
+
+
+def _there(folder: Path, source: Source, path: str) -> str:
+    """Where a path is: renamed in a run, under its own name in ``dvc repro``."""
+    target = source.target(path)
+    return target if (folder / target).exists() else path
+
+
+def _literal(source: Source) -> list[str]:
+    return [pattern.replace("\\.", ".") for pattern in source.select]
+
+
+def _is_of(dep: DepRecord, source: Source) -> bool:
+    return dep.source is SourceKind.DVCSTAGE and dep.origin.split(" ", 1)[0] == source.path
+
+
+def _record_around(folder: Path) -> RunRecord | None:
+    """The record of the run that a workspace belongs to."""
+    workspace = next((place for place in (folder, *folder.parents) if place.name == "workspace"), None)
+    record = workspace.parent / "run.json" if workspace is not None else None
+    return read_noun(record, RunRecord) if record is not None and record.is_file() else None
+
+
+# --- in a notebook --------------------------------------------------------------------------------------------------
+
+
+def _in_notebook(source: Source, project: Project) -> dict[str, Path]:
+    if source.kind is SourceKind.CONFIG:
+        return {source.path: _present(project.root / source.path)}
+    records, placements = project.supply(source)
+    placed = {placement.path: placement for placement in placements}
+    found: dict[str, Path] = {}
+    for path, dep in records.items():
+        own = _where_it_lies(project, source, path, dep)
+        if own is None and path in placed:
+            own = _placed(project, placed[path].hash, path, executable=placed[path].executable)
+        found[path] = own or _present(project.root / path)
+    return found
+
+
+def _present(path: Path) -> Path:
+    if not path.exists():
+        message = f"{path} does not exist"
+        raise MissingInputError(message)
+    return path
+
+
+def _where_it_lies(project: Project, source: Source, path: str, dep: DepRecord) -> Path | None:
+    """The place that has the content under its right name already: the project, or the run that made it."""
+    if source.rename or source.target_path or source.always_pull:
+        return None
+    if dep.run is not None:
+        stored = project.store.get(dep.run)
+        there = stored.paths.dvc_root(stored.record.root) / path
+        return there if there.exists() else None
+    there = project.root / path
+    return there if there.exists() else None
+
+
+def _placed(project: Project, md5: str, path: str, *, executable: bool) -> Path:
+    """A read-only copy in the store, made once for each content and name."""
+    home = project.store.paths.sources
+    target = home / md5.removesuffix(".dir") / path
+    if target.exists():
+        return target
+    home.mkdir(mode=0o700, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=home, prefix=".new-"))
+    try:
+        (aside / path).parent.mkdir(parents=True, exist_ok=True)
+        place_object(project.store.paths.cache, md5, aside / path, LinkPolicy(hardlink=False), executable=executable)
+        make_read_only(aside)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (aside / path).rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return target
