@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dvc_magic.operations.constants import constants
+from dvc_magic.operations.files import read_operations
+from dvc_magic.operations.guild import read_guild
 from dvc_magic.operations.promotion import promotion, written_files
 from dvc_magic.operations.sources import parse_source, read_source, read_sources
 
 __all__ = [
+    "constants",
     "parse_source",
     "promotion",
+    "read_guild",
+    "read_operations",
     "read_source",
     "read_sources",
     "written_files",

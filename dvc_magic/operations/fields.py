@@ -126,7 +126,7 @@ def read_path(value: object, key: str, *, at: str, url: str = "") -> str:
         raise refusal(at, f"{shown(text)} is a url, and {key!r} takes a path in the project{f'; {url}' if url else ''}")
     if _CONTROL.search(text):
         raise refusal(at, f"{shown(text)} holds a character that no path should have")
-    if text.startswith(("/", "~")):
+    if text.startswith(("/", "~/")):
         raise refusal(at, f"{shown(text)} is an absolute path, and {key!r} takes one from the project's root")
     path = posixpath.normpath(text)
     if leads_out(path):
@@ -137,3 +137,9 @@ def read_path(value: object, key: str, *, at: str, url: str = "") -> str:
 def leads_out(path: str) -> bool:
     """Whether a normalised path leaves the folder that it starts from."""
     return path == ".." or path.startswith(("/", "../"))
+
+
+def is_within(text: str) -> bool:
+    """Whether any text is a path of something below the project's root."""
+    path = posixpath.normpath(text)
+    return bool(text) and path != "." and not leads_out(path) and not _CONTROL.search(text)
