@@ -16,6 +16,7 @@ from dvc_magic.model.record import Notes, RunRecord, RunStatus
 from dvc_magic.store.find import find_run
 from dvc_magic.store.ids import is_run_id, new_run_id
 from dvc_magic.store.index import Entry, Head, Index
+from dvc_magic.store.listing import Listing
 from dvc_magic.store.lock import RunLock, held
 from dvc_magic.store.record_file import read_noun, sync_folder, write_noun
 from dvc_magic.store.stored import DamagedRun, StoredRun
@@ -200,6 +201,19 @@ class RunStore:
         if limit is None:
             return self._from_entries(self.index.refresh())
         return self._first(limit, self.index.heads(), lambda _: True)
+
+    def listing(self, *, asked: bool = False) -> Listing:
+        """``store.listing()[:20]``: the runs, newest number first, read when they are looked at.
+
+        Args:
+            asked: only those that a call asked for, without those upstream of them.
+        """
+        heads = (head for head in self.index.heads() if head.number >= 0 and (head.asked or not asked))
+        return Listing(heads, lambda chosen: self._from_entries(self.index.entries(chosen)))
+
+    def stages(self) -> list[str]:
+        """The addresses of the stages that there are runs of, that of the newest run first; no run is read for it."""
+        return list(dict.fromkeys(head.stage for head in self.index.heads() if head.number >= 0))
 
     def newest_of_stage(self, address: str, *, limit: int, status: RunStatus | None = None) -> list[StoredRun]:
         """The newest runs of a stage, at most `limit`: takes no longer with many runs, unlike `of_stage`."""

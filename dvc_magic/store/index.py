@@ -34,14 +34,16 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 _BUSY = 30.0  # seconds that a connection waits for another one's write
 _CHUNK = 500  # rows per query
-_HEAD_TYPES = (str, int, str, bytes)  # SQLite keeps any type in any column, and damage can change it
+_HEAD_TYPES = (str, int, str, bytes, int)  # SQLite keeps any type in any column, and damage can change it
+_HEAD_COLUMNS = "id, number, signature, stage, asked, guard"
 _NO_DAMAGE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM)
 
 _SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS heads (id TEXT PRIMARY KEY, number INTEGER, signature TEXT, stage BLOB, guard INTEGER);
+CREATE TABLE IF NOT EXISTS heads
+    (id TEXT PRIMARY KEY, number INTEGER, signature TEXT, stage BLOB, asked INTEGER, guard INTEGER);
 CREATE TABLE IF NOT EXISTS bodies (id TEXT PRIMARY KEY, record BLOB, notes BLOB, problem BLOB, guard INTEGER);
 PRAGMA user_version = {VERSION};
 """
@@ -55,6 +57,7 @@ class Head:
     number: int
     stage: str
     signature: str
+    asked: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ class Entry:
         id: of the run, the name of its folder.
         number: of the run, -1 when the record cannot be read.
         stage: address, empty when the record cannot be read.
+        asked: whether a call asked for the run, False when the record cannot be read.
         signature: of the record's and the notes' files.
         record, notes: contents of the files, empty for one that is missing or damaged.
         problem: why the record or the notes cannot be read, or an empty text.
@@ -73,6 +77,7 @@ class Entry:
     id: str
     number: int
     stage: str
+    asked: bool
     signature: str
     record: bytes
     notes: bytes
@@ -81,7 +86,7 @@ class Entry:
     @property
     def head(self) -> Head:
         """The part that listings are ordered and chosen by."""
-        return Head(self.id, self.number, self.stage, self.signature)
+        return Head(self.id, self.number, self.stage, self.signature, self.asked)
 
     def nouns(self) -> tuple[RunRecord, Notes]:
         """The record and the notes of an entry that has a record."""
@@ -120,8 +125,8 @@ def _guard(*parts: bytes) -> int:
     return zlib.crc32(b"\0".join(parts))
 
 
-def _head_guard(run_id: str, number: int, signature: str, stage: bytes) -> int:
-    return _guard(run_id.encode(), b"%d" % number, signature.encode(), stage)
+def _head_guard(run_id: str, number: int, signature: str, stage: bytes, asked: int) -> int:
+    return _guard(run_id.encode(), b"%d" % number, signature.encode(), stage, b"%d" % asked)
 
 
 def _body_guard(run_id: str, signature: str, record: bytes, notes: bytes, problem: bytes) -> int:
@@ -173,6 +178,7 @@ class Index:
             id=run_id,
             number=record.number if record else -1,
             stage=record.stage if record else "",
+            asked=record is not None and record.call.asked,
             signature=f"{sign}/{notes_sign}",
             record=content,
             notes=notes,
@@ -315,15 +321,15 @@ def _prepare(base: sqlite3.Connection) -> None:
 
 
 def _load_heads(base: sqlite3.Connection) -> list[Head]:
-    return _whole_heads(base.execute("SELECT id, number, signature, stage, guard FROM heads"))
+    return _whole_heads(base.execute(f"SELECT {_HEAD_COLUMNS} FROM heads"))  # noqa: S608 - names alone
 
 
 def _whole_heads(rows: Iterable[tuple[Any, ...]]) -> list[Head]:
     return [
-        Head(run_id, number, _to_text(stage), signature)
-        for run_id, number, signature, stage, guard in rows
-        if (type(run_id), type(number), type(signature), type(stage)) == _HEAD_TYPES
-        and _head_guard(run_id, number, signature, stage) == guard
+        Head(run_id, number, _to_text(stage), signature, bool(asked))
+        for run_id, number, signature, stage, asked, guard in rows
+        if (type(run_id), type(number), type(signature), type(stage), type(asked)) == _HEAD_TYPES
+        and _head_guard(run_id, number, signature, stage, asked) == guard
     ]
 
 
@@ -353,6 +359,7 @@ def _entry(head: Head, record: bytes, notes: bytes, problem: bytes) -> Entry:
         id=head.id,
         number=head.number,
         stage=head.stage,
+        asked=head.asked,
         signature=head.signature,
         record=record,
         notes=notes,
@@ -362,14 +369,14 @@ def _entry(head: Head, record: bytes, notes: bytes, problem: bytes) -> Entry:
 
 def _save(base: sqlite3.Connection, entries: list[Entry]) -> None:
     with _Transaction(base):
-        base.executemany("REPLACE INTO heads VALUES (?, ?, ?, ?, ?)", map(_head_row, entries))
+        base.executemany("REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?)", map(_head_row, entries))
         base.executemany("REPLACE INTO bodies VALUES (?, ?, ?, ?, ?)", map(_body_row, entries))
 
 
 def _head_row(entry: Entry) -> tuple[object, ...]:
     stage = _to_bytes(entry.stage)
-    guard = _head_guard(entry.id, entry.number, entry.signature, stage)
-    return entry.id, entry.number, entry.signature, stage, guard
+    guard = _head_guard(entry.id, entry.number, entry.signature, stage, int(entry.asked))
+    return entry.id, entry.number, entry.signature, stage, int(entry.asked), guard
 
 
 def _body_row(entry: Entry) -> tuple[object, ...]:
@@ -398,13 +405,14 @@ class _Transaction:
 
 
 def _known(index: Index, base: sqlite3.Connection) -> dict[str, Head]:
-    """The heads of the runs that exist, old rows forgotten and new runs taken in."""
+    """The heads of the runs that exist, old rows forgotten; new runs and mended ones taken in."""
     existing = set(index.ids())
     heads = {head.id: head for head in _load_heads(base)}
     stored = {row[0] for row in base.execute("SELECT id FROM heads UNION SELECT id FROM bodies")}
     if gone := [name for name in stored if name not in existing]:
         _forget(base, gone)
-    parsed = [entry for entry in map(index.parse, existing - heads.keys()) if entry.signature != "/"]
+    mended = {head.id for head in heads.values() if head.number < 0 and index.signature(head.id) != head.signature}
+    parsed = [entry for entry in map(index.parse, (existing - heads.keys()) | mended) if entry.signature != "/"]
     if parsed:
         _save(base, parsed)
     new = {entry.id: entry.head for entry in parsed}
@@ -420,7 +428,7 @@ def _heads(index: Index, base: sqlite3.Connection) -> list[Head]:
 
 
 def _highest(index: Index, base: sqlite3.Connection) -> int:
-    query = "SELECT id, number, signature, stage, guard FROM heads ORDER BY number DESC LIMIT 20"
+    query = f"SELECT {_HEAD_COLUMNS} FROM heads ORDER BY number DESC LIMIT 20"  # noqa: S608 - names alone
     heads = _whole_heads(base.execute(query)) or _heads(index, base)
     return max((head.number for head in heads), default=0)
 

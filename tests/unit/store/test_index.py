@@ -127,6 +127,26 @@ def test_unchanged_runs_are_taken_from_the_index(store, add, monkeypatch):
     assert store.all() == expected
 
 
+@pytest.mark.parametrize("few", [lambda store: store.all(limit=3), lambda store: list(store.listing()[:3])])
+def test_the_newest_runs_are_listed_without_a_look_at_the_files_of_others(store, add, monkeypatch, few):
+    records = [add(number) for number in range(1, 31)]
+    looked = []
+    sign = store.index.signature
+    monkeypatch.setattr(store.index, "signature", lambda run_id: looked.append(run_id) or sign(run_id))
+    assert [run.number for run in few(store)] == [30, 29, 28]
+    assert set(looked) == {record.id for record in records[-3:]}
+
+
+def test_a_record_that_was_mended_is_listed(store, add):
+    record = add()
+    path = store.paths.run(record.id).record
+    content = path.read_bytes()
+    path.write_bytes(content[:-5])
+    assert (list(store.listing()), store.of_number(1), store.all()) == ([], [], [])
+    path.write_bytes(content)
+    assert [run.record for run in store.of_number(1)] == [run.record for run in store.listing()] == [record]
+
+
 def test_a_locked_index_is_not_thrown_away(store, add, monkeypatch):
     add(1)
     expected = store.all()
