@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dvc_magic.model.values import Value
@@ -98,7 +98,7 @@ class Preset:
 
     file: str
     key: str
-    value: Value
+    value: Value = field(hash=False)  # it may be a list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

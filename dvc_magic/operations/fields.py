@@ -97,7 +97,7 @@ def read_texts(value: object, key: str, *, at: str) -> tuple[str, ...]:
     """
     if isinstance(value, str):
         return (read_text(value, key, at=at),)
-    if not isinstance(value, list):
+    if not isinstance(value, list | tuple):
         raise refusal(at, f"{key!r} has to be text or a list of texts; {seen(value)}")
     return tuple(read_text(item, key, at=at) for item in value)
 

@@ -133,7 +133,7 @@ def read_renames(value: object, *, at: str) -> tuple[Rename, ...]:
     Raises:
         OperationError: one is no such rule, or its regular expression or its replacement cannot be used.
     """
-    items = value if isinstance(value, list) else [value]
+    items = value if isinstance(value, list | tuple) else [value]
     return tuple(_rename(item, at=at) for item in items)
 
 
