@@ -78,15 +78,6 @@ def read_settings(root: Path, environ: Mapping[str, str] = os.environ, *, home: 
     return Settings(home=folder, copy_paths=tuple(copy_paths), pull_timeout=_pull_timeout(content))
 
 
-def read_operations_section(root: Path) -> object:
-    """What ``operations:`` holds in the ``dvc_magic.yaml`` of the project at `root` now; None where it is not there.
-
-    Raises:
-        ProjectError: ``dvc_magic.yaml`` cannot be read.
-    """
-    return _read_file(root / SETTINGS_FILE).get("operations")
-
-
 def _pull_timeout(content: Mapping[str, Any]) -> float:
     value = content.get("pull-timeout", PULL_TIMEOUT)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
