@@ -6,6 +6,7 @@ from dvc_magic.line.expansion import Passed, expand, expand_text
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import find_param, matching
 from dvc_magic.line.formatting import as_word, format_flag, format_line, format_value, format_values
+from dvc_magic.line.operation_line import OPERATION_OPTIONS, OPERATION_USAGE, OperationLine, read_operation_line
 from dvc_magic.line.options import HELP, Option, Options, read_options
 from dvc_magic.line.overrides import read_override
 from dvc_magic.line.partial import Begun, read_begun
@@ -19,12 +20,15 @@ from dvc_magic.line.wording import Wording
 
 __all__ = [
     "HELP",
+    "OPERATION_OPTIONS",
+    "OPERATION_USAGE",
     "OPTION_NAMES",
     "RUN_OPTIONS",
     "RUN_USAGE",
     "Begun",
     "Grid",
     "Line",
+    "OperationLine",
     "Option",
     "Options",
     "Part",
@@ -52,6 +56,7 @@ __all__ = [
     "read_begun",
     "read_duration",
     "read_line",
+    "read_operation_line",
     "read_options",
     "read_override",
     "read_run_line",

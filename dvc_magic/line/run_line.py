@@ -53,10 +53,12 @@ OPTION_NAMES = frozenset(option.name.removeprefix("--") for option in RUN_OPTION
 _FORCED = "--option:"
 _BOOLEANS = re.compile(r"(?:true|false|null)(?:,(?:true|false|null))*", re.IGNORECASE)
 _PLAIN_TEXT = re.compile(r"[^\s()\[\]{},'\"]+")
-_ONE_STAGE = (
-    "One stage can be given. A value follows its flag (--KEY VALUE): one with blanks in it goes into quotes, booleans "
-    "are true and false, and KEY=VALUE has no blanks."
+_HOW_VALUES = (
+    "A value follows its flag (--KEY VALUE): one with blanks in it goes into quotes, booleans are true and false, and "
+    "KEY=VALUE has no blanks."
 )
+_ONE_STAGE = f"One stage can be given. {_HOW_VALUES}"
+_ONE_NAME = f"One name can be given. {_HOW_VALUES}"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -123,6 +125,7 @@ class _Scope:
     namespace: Mapping[str, object]
     own: Sequence[Param]
     upstream: Sequence[Param]
+    options: Sequence[Option] = RUN_OPTIONS
 
     def matching(self, spelling: str) -> tuple[Param, ...]:
         """The params that `spelling` can mean."""
@@ -149,16 +152,20 @@ def read_run_line(
     namespace: Mapping[str, object],
     pipeline: Pipeline,
     command: str = "%dvc_run",
+    options: Sequence[Option] = RUN_OPTIONS,
+    target: str = "",
     stage_of: Callable[[str], str] = _unknown_run,
     reuse: bool = False,
 ) -> RunLine:
-    """Read the line of ``%dvc_run``.
+    """Read the line of ``%dvc_run``, or of a magic that takes what it takes and more.
 
     Args:
         line: what follows the magic's name.
         namespace: the names that ``{name}`` can mean.
         pipeline: the project's stages.
         command: the magic's name, for the record.
+        options: the options of the magic; those that ``%dvc_run`` has not are passed over.
+        target: the address of what runs, when the line's word is not the name of a stage.
         stage_of: the address of a run's stage, by what people call the run; asked for ``--from`` without a stage.
         reuse: what holds when the line has neither ``--reuse`` nor ``--no-reuse``.
 
@@ -168,14 +175,15 @@ def read_run_line(
         StageNotFoundError: no such stage.
     """
     read = read_line(line)
-    every = _Scope(namespace=namespace, own=[param for stage in pipeline.stages for param in stage.flags], upstream=())
-    items = _sort(read, _first_scope(read, pipeline, every))
+    params = [param for stage in pipeline.stages for param in stage.flags]
+    every = _Scope(namespace=namespace, own=params, upstream=(), options=options)
+    items = _sort(read, _first_scope(read, pipeline, every, target))
     check_once(items.options)
     if items.switch("--help"):
         return _help(items, every, pipeline)
-    stages = _stages(items, every, pipeline, stage_of)
+    stages = _targeted(items, pipeline, target) if target else _stages(items, every, pipeline, stage_of)
     own, upstream = flags_of(stages, pipeline)
-    scope = _Scope(namespace=namespace, own=own, upstream=upstream)
+    scope = replace(every, own=own, upstream=upstream)
     for given in items.options:
         _check_unambiguous(given, scope)
     changes = _changes(items, scope)
@@ -190,8 +198,11 @@ def read_run_line(
     )
 
 
-def _first_scope(read: Line, pipeline: Pipeline, every: _Scope) -> _Scope:
+def _first_scope(read: Line, pipeline: Pipeline, every: _Scope, target: str) -> _Scope:
     """What flags can mean before the stage is known for sure: it tells which flags are booleans."""
+    if target:
+        own, upstream = flags_of([find_stage(target, pipeline)], pipeline)
+        return replace(every, own=own, upstream=upstream)
     if not read.tokens or is_dashed(read.tokens[0]) or _is_bare_set(read.tokens[0]):
         return every
     stage = expected_stage(expand_text(read.tokens[0], every.namespace), pipeline)
@@ -213,7 +224,7 @@ def _sort(read: Line, scope: _Scope) -> _Sorted:
     index = 0
     while index < len(read.tokens):
         token = read.tokens[index]
-        taken = take_option(_unforced(read.tokens, index), index, RUN_OPTIONS)
+        taken = take_option(unforced(read.tokens, index), index, scope.options)
         if taken is not None:
             given, index = replace(taken[0], token=token), taken[1]
             if given.option.name == "--set":
@@ -231,7 +242,7 @@ def _sort(read: Line, scope: _Scope) -> _Sorted:
     return _Sorted(words=tuple(words), options=tuple(options), assignments=tuple(assignments))
 
 
-def _unforced(tokens: Sequence[Token], index: int) -> Sequence[Token]:
+def unforced(tokens: Sequence[Token], index: int) -> Sequence[Token]:
     """The tokens with ``--option:label`` at `index` as ``--label``."""
     token = tokens[index]
     if not token.raw.startswith(_FORCED):
@@ -253,7 +264,7 @@ def _take_flag(tokens: Sequence[Token], index: int, scope: _Scope) -> tuple[_Ass
         return flag, index + 1
     if scope.is_bool(name) and not _is_boolean(tokens[index + 1 : index + 2], scope):
         return flag, index + 1
-    return replace(flag, value=next_value(tokens, index, what=f"--{name}", options=RUN_OPTIONS)), index + 2
+    return replace(flag, value=next_value(tokens, index, what=f"--{name}", options=scope.options)), index + 2
 
 
 def _is_boolean(following: Sequence[Token], scope: _Scope) -> bool:
@@ -286,6 +297,12 @@ def _stages(items: _Sorted, every: _Scope, pipeline: Pipeline, stage_of: Callabl
     if start is not None and not found:
         return (find_stage(stage_of(start), pipeline),)
     return tuple(found) or (only_final_stage(pipeline),)
+
+
+def _targeted(items: _Sorted, pipeline: Pipeline, target: str) -> tuple[Stage, ...]:
+    if len(items.words) > 1:
+        raise items.words[1].error(_ONE_NAME)
+    return (find_stage(target, pipeline),)
 
 
 def _start(items: _Sorted, scope: _Scope) -> str | None:
@@ -332,7 +349,8 @@ def _flag_change(flag: _Assignment, scope: _Scope) -> Change:
     negated = scope.negated(flag.name)
     if negated and flag.value is not None:
         raise flag.token.error(f"--{flag.name} takes no value; write --{negated} true or --{negated} false.")
-    param = find_param(negated or flag.name, scope.own, scope.upstream, options=OPTION_NAMES)
+    options = {option.name.removeprefix("--") for option in scope.options}
+    param = find_param(negated or flag.name, scope.own, scope.upstream, options=options)
     if flag.value is None:
         return Change(file=param.file, key=param.key, values=(fit(not negated, param),))
     read = _values(flag, param, scope)
