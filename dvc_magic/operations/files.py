@@ -44,24 +44,25 @@ _HINTS = {
 
 
 def read_operations(
-    content: object, *, exists: Callable[[str], bool], read_text: Callable[[str], str | None]
+    content: Mapping[str, Any], *, exists: Callable[[str], bool], read_text: Callable[[str], str | None]
 ) -> tuple[Operation, ...]:
-    """The operations of the ``operations`` section of ``dvc_magic.yaml``, in its order.
+    """The operations of ``dvc_magic.yaml``, in its order.
 
-        >>> read_operations({"fit": {"main": "fit.py", "flags": ["lr"]}}, exists=exists, read_text=read_text)
+        >>> read_operations({"operations": {"fit": {"main": "fit.py"}}}, exists=exists, read_text=read_text)
 
     Args:
-        content: the section: a map of names to entries, or None.
+        content: of the file; its ``operations`` are a map of names to entries, or not there.
         exists: whether the project has a file of this path.
         read_text: its text; None where there is none.
 
     Raises:
         OperationError: an entry cannot be read. The others are then not known either.
     """
-    if content is None:
+    section = content.get("operations")
+    if section is None:
         return ()
     files = ProjectFiles(exists=exists, read_text=read_text)
-    entries = read_map(content, at=f"'operations' in {ORIGIN}", such_as=_EXAMPLE)
+    entries = read_map(section, at=f"'operations' in {ORIGIN}", such_as=_EXAMPLE)
     return tuple(_read_operation(name, entry, files) for name, entry in entries.items())
 
 
@@ -99,7 +100,7 @@ def _read_operation(name: str, entry: object, files: ProjectFiles) -> Operation:
         variables=bound.variables,
         files=bound.files,
         presets=bound.presets,
-        outs=_read_outs(fields, at=at),
+        outs=read_outs(fields, at=at),
         desc=_read_desc(fields, at=at),
     )
 
@@ -130,7 +131,7 @@ def _read_stage(fields: Mapping[str, Any], *, at: str) -> str:
     return next(iter(stages), "")
 
 
-def _read_outs(fields: Mapping[str, Any], *, at: str) -> tuple[OperationOut, ...]:
+def read_outs(fields: Mapping[str, Any], *, at: str) -> tuple[OperationOut, ...]:
     outs = [out for key in ("outs", "metrics") for out in _read_list(fields.get(key), key, at=at)]
     paths = [out.path for out in outs]
     twice = next((path for path in paths if paths.count(path) > 1), None)
