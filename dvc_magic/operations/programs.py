@@ -37,7 +37,10 @@ class ProjectFiles:
 
     def has(self, path: str) -> bool:
         """Whether there is a file of this path, which may be any text."""
-        return is_within(path) and self.exists(path)
+        try:
+            return is_within(path) and self.exists(path)
+        except (OSError, ValueError):  # too long a name, or one with a null byte
+            return False
 
     def text(self, path: str) -> str:
         """Its text; empty where there is none, or none that is text."""
