@@ -40,7 +40,7 @@ def promotion(
         record: of the run.
         pipeline: the project's stages as they are now.
         texts: what the run had at each of `written_files`.
-        name: of the stage, instead of the operation's.
+        name: of the stage, instead of that which the operation serves, or its own.
         script: where the operation's script goes, instead of where the run had it.
 
     Raises:
@@ -48,8 +48,8 @@ def promotion(
         OperationError: a stage cannot have what the operation has.
     """
     operation = _operation(record)
-    stage = _stage_name(name or operation.name, operation)
     _check_served(operation, pipeline)
+    stage = _stage_name(name or operation.serves or operation.name, operation)
     moved = _moved(record, operation, script)
     _check_texts(record, operation, texts)
     deps = _deps(record, operation, pipeline)

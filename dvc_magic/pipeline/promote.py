@@ -242,7 +242,11 @@ class _Draft:
         if loaded.problem is not None:
             raise PipelineError(f"DVC would not take the stage: {loaded.problem}") from loaded.problem
         others = [stage for stage in self._pipeline.stages if stage.dvcfile != _DVCFILE]
-        check_graph([*others, *loaded.stages], self._pipeline.tracked)
+        try:
+            check_graph([*others, *loaded.stages], self._pipeline.tracked)
+        except PipelineError as error:
+            what = "let the operation write elsewhere, run it, and promote that run; or take away what is in its way"
+            raise OperationError(f"{error}: {what} (dvc remove)") from error
         return next(stage for stage in loaded.stages if stage.name == self._promotion.name)
 
     # --- git ----------------------------------------------------------------------------------------------------------

@@ -62,16 +62,19 @@ class Promoted:
 
     def card(self) -> Card:
         """All of it, ready to show."""
-        title = f"stage {self.stage} " + (
-            "written" if self.written else "would be written; nothing is, this is a dry run"
-        )
-        verb = "writes" if not self.written else "wrote"
+        done = self.written
+        title = f"stage {self.stage} " + ("is written" if done else "would be written: this is a dry run")
+        changes = self.files.changes
         sections = [
-            Section(title=verb, pairs=tuple((change.path, _said(change)) for change in self.files.changes)),
+            Section(title="files", pairs=tuple((change.path, _said(change)) for change in changes)),
             Section(title=_PIPELINE_FILE, block=self.files.entry.rstrip("\n")),
-            *(Section(title=change.path, block=_added(change)) for change in self.files.changes if _is_shown(change)),
+            *(
+                Section(title=change.path, block=_added(change))
+                for change in changes
+                if _is_shown(change, dry=not done)
+            ),
             Section(title="to know", block="\n".join(self.notices)),
-            Section(title="next", block="\n".join(self.commands)),
+            Section(title="next", block="\n".join(self.commands) if done else ""),
         ]
         return Card(title=title, sections=tuple(section for section in sections if section.pairs or section.block))
 
@@ -84,22 +87,20 @@ class Promoted:
 
 
 def _said(change: FileChange) -> str:
+    lines = len(change.after.splitlines())
     if change.before is None:
-        return f"new, {len(change.after.splitlines())} lines"
-    return f"{len(_new_lines(change))} lines more"
+        return f"new, {lines} lines"
+    return f"{lines - len(change.before.splitlines())} lines more"
 
 
-def _new_lines(change: FileChange) -> list[str]:
-    before = set((change.before or "").splitlines())
-    return [line for line in change.after.splitlines() if line not in before]
-
-
-def _is_shown(change: FileChange) -> bool:
-    return change.path.rpartition("/")[2] == ".gitignore"
+def _is_shown(change: FileChange, *, dry: bool) -> bool:
+    """Whether the text that a file gets is shown; a script is long, and known to who wrote it."""
+    return change.path != _PIPELINE_FILE and (dry or change.path.rpartition("/")[2] == ".gitignore")
 
 
 def _added(change: FileChange) -> str:
-    return "\n".join(_new_lines(change))
+    before = set((change.before or "").splitlines())
+    return "\n".join(line for line in change.after.splitlines() if change.before is None or line not in before)
 
 
 def promote_record(

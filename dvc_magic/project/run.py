@@ -430,7 +430,7 @@ class Run:
         Nothing is overwritten: a stage or a script of that name that is there already is an error.
 
         Args:
-            name: of the stage, instead of the operation's.
+            name: of the stage, instead of that which the operation serves, or its own.
             script: where the script goes, from the project's root, instead of where the run had it.
             dry_run: only tell what would be written, to the byte.
 

@@ -113,7 +113,7 @@ def test_a_name_that_dvc_does_not_take_is_answered_with_one_that_it_does(name):
 
 def test_an_operation_that_serves_a_stage_cannot_stand_beside_it():
     assert "dvc remove train" in _refusal(_with({"serves": "train"}))
-    assert promotion(_with({"serves": "gone"}), PIPELINE, texts=TEXTS).name == "fit"
+    assert promotion(_with({"serves": "gone"}), PIPELINE, texts=TEXTS).name == "gone"
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------
