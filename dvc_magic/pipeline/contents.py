@@ -128,9 +128,9 @@ class Contents:
         Raises:
             MissingInputError: `taking` names a remote that there is not.
         """
-        if _URL.match(path):
-            return InputFacts(path=path, present=True, taking=taking)
         how = self._checked(path, taking)
+        if _URL.match(path) and not how.recorded:
+            return InputFacts(path=path, present=True, taking=taking)
         return replace(self._facts(path, self._find(how), how), taking=taking)
 
     def ingest(self, path: str, *, put: Callable[[Path, str], None], taking: Taking | None = None) -> InputFacts:

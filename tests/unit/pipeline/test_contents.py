@@ -7,6 +7,9 @@ import stat
 
 import pytest
 
+from dvc_magic.errors import MissingInputError
+from dvc_magic.model.inputs import Taking
+
 LISTING = b'[{"md5": "b026324c6904b2a9cb4b88d6d61c81d1", "relpath": "1.txt"}]'  # as DVC writes it
 DIGEST = hashlib.md5(LISTING).hexdigest() + ".dir"
 ONE = "b026324c6904b2a9cb4b88d6d61c81d1"
@@ -93,6 +96,12 @@ def test_a_listing_of_a_hundred_thousand_brackets_is_damaged(make_reader, hash_f
     assert not reader.inputs(["d"], hash_file)["d"].present
 
 
+def test_a_listing_that_has_not_the_md5_of_its_name_is_damaged(make_reader, hash_file):
+    other = LISTING.replace(b"1.txt", b"2.txt")
+    reader = make_reader({"d.dvc": _tracked("d", DIGEST), _object(DIGEST): other, _object(ONE): "1\n"})
+    assert not reader.inputs(["d"], hash_file)["d"].present
+
+
 def test_an_out_of_dvc_lock_is_found_in_the_projects_cache(make_reader, hash_file):
     lock = f"schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: o\n      hash: md5\n      md5: {ONE}\n"
     reader = make_reader(
@@ -131,3 +140,37 @@ def test_dvc_2_content_gets_the_md5_of_today(make_reader, hash_file):
     reader = make_reader({"a.dvc": f"outs:\n- md5: {old}\n  path: a\n", f".dvc/cache/{old[:2]}/{old[2:]}": b"1\r\n"})
     facts = reader.inputs(["a"], hash_file)["a"]
     assert (facts.hash, facts.origin) == (hashlib.md5(b"1\r\n").hexdigest(), "cache")
+
+
+@pytest.mark.parametrize("there", [{"d/1.txt": "2\n"}, {"d": "2\n"}, {}], ids=["folder", "file", "nothing"])
+def test_what_is_recorded_is_taken_whatever_the_workspace_holds(make_reader, hash_file, put, there):
+    reader = make_reader({"d.dvc": _tracked("d", DIGEST), _object(DIGEST): LISTING, _object(ONE): "1\n", **there})
+    taking = Taking(path="d", recorded=True)
+    facts = reader.inputs(["d"], hash_file, [taking])["d"]
+    assert (facts.hash, facts.origin, facts.differs, facts.taking) == (DIGEST, "cache", False, taking)
+    assert reader.ingest("d", put, hash_file, taking) == facts
+
+
+def test_a_taking_holds_for_its_own_path(make_reader, hash_file):
+    files = {"d.dvc": _tracked("d", DIGEST), _object(DIGEST): LISTING, _object(ONE): "1\n", "d/1.txt": "2\n"}
+    found = make_reader(files).inputs(["d", "d/1.txt"], hash_file, [Taking(path="d", recorded=True)])
+    assert [facts.origin for facts in found.values()] == ["cache", "project"]
+
+
+@pytest.mark.parametrize("path", ["a", "s3://bucket/x"])
+def test_what_is_not_recorded_cannot_be_taken_as_recorded(make_reader, hash_file, path):
+    facts = make_reader({"a": "1\n"}).inputs([path], hash_file, [Taking(path=path, recorded=True)])[path]
+    assert (facts.present, facts.hash) == (False, "")
+    assert f"needs a .dvc file or dvc.lock entry for {path!r}" in facts.problem
+
+
+def test_a_remote_is_known_whatever_the_case_of_its_name(make_reader, hash_file, tmp_path):
+    reader = make_reader({"a.dvc": _tracked("a", ONE)}, config=f"['remote \"My-S\"']\n    url = {tmp_path}\n")
+    facts = reader.inputs(["a"], hash_file, [Taking(path="a", remote="MY-s")])["a"]
+    assert facts.remote is not None
+    assert facts.remote.remote == "MY-s"
+
+
+def test_an_unknown_remote_is_refused_when_the_data_is_kept_too(make_reader, hash_file, put):
+    with pytest.raises(MissingInputError, match=r"remote 'r', from which 'a' is to be pulled.*has no remote"):
+        make_reader({"a": "1\n"}).ingest("a", put, hash_file, Taking(path="a", remote="r"))
