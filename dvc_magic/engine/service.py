@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine.capture import capture, file_hasher
+from dvc_magic.engine.capture import capture, describe, file_hasher
 from dvc_magic.engine.copies import CopyEnd, CopyRequest
 from dvc_magic.engine.debug import execute_copy
 from dvc_magic.engine.execute import execute
 from dvc_magic.engine.order import CaptureRequest, WorkOrder
 from dvc_magic.engine.supervise import Control
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
+from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.promotion import Promotion
 from dvc_magic.pipeline import ProjectReader, Watch, make_dvc_project, preload, promote
@@ -63,14 +64,14 @@ class Service:
         if do == "debug":
             return to_data(self._debug(arguments, control))
         if do == "make_project":
-            return make_dvc_project(Path(arguments["root"]), tracked=arguments["tracked"], remote=arguments["remote"])
+            return make_dvc_project(Path(arguments["root"]), tracked=arguments["tracked"])
         if do == "capture":
             request = from_data(arguments["request"], CaptureRequest)
             reader = self._reader(request.project, request.home)
             return to_data(capture(reader, request, hashes=self._hash_cache(request.home)))
         reader = self._reader(arguments["project"], arguments["home"])
         if do == "describe":
-            return to_data(reader.describe())
+            return to_data(describe(reader, from_data(arguments.get("operations", []), tuple[Operation, ...])))
         if do == "ingest":
             return to_data(self._ingest(reader, arguments))
         if do == "promote":

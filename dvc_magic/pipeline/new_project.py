@@ -1,11 +1,11 @@
-"""A new DVC project whose data is in its remote only, made as a user would make it."""
+"""A new DVC project whose data is in its remotes only, made as a user would make it."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,17 +18,17 @@ from dvc_magic.pipeline.quiet import silence
 _OUTSIDE = ("DVC_GLOBAL_CONFIG_DIR", "DVC_SITE_CACHE_DIR", "DVC_SYSTEM_CONFIG_DIR")  # where DVC looks and writes
 
 
-def make_dvc_project(root: Path, *, tracked: Sequence[str], remote: str) -> None:
-    """Turn a git repository's folder into a DVC project: init, add a default remote, add files, push them, drop them.
+def make_dvc_project(root: Path, *, tracked: Mapping[str, Sequence[str]]) -> None:
+    """Turn a git repository's folder into a DVC project: init, add remotes, add files, push them, drop them.
 
     Side effects: writes ``.dvc``, ``.dvcignore``, a ``.dvc`` file and a ``.gitignore`` entry for each tracked file, and
-    the remote's folder; takes the tracked files, DVC's cache and its temporary files away. What was made of ``.dvc``
+    the remotes' folders; takes the tracked files, DVC's cache and its temporary files away. What was made of ``.dvc``
     before is replaced. Nothing is staged in git.
 
     Args:
         root: the folder, with ``.git``.
-        tracked: paths from `root` of the files to track.
-        remote: name of the remote and of its folder, below `root`; the configuration has it as a relative path.
+        tracked: name of a remote and of its folder, below `root` -> paths from `root` of the files to track and to keep
+            there. The configuration has the folders as relative paths; the first remote is the default.
 
     Raises:
         PipelineError: DVC refuses.
@@ -38,14 +38,16 @@ def make_dvc_project(root: Path, *, tracked: Sequence[str], remote: str) -> None
         repo = Repo.init(os.fspath(root), force=True)
         try:
             with repo.config.edit() as config:
-                config["remote"][remote] = {"url": RelPath(root / remote)}  # written relative to .dvc
-                config["core"]["remote"] = remote
-            paths = [os.fspath(root / path) for path in tracked]
-            repo.add(paths)
-            repo.push(paths)
+                for remote in tracked:
+                    config["remote"][remote] = {"url": RelPath(root / remote)}  # written relative to .dvc
+                config["core"]["remote"] = next(iter(tracked))
+            for remote, files in tracked.items():
+                paths = [os.fspath(root / path) for path in files]
+                repo.add(paths)
+                repo.push(paths, remote=remote)
         finally:
             repo.close()
-    for path in tracked:
+    for path in (path for files in tracked.values() for path in files):
         (root / path).unlink()
     for leftover in ("cache", "tmp"):
         shutil.rmtree(root / ".dvc" / leftover, ignore_errors=True)

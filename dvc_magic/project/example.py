@@ -1,7 +1,7 @@
 """The sample projects that come with the package, each written where the user wants it as a DVC project of its own.
 
-A sample's data lies in its DVC remote only, as most data of real projects does: the first run pulls it. The remote is
-a folder inside the project, so that one folder is all there is to move, copy or delete; its one object is in git as
+A sample's data lies in its DVC remotes only, as most data of real projects does: the first run pulls it. A remote is
+a folder inside the project, so that one folder is all there is to move, copy or delete; its objects are in git as
 well, so that a clone can pull.
 """
 
@@ -21,8 +21,12 @@ from dvc_magic.errors import ProjectError, RequestError, close_matches
 from dvc_magic.executors import WorkerPool
 
 _HOME = Path(__file__).parent / "examples"
-_TRACKED = {"iris": ("data/iris.csv",)}  # example -> what DVC tracks of it
-_REMOTE = "storage"
+# Example -> remote -> what DVC tracks and keeps there; the first remote is the default.
+_TRACKED = {
+    "iris": {"storage": ("data/iris.csv",)},
+    "guild": {"storage": ("iris.csv",), "archive": ("hello.in",)},
+}
+_CONFIG_IN = "dvc.config.in"  # a sample that has it needs no .dvc/config
 _NAMED = 3  # files of a folder that is taken
 _NEEDED = "sklearn"
 _WORKER = "dvc_magic.engine.worker"
@@ -146,12 +150,14 @@ def _build(name: str, folder: Path) -> None:
     _git(folder, "config", *_IGNORING_NOTHING)  # DVC, too, would refuse what the user's git ignores everywhere
     pool = WorkerPool(module=_WORKER, log=folder.parent / "worker.log")
     try:
-        pool.ask("make_project", root=str(folder), tracked=_TRACKED[name], remote=_REMOTE)
+        pool.ask("make_project", root=str(folder), tracked=_TRACKED[name])
     finally:
         pool.close()
+    if (folder / _CONFIG_IN).exists():
+        (folder / ".dvc" / "config").unlink()
     _git(folder, "config", "--unset", _IGNORING_NOTHING[0])
     _git(folder, "add", "--all")
-    _git(folder, "add", "--force", _REMOTE)
+    _git(folder, "add", "--force", *_TRACKED[name])
     _git(folder, "commit", "--quiet", "--message", _subject(name))
 
 
