@@ -132,6 +132,11 @@ def _read_stage(fields: Mapping[str, Any], *, at: str) -> str:
 
 
 def read_outs(fields: Mapping[str, Any], *, at: str) -> tuple[OperationOut, ...]:
+    """The ``outs`` and ``metrics`` of an entry: each a path, or a list of paths and of maps as in ``dvc.yaml``.
+
+    Raises:
+        OperationError: one is no such thing, leads out of the project, or is named twice.
+    """
     outs = [out for key in ("outs", "metrics") for out in _read_list(fields.get(key), key, at=at)]
     paths = [out.path for out in outs]
     twice = next((path for path in paths if paths.count(path) > 1), None)
