@@ -327,8 +327,8 @@ class PointState:
             if dep.kind is DepKind.URL or dep.path in stage.texts or self._makers(stage, dep):
                 continue
             found = self._inputs[dep.taken]
-            if not found.present:
-                raise MissingInputError(_missing(stage, dep, found.problem))
+            if not found.present or (dep.local and found.origin != "project"):
+                raise MissingInputError(_missing(stage, dep, found))
 
     def inputs(self, stage: Stage) -> tuple[dict[str, DepRecord], tuple[Placement, ...], dict[str, str]]:
         """How a stage that is about to run gets its deps: records, what to place, and the upstream runs used."""
@@ -417,13 +417,15 @@ class PointState:
         return write_listing(self._cache, self._composed(dep, makers))
 
 
-def _missing(stage: Stage, dep: Dep, problem: str) -> str:
+def _missing(stage: Stage, dep: Dep, facts: InputFacts) -> str:
     """What to say of a dep that nothing can supply; the words of its operation's author come last."""
     what = "operation" if stage.operation is not None else "stage"
     name = stage.name if stage.operation is not None else stage.address
     needs = f"{what} {name!r} needs {(dep.origin or dep.declared)!r}, which is not in the project"
     nowhere = f"is not in its DVC cache, and no stage makes it; put it there, or correct the {what}'s deps"
-    said = f"{needs}: {problem}" if problem else f"{needs}, {nowhere}"
+    if dep.local and facts.present:
+        nowhere = f"though {facts.dvcfile or 'DVC'} records it: require it as dvcfile:{dep.taken}, or pull it"
+    said = f"{needs}: {facts.problem}" if facts.problem else f"{needs}, {nowhere}"
     return f"{said}\n{dep.help}" if dep.help else said
 
 

@@ -43,6 +43,7 @@ class Dep:
         remote: the remote to pull it from, when that is not DVC's choice.
         recorded: whether what DVC has recorded is taken even when the workspace has the file.
         run: the run (number, id or label as text) of `maker` to take it from, when one is named.
+        local: whether only what the workspace has counts: no cache, no remote.
         found: whether nobody named it: a text in an operation's code does.
         implied: True for a param file that has to be placed as a dep is, as another stage makes it or it lies above the
             root. ``dvc.lock`` has its values instead of its hash.
@@ -59,6 +60,7 @@ class Dep:
     remote: str = ""
     recorded: bool = False
     run: str = ""
+    local: bool = False
     found: bool = False
 
     @property

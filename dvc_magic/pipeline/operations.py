@@ -165,7 +165,7 @@ class _Compiler:
         return deps | {dep.path: dep for dep in self._found(operation, deps, outs)}
 
     def _outs(self, operation: Operation) -> dict[str, list[tuple[str, dict[str, bool]]]]:
-        """What an operation makes, as entries of ``dvc.yaml``: what it names, else what the stage that it serves makes."""
+        """What an operation makes, as entries of ``dvc.yaml``: what it names, else what its stage makes."""
         made: dict[str, list[tuple[str, dict[str, bool]]]] = {"outs": [], "metrics": [], "plots": []}
         for out in operation.outs:
             made["metrics" if out.metric else "outs"].append((out.path, {} if out.cache else {"cache": False}))
@@ -210,6 +210,7 @@ class _Compiler:
             remote=source.remote,
             recorded=source.always_pull,
             run=source.run,
+            local=source.kind is SourceKind.FILE,
         )
 
     def _maker(self, source: Source, operation: Operation) -> tuple[str, Sequence[Out | OperationOut]]:

@@ -79,6 +79,8 @@ class ResolvedDep(Content):
 
     def __repr__(self) -> str:
         """Where it came from, its hash and its size."""
+        if not self.hash:
+            return f"<{self.source} {self.origin}>"
         return f"<{self.source} {self.origin}, md5 {self.hash[:10]}, {format_bytes(self.size)}>"
 
 

@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 
-def read_params():
+def read_params() -> dict[str, Any]:
     """Every param, nested as in the file."""
     named = (Path(name) for name in ("params.json", "params.json.in"))
     return json.loads(next(path for path in named if path.exists()).read_text(encoding="utf-8"))
