@@ -339,8 +339,8 @@ class _Draft:
 
     def _of_changes(self, hash_file: Callable[[Path], tuple[str, int]]) -> Iterator[str]:
         """Inputs that are not what the run had: the stage will make something else."""
-        written = {file.path for file in self._promotion.files}
-        known = {path: md5 for path, md5 in self._promotion.deps.items() if md5 and path not in written}
+        told = {file.path for file in (*self._promotion.files, *self._promotion.params)}
+        known = {path: md5 for path, md5 in self._promotion.deps.items() if md5 and path not in told}
         facts = self._reader.inputs([path for path in known if path not in self._promotion.taken], hash_file)
         now = {path: fact.hash for path, fact in facts.items() if fact.hash}
         now |= {path: md5 for path in self._promotion.taken if (md5 := self._made(path))}
@@ -420,5 +420,5 @@ def _listed(paths: Sequence[str]) -> str:
 
 def _rewritten(change: FileChange) -> int:
     """How many lines that were there are not there any more."""
-    after = change.after.splitlines()
-    return sum(line not in set(after) for line in (change.before or "").splitlines() if line.strip())
+    after = set(change.after.splitlines())
+    return sum(line not in after for line in (change.before or "").splitlines() if line.strip())

@@ -237,3 +237,50 @@ def test_markup_in_names_and_texts_is_shown_as_text(project: Project) -> None:
     promoted = _run(project).promote(dry_run=True)
     assert "Fit &lt;b&gt;it&lt;/b&gt;" in promoted._repr_html_()
     assert "<b>it" not in promoted._repr_html_()
+
+
+def test_code_that_the_project_has_needs_no_script(make_project: Callable[..., Path]) -> None:
+    script = "lr = 0.5\nopen('model.txt', 'w').write(str(lr))\n"
+    operation = Operation(
+        name="train",
+        origin="guild.yml",
+        cmd="python train.py",
+        code=("train.py",),
+        params=(OperationParams(path="train.py", keys=("lr",)),),
+        outs=(OperationOut(path="model.txt"),),
+    )
+    with Project.open(make_project({"train.py": script})) as project:
+        run = _run(project, operation, {"lr": 0.25})
+        promoted = run.promote()
+        assert list(promoted.changes) == ["dvc.yaml", ".gitignore"]
+        told = "train.py of the project has lr 0.5 (the run had 0.25); dvc repro takes the project's values"
+        assert promoted.notices == (told,)
+        assert (project.root / "train.py").read_text() == script
+
+
+def test_a_project_behind_a_link_is_written_as_any_other(root: Path) -> None:
+    link = root.parent / "link"
+    link.symlink_to(root)
+    with Project.open(link) as project:
+        assert set(_run(project).promote().changes) == {"fit.py", "dvc.yaml", ".gitignore"}
+    assert (root / "fit.py").stat().st_mode & 0o777 == (root / "helper.py").stat().st_mode & 0o777
+    dvc(root, "repro", "fit")
+
+
+def test_a_project_in_a_folder_of_a_git_repository_is_written_as_any_other(
+    tmp_path: Path, make_project: Callable[..., Path]
+) -> None:
+    outer = make_project({"README": ""}, name="outer")
+    root = outer / "inner project"
+    root.mkdir()
+    dvc(root, "init", "--subdir", "--quiet")
+    for name in ("raw.csv", "helper.py", "conf.json", "dvc.yaml"):
+        (root / name).write_text(FILES[name])
+    (root / "labels").mkdir()
+    (root / "labels/a.txt").write_text("x\n")
+    _commit(outer)
+    with Project.open(root) as project:
+        promoted = _run(project, replace(FIT, hints=("labels",))).promote()
+    assert (root / ".gitignore").read_text() == "/model.txt\n/parts\n"
+    dvc(root, "repro", "fit")
+    git(root, "add", *promoted.files.commit, "dvc.lock")
