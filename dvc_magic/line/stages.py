@@ -5,29 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dvc_magic.errors import LineError, StageNotFoundError, close_matches
+from dvc_magic.errors import LineError, OperationError, StageNotFoundError, close_matches
 from dvc_magic.model.stage import Param, Pipeline, Stage
 
 _SHOWN = 30
 
 
 def find_stage(name: str, pipeline: Pipeline) -> Stage:
-    """The stage of this address, or else the only one of this name in any ``dvc.yaml``.
+    """The stage of this address, else the operation of this ``op:NAME``, else the only stage or operation of this name.
 
     Addresses are those that DVC has in the project's root, whatever the working directory; ``dvc.yaml:train`` is
-    ``train``. A name alone also finds a stage of a folder, as it does for DVC in that folder.
+    ``train``. A name alone also finds a stage of a folder, as it does for DVC in that folder, before an operation.
 
     Raises:
         StageNotFoundError: there is none, there are several of that name, or it is a group of stages.
+        OperationError: it is an operation that could not be read as a stage.
     """
     address = name.removeprefix("./").removeprefix("dvc.yaml:")
     stage = pipeline.get(address)
     if stage is not None:
         return stage
     named = [stage for stage in pipeline.stages if stage.name == address]
-    if len(named) != 1:
-        raise StageNotFoundError(_missing(address, pipeline))
-    return named[0]
+    if len(named) == 1:
+        return named[0]
+    operation = pipeline.get(f"op:{address}")
+    if operation is not None and not named:
+        return operation
+    for fault in (address, f"op:{address}"):
+        if fault in pipeline.faults and not named:
+            raise OperationError(pipeline.faults[fault])
+    raise StageNotFoundError(_missing(address, pipeline))
 
 
 def expected_stage(name: str, pipeline: Pipeline) -> Stage:
@@ -50,20 +57,35 @@ def _missing(address: str, pipeline: Pipeline) -> str:
     items = [stage.address for stage in pipeline.stages if stage.address.rpartition("@")[0] == address]
     if items:
         return f"{address!r} is a group of stages. Pick one of them: {_listed(items)}."
-    if not pipeline.stages:
+    operations = operation_names(pipeline)
+    if not pipeline.stages and not operations:
         return f"There is no stage {address!r}: {_none_at_all(pipeline)}"
     addresses = [stage.address for stage in pipeline.stages]
-    same = [stage.address for stage in pipeline.stages if stage.name == address]
-    hint = f" Did you mean {' or '.join(map(repr, same))}?" if same else close_matches(address, addresses)
-    return f"There is no stage {address!r}.{hint} The stages are {_listed(addresses)}.{_problems(pipeline)}"
+    same = [stage.address for stage in (*pipeline.stages, *pipeline.operations) if stage.name == address]
+    hint = f" Did you mean {' or '.join(map(repr, same))}?" if same else close_matches(address, addresses + operations)
+    what = "stage or operation" if operations else "stage"
+    stages = f" The stages are {_listed(addresses)}." if addresses else ""
+    return f"There is no {what} {address!r}.{hint}{stages}{_operations(pipeline)}{_problems(pipeline)}"
+
+
+def operation_names(pipeline: Pipeline) -> list[str]:
+    """The operations as they are written in the place of a stage: ``NAME``, ``op:NAME`` where a stage has the name."""
+    taken = {name for stage in pipeline.stages for name in (stage.address, stage.name)}
+    names = [operation.address.removeprefix("op:") for operation in pipeline.operations]
+    return [f"op:{name}" if name in taken else name for name in names]
 
 
 def _none_at_all(pipeline: Pipeline) -> str:
-    return f"the project has no stages. Add one with `dvc stage add`.{_problems(pipeline)}"
+    return f"the project has no stages. Add one with `dvc stage add`.{_operations(pipeline)}{_problems(pipeline)}"
+
+
+def _operations(pipeline: Pipeline) -> str:
+    names = operation_names(pipeline)
+    return f" The operations are {_listed(names)}." if names else ""
 
 
 def _problems(pipeline: Pipeline) -> str:
-    return "".join(f"\n{problem}" for problem in pipeline.problems)
+    return "".join(f"\n{problem}" for problem in (*pipeline.problems, *pipeline.faults.values()))
 
 
 def _listed(names: list[str]) -> str:

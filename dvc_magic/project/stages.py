@@ -32,7 +32,7 @@ class StageParams(Mapping[str, Param]):
         if exact:
             message = f"{key!r} is ambiguous: {', '.join(flag.name for flag in exact)}; write one of these"
         else:
-            message = f"stage {self._stage.address!r} has no param {key!r}.{close_matches(key, known)} It has: " + (
+            message = f"{_called(self._stage)} has no param {key!r}.{close_matches(key, known)} It has: " + (
                 ", ".join(known) or "none"
             )
         raise ParamError(message)
@@ -51,6 +51,10 @@ class StageParams(Mapping[str, Param]):
     def __repr__(self) -> str:
         """Keys and values."""
         return repr({flag.key: flag.value for flag in self._stage.flags})
+
+
+def _called(stage: Stage) -> str:
+    return f"stage {stage.address!r}" if stage.operation is None else f"operation {stage.operation.name!r}"
 
 
 class StageView:
@@ -92,21 +96,24 @@ class StageView:
 
 
 class Stages(Mapping[str, StageView]):
-    """The stages of a project by address, in the order of its ``dvc.yaml`` files."""
+    """The stages of a project by address, in the order of its ``dvc.yaml`` files.
+
+    Operations are looked up here too, ``stages["op:fit"]`` or ``stages["fit"]``, but not counted or listed.
+    """
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
 
     def __getitem__(self, address: str) -> StageView:
-        """The stage of this address, or the only one of this name in any ``dvc.yaml``.
+        """The stage of this address, the only one of this name in any ``dvc.yaml``, or else the operation of this name.
 
         Raises:
-            StageNotFoundError: there is none.
+            StageNotFoundError: there is none. OperationError: it is an operation that cannot be used.
         """
         return StageView(find_stage(address, self.pipeline), self.pipeline)
 
     def __contains__(self, address: object) -> bool:
-        """Whether there is a stage of this very address."""
+        """Whether there is a stage, or an operation, of this very address."""
         return isinstance(address, str) and self.pipeline.get(address) is not None
 
     def __iter__(self) -> Iterator[str]:

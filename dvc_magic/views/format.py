@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,12 +30,24 @@ def format_value(value: Any, *, width: int | None = None) -> str:
         text = json.dumps(value, ensure_ascii=False)
     else:
         text = repr(value)
-    return text if width is None or len(text) <= width else f"{text[: width - 1]}…"
+    return text if width is None else cut(text, width=width)
 
 
 def sendable(text: str) -> str:
     """`text` as it can be printed and sent: half of a surrogate pair, which JSON can hold, becomes a question mark."""
     return text.encode(errors="replace").decode()
+
+
+def few(items: Sequence[str], *, width: int) -> str:
+    """As many items as fit into `width` characters, one at least, and how many more there are."""
+    shown = [item for place, item in enumerate(items) if not place or len(", ".join(items[: place + 1])) <= width]
+    more = f", and {len(items) - len(shown)} more" if len(shown) < len(items) else ""
+    return cut(", ".join(shown), width=width) + more
+
+
+def cut(text: str, *, width: int) -> str:
+    """`text`, with an ellipsis in the place of what is beyond `width` characters."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def format_seconds(seconds: float | None) -> str:

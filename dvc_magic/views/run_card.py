@@ -8,7 +8,8 @@ from typing import Any
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import DepRecord, Notes, RunRecord, RunStatus
 from dvc_magic.views.card import Card, Section
-from dvc_magic.views.format import format_bytes, format_number, format_seconds, format_time, format_value, sendable
+from dvc_magic.views.format import few, format_bytes, format_number, format_seconds, format_time, format_value, sendable
+from dvc_magic.views.operation_text import learned_pairs, operation_origin
 from dvc_magic.views.table import Table
 
 _CELL = 60
@@ -71,6 +72,7 @@ def run_card(
         ("duration", format_seconds(record.times.duration)),
         ("cmd", record.cmd if isinstance(record.cmd, str) else "\n".join(record.cmd)),
     ]
+    about += _operation(record)
     about += [("upstream", ", ".join(f"{stage} {number}" for stage, number in upstream.items()))] if upstream else []
     about += [("values of", values_of)] if values_of else []
     about += [("commit", f"{record.commit[:10]}{' with edits' if record.dirty else ''}")] if record.commit else []
@@ -87,9 +89,19 @@ def run_card(
         Section(title="params", pairs=tuple(params)),
         Section(title="deps", table=_deps_table(record)),
         Section(title="outs", table=_outs_table(record)),
+        Section(title="learned", pairs=learned_pairs(record.learned) if record.learned is not None else ()),
         Section(title="warnings", block="\n".join(record.warnings)),
     ]
     return Card(title=f"run {record.name}", sections=tuple(filter(_has_content, sections)))
+
+
+def _operation(record: RunRecord) -> list[tuple[str, str]]:
+    """Where a run's operation was read from and the script that it executed, as lines of a card."""
+    if record.op is None:
+        return []
+    serves = [("serves", f"stage {record.op.serves}")] if record.op.serves else []
+    script = [("script", few(record.op.code, width=_CELL))] if record.op.code else []
+    return [("operation", f"{record.op.name}, from {operation_origin(record.op)}"), *serves, *script]
 
 
 def _has_content(section: Section) -> bool:
@@ -100,20 +112,24 @@ def _deps_table(record: RunRecord) -> Table:
     return Table(
         headers=("path", "from", "md5", "size"),
         rows=tuple(
-            (path, dep_origin(dep), (dep.hash or dep.seen)[:10], format_bytes(dep.size) if dep.hash else "")
+            (path, dep_origin(path, dep), (dep.hash or dep.seen)[:10], format_bytes(dep.size) if dep.hash else "")
             for path, dep in record.deps.items()
         ),
         numeric=frozenset({3}),
     )
 
 
-def dep_origin(dep: DepRecord) -> str:
-    """Where a dependency came from, in words."""
+def dep_origin(path: str, dep: DepRecord) -> str:
+    """Where the dependency at `path` came from, in words, and what people call it."""
     if dep.source is SourceKind.DVCSTAGE:
-        return f"stage {dep.origin}"
-    if dep.source is SourceKind.DVCFILE:
-        return f"{dep.origin}{' (differs)' if dep.differs else ''}"
-    return "project file"
+        made = dep.origin.startswith("op:")
+        text = f"operation {dep.origin.removeprefix('op:')}" if made else f"stage {dep.origin}"
+    elif dep.source is SourceKind.DVCFILE:
+        text = f"{dep.origin}{' (differs)' if dep.differs else ''}"
+    else:
+        kind = "config file" if dep.source is SourceKind.CONFIG else "project file"
+        text = kind if dep.origin in ("", path) else dep.origin
+    return f"{text}, called {dep.name}" if dep.name else text
 
 
 def _outs_table(record: RunRecord) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dvc_magic.model.record import Notes, RunRecord
-from dvc_magic.views.format import format_number, format_seconds, format_time, format_value
+from dvc_magic.views.format import cut, format_number, format_seconds, format_time, format_value
 from dvc_magic.views.table import Table
 
 _CELL = 24
@@ -44,8 +44,8 @@ def runs_table(
             str(record.status),
             format_time(record.times.started),
             format_seconds(record.times.duration),
-            *[_cut(notes.label)] * labels,
-            *[_cut(" ".join(notes.tags))] * tags,
+            *[cut(notes.label, width=_CELL)] * labels,
+            *[cut(" ".join(notes.tags), width=_CELL)] * tags,
             *(_cell(own_params, key) for key in params[:_COLUMNS]),
             *(_cell(own_metrics, key) for key in metrics[:_COLUMNS]),
         )
@@ -90,10 +90,6 @@ def _left_out(params: Sequence[str], metrics: Sequence[str]) -> str:
 
 def _header(key: str) -> str:
     return key if len(key) <= _HEADER else f"…{key[1 - _HEADER :]}"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
 
 
 def _cell(values: Mapping[str, Any], key: str) -> str:

@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-from dvc_magic.model.stage import OutKind, Param, Pipeline, Stage
+from dvc_magic.model.stage import Dep, OutKind, Param, Pipeline, Stage
 from dvc_magic.views.card import Card, Section
-from dvc_magic.views.format import format_value
+from dvc_magic.views.format import cut, few, format_value
+from dvc_magic.views.operation_text import dep_name, operation_pairs, sources_table
 from dvc_magic.views.table import Table
 
 _CELL = 60
 
 
 def stages_table(pipeline: Pipeline) -> Table:
-    """One row for each stage: what it runs, reads, makes, and its flags."""
-    rows = tuple(
-        (
-            stage.address,
-            _cut(" ; ".join(stage.commands)),
-            _few([dep.path for dep in stage.deps]),
-            _few([out.path for out in stage.outs]),
-            _few([f"{flag.key}={format_value(flag.value, width=20)}" for flag in stage.flags]),
-        )
-        for stage in pipeline.stages
-    )
+    """One row for each stage, then one for each operation: what it runs, reads, makes, and its flags."""
+    troubles = [*pipeline.problems, *pipeline.faults.values()]
+    nothing = "this project has no stages: no dvc.yaml with a 'stages' section was found"
     return Table(
         headers=("stage", "cmd", "deps", "outs", "flags"),
-        rows=rows,
+        rows=tuple(map(_row, (*pipeline.stages, *pipeline.operations))),
         wrapped=frozenset({1, 2, 3, 4}),
-        note="\n".join(pipeline.problems),
-        empty="this project has no stages: no dvc.yaml with a 'stages' section was found",
+        note="\n".join(troubles),
+        empty="\n".join([nothing, *troubles]),
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _CELL else f"{text[: _CELL - 1]}…"
+def _row(stage: Stage) -> tuple[str, ...]:
+    return (
+        stage.address,
+        cut(" ; ".join(stage.commands), width=_CELL),
+        few([dep_name(dep) for dep in stage.deps], width=_CELL),
+        few([*(out.path for out in stage.outs), *["as written"] * _as_written(stage)], width=_CELL),
+        few([f"{flag.key}={format_value(flag.value, width=20)}" for flag in stage.flags], width=_CELL),
+    )
 
 
-def _few(items: list[str]) -> str:
-    """As many items as fit into a cell, one at least, and how many more there are."""
-    shown = [item for place, item in enumerate(items) if not place or len(", ".join(items[: place + 1])) <= _CELL]
-    more = f", and {len(items) - len(shown)} more" if len(shown) < len(items) else ""
-    return _cut(", ".join(shown)) + more
+def _as_written(stage: Stage) -> bool:
+    return stage.operation is not None and stage.operation.as_written
 
 
 def _flag_row(flag: Param) -> tuple[str, ...]:
@@ -52,10 +48,9 @@ def stage_card(stage: Stage, pipeline: Pipeline, *, with_upstream: bool = False)
     Args:
         with_upstream: the flags of the stages upstream as well, which can be given with the stage's own.
     """
+    operation = stage.operation
     further = _upstream_flags(stage, pipeline) if with_upstream else None
-    deps = tuple((dep.path, _maker(dep.path, stage, pipeline)) for dep in stage.deps)
-    kinds = {OutKind.OUT: "out", OutKind.METRIC: "metric", OutKind.PLOT: "plot"}
-    outs = tuple((out.path, kinds[out.kind] + ("" if out.cache else ", not cached")) for out in stage.outs)
+    deps = tuple((dep.path, _dep_text(dep, stage, pipeline)) for dep in stage.deps)
     missing = "\n".join(f"{file} has no {key}, which the stage's params name" for file, key in _missing_params(stage))
     flags = Table(
         headers=("flag", "type", "value", "file"),
@@ -63,21 +58,37 @@ def stage_card(stage: Stage, pipeline: Pipeline, *, with_upstream: bool = False)
         note=missing,
         empty=missing or "none",
     )
-    about = [("cmd", "\n".join(stage.commands)), ("wdir", stage.wdir), ("defined in", stage.dvcfile)]
-    if stage.desc:
-        about.insert(0, ("about", stage.desc))
+    about = [("about", stage.desc)] if stage.desc else []
+    about += [("cmd", "\n".join(stage.commands)), ("wdir", stage.wdir)]
+    about += [("defined in", stage.dvcfile)] if operation is None else operation_pairs(operation)
     if stage.frozen:
         about.append(("frozen", "yes"))
     return Card(
-        title=f"stage {stage.address}",
+        title=f"stage {stage.address}" if operation is None else f"operation {operation.name}",
         sections=(
             Section(pairs=tuple(about)),
+            *([Section(title="sources", table=sources_table(operation))] if operation and operation.requires else []),
             Section(title="deps", pairs=deps, empty="none"),
-            Section(title="outs", pairs=outs, empty="none"),
+            Section(title="outs", pairs=_outs(stage), empty="none"),
             Section(title="flags", table=flags),
             *([Section(title="flags of stages upstream", table=further)] if further and further.rows else []),
         ),
     )
+
+
+def _dep_text(dep: Dep, stage: Stage, pipeline: Pipeline) -> str:
+    """Where a dep comes from, and what people call it."""
+    if dep.path in stage.texts and not dep.maker:
+        return "script of the operation"
+    origin = dep.origin if dep.origin != dep.path else ""
+    words = [origin, _maker(dep, stage, pipeline), f"called {dep.name}" if dep.name else ""]
+    return ", ".join([*filter(None, words), *["named in the code"] * dep.found])
+
+
+def _outs(stage: Stage) -> tuple[tuple[str, str], ...]:
+    kinds = {OutKind.OUT: "out", OutKind.METRIC: "metric", OutKind.PLOT: "plot"}
+    named = [(out.path, kinds[out.kind] + ("" if out.cache else ", not cached")) for out in stage.outs]
+    return (*named, *[("as written", "whatever the command makes")] * _as_written(stage))
 
 
 def _missing_params(stage: Stage) -> list[tuple[str, str]]:
@@ -102,14 +113,14 @@ def _upstream_flags(stage: Stage, pipeline: Pipeline) -> Table:
                 stages.setdefault(flag.name, []).append(above.address)
     return Table(
         headers=("flag", "type", "value", "file", "stage"),
-        rows=tuple((*_flag_row(flag), _few(stages[name])) for name, flag in flags.items()),
+        rows=tuple((*_flag_row(flag), few(stages[name], width=_CELL)) for name, flag in flags.items()),
         wrapped=frozenset({4}),
         empty="none",
     )
 
 
-def _maker(path: str, stage: Stage, pipeline: Pipeline) -> str:
-    makers = [made.address for made in pipeline.producers(path) if made.address != stage.address]
+def _maker(dep: Dep, stage: Stage, pipeline: Pipeline) -> str:
+    makers = [made.address for made in pipeline.makers(stage, dep)] or [dep.maker] * bool(dep.maker)
     if makers:
-        return f"made by {', '.join(makers)}"
-    return next((f"tracked by {data.dvcfile}" for data in pipeline.tracked if data.path == path), "file")
+        return f"made by {', '.join(makers)}{f', run {dep.run}' if dep.run else ''}"
+    return next((f"tracked by {data.dvcfile}" for data in pipeline.tracked if data.path == dep.taken), "file")
