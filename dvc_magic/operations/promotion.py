@@ -69,7 +69,7 @@ def promotion(
         locked={moved.path(path): values for path, values in record.locked.items()},
         outs=dict(record.outs),
         files=tuple(TextFile(path=moved.path(path), text=texts[path]) for path in written_files(operation)),
-        notices=tuple(_notices(record, operation)),
+        notices=tuple(_notices(record, operation, pipeline)),
     )
 
 
@@ -207,10 +207,14 @@ def _paths(source: Source, pipeline: Pipeline) -> tuple[str, ...]:
     """The project paths that a source can mean."""
     if source.kind is not SourceKind.DVCSTAGE:
         return (source.path,)
-    named = [stage for stage in pipeline.stages if source.path in (stage.address, stage.name)]
-    outs = [out.path for stage in named for out in stage.outs]
+    outs = _outs_of(source, pipeline)
     plain = [posixpath.normpath(pattern.replace("\\.", ".")) for pattern in source.select]
     return (*outs, *(path for path in plain if any(path.startswith(f"{out}/") for out in outs)))
+
+
+def _outs_of(source: Source, pipeline: Pipeline) -> list[str]:
+    named = [stage for stage in pipeline.stages if source.path in (stage.address, stage.name)]
+    return [out.path for stage in named for out in stage.outs]
 
 
 def _check_renamed_files(operation: Operation) -> None:
@@ -284,9 +288,10 @@ def _tracked_unit(path: str, pipeline: Pipeline) -> str:
 # --- notices ----------------------------------------------------------------------------------------------------------
 
 
-def _notices(record: RunRecord, operation: Operation) -> Iterator[str]:
+def _notices(record: RunRecord, operation: Operation, pipeline: Pipeline) -> Iterator[str]:
     for source in operation.requires:
         yield from _source_notices(source)
+        yield from _selection_notices(source, record, pipeline)
     yield from _made_notices(record, record.outs)
     hidden = sorted(
         {path for path in record.read if _OF_TOOLS.fullmatch(path) and not path.endswith((".dvc", "ignore"))}
@@ -308,6 +313,18 @@ def _source_notices(source: Source) -> Iterator[str]:
         )
     if source.run:
         yield f"the run had outs of {source.path!r} from run {source.run}; the stage takes what {source.path!r} makes"
+
+
+def _selection_notices(source: Source, record: RunRecord, pipeline: Pipeline) -> Iterator[str]:
+    """In a run the outs that are not selected are not there; in the project they are, for code that looks around."""
+    if source.kind is not SourceKind.DVCSTAGE or not source.select:
+        return
+    others = [path for path in _outs_of(source, pipeline) if not any(overlaps(path, dep) for dep in record.deps)]
+    if others:
+        yield (
+            f"the run had no other outs of {source.path!r} than those it selects; in the project {', '.join(others[:3])} "
+            "lies there as well, and code that lists files sees it"
+        )
 
 
 def _made_notices(record: RunRecord, outs: Mapping[str, OutRecord]) -> Iterator[str]:

@@ -339,7 +339,7 @@ class _Draft:
 
     def _of_changes(self, hash_file: Callable[[Path], tuple[str, int]]) -> Iterator[str]:
         """Inputs that are not what the run had: the stage will make something else."""
-        told = {file.path for file in (*self._promotion.files, *self._promotion.params)}
+        told = {file.path for file in self._promotion.files} | {file.path for file in self._promotion.params}
         known = {path: md5 for path, md5 in self._promotion.deps.items() if md5 and path not in told}
         facts = self._reader.inputs([path for path in known if path not in self._promotion.taken], hash_file)
         now = {path: fact.hash for path, fact in facts.items() if fact.hash}

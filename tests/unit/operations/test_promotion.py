@@ -171,6 +171,15 @@ def test_what_a_stage_cannot_say_of_its_data_is_told():
     assert "from run 7; the stage takes what 'train' makes" in told
 
 
+def test_outs_that_a_run_did_not_select_and_the_project_has_are_told():
+    two = replace(PIPELINE.stages[0], outs=(*PIPELINE.stages[0].outs, Out(path="out/log.txt", declared="out/log.txt")))
+    deps = {**RECORD.deps, "out/model.txt": _dep(SourceKind.DVCSTAGE, run="r1")}
+    record = _with({"requires": (replace(TRAIN, select=("out/model.txt",)),)}, deps=deps)
+    (told,) = promotion(record, replace(PIPELINE, stages=(two,)), texts=TEXTS).notices
+    assert "in the project out/log.txt lies there as well" in told
+    assert promotion(record, PIPELINE, texts=TEXTS).notices == ()
+
+
 # --- what was learned -------------------------------------------------------------------------------------------------
 
 
