@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import Capture, CaptureRequest, Driver, Observer, Placement, PointPlan, Silent
-from dvc_magic.errors import RequestError, RunFailedError, RunsFailedError
+from dvc_magic.errors import RequestError, RunFailedError, RunsFailedError, StageNotFoundError
 from dvc_magic.executors import WorkerPool, sweep_run
 from dvc_magic.line import Wording, find_param, fit
 from dvc_magic.model.operation import Operation, Source
@@ -36,6 +36,8 @@ from dvc_magic.store import RunStore
 from dvc_magic.views import plan_text
 
 _WORKER = "dvc_magic.engine.worker"
+_RECALLED = 200  # of the newest runs, whose operations a new kernel still knows
+_KEPT_BY_RUNS = ("cell", "api")  # origins of operations that no file of the project has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,7 @@ class Project:
     @staticmethod
     def _sweep_lost(store: RunStore) -> None:
         """End what runs left behind whose worker was killed."""
-        for stored in store.all()[:100]:
+        for stored in store.all(limit=100):
             if stored.record.status is RunStatus.LOST:
                 sweep_run(stored.record.id)
 
@@ -173,6 +175,21 @@ class Project:
         found = {operation.name: operation for operation in named.operations}
         return tuple({**found, **self._registered}.values())
 
+    def recall(self) -> bool:
+        """Make the operations of earlier cells known again, with the code of their newest runs; whether there were any.
+
+        A kernel that has just started knows no cells, but what was run of them.
+        """
+        known = {operation.name for operation in self._known_operations(operations_of(self.root))}
+        found: dict[str, Operation] = {}
+        for stored in self.store.all(limit=_RECALLED):
+            operation = stored.record.op
+            if operation is not None and operation.origin in _KEPT_BY_RUNS and operation.name not in known:
+                found.setdefault(operation.name, operation)
+        for operation in found.values():
+            self.register(operation)
+        return bool(found)
+
     @property
     def operations(self) -> Operations:
         """The operations by name: those of ``dvc_magic.yaml`` and ``guild.yml`` as they are now, and of cells."""
@@ -195,6 +212,15 @@ class Project:
     def stages(self) -> Stages:
         """The stages by address, as DVC resolves them now."""
         return Stages(self.pipeline())
+
+    def _stages_with(self, name: str) -> Stages:
+        """The stages and operations; when `name` is none of them, those of earlier cells too."""
+        stages = self.stages
+        try:
+            stages[name]
+        except StageNotFoundError:
+            return self.stages if self.recall() else stages
+        return stages
 
     @property
     def runs(self) -> Runs:
@@ -389,7 +415,7 @@ class Project:
         if stage is None:
             message = "name a stage to run, or a run to start from: project.run(from_run=41)"
             raise RequestError(message)
-        stages = self.stages
+        stages = self._stages_with(stage)
         target = stages[stage].stage
         above = [flag for other in stages.pipeline.lineage(target) if other is not target for flag in other.flags]
         changes = []

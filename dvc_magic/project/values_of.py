@@ -37,7 +37,7 @@ def with_values_of(
     stages = [find_stage(address, pipeline) for address in request.stages]
     own, above = flags_of(stages, pipeline)
     now = {(flag.file, flag.key): flag.value for flag in (*above, *own)}
-    every = {(flag.file, flag.key) for stage in pipeline.stages for flag in stage.flags}
+    every = {(flag.file, flag.key) for one in (*pipeline.stages, *pipeline.operations) for flag in one.flags}
     values = _values(run, upstream)
     asked = {(change.file, change.key) for change in request.changes}
     taken = [
