@@ -421,7 +421,8 @@ def _missing(stage: Stage, dep: Dep, facts: InputFacts) -> str:
     """What to say of a dep that nothing can supply; the words of its operation's author come last."""
     what = "operation" if stage.operation is not None else "stage"
     name = stage.name if stage.operation is not None else stage.address
-    needs = f"{what} {name!r} needs {(dep.origin or dep.declared)!r}, which is not in the project"
+    where = "as DVC has recorded it" if dep.recorded else "which is not in the project"
+    needs = f"{what} {name!r} needs {(dep.origin or dep.declared)!r}, {where}"
     nowhere = f"is not in its DVC cache, and no stage makes it; put it there, or correct the {what}'s deps"
     if dep.local and facts.present:
         nowhere = f"though {facts.dvcfile or 'DVC'} records it: require it as dvcfile:{dep.taken}, or pull it"

@@ -19,6 +19,7 @@ from dvc_magic.errors import MissingInputError, PipelineError, ProjectError
 from dvc_magic.model.inputs import InputFacts, Taking
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.pipeline import ProjectReader, run_config
+from dvc_magic.project import Project
 from dvc_magic.workspace import HashCache
 from tests.support.commands import dvc, git
 from tests.support.digest import changes, project_digest
@@ -360,6 +361,13 @@ class TestAlwaysPull:
 
         assert asked.taken(Taking(path="old.txt", recorded=True)) == {"": "one\n"}
 
+    def test_an_operation_says_what_it_needs_of_the_record(self, asked):
+        source = "{dvcfile: plain.txt, always-pull: yes, help: Ask Ada for it.}"
+        write(asked.root, {"dvc_magic.yaml": f"operations:\n  op:\n    cmd: cat plain.txt\n    requires: [{source}]\n"})
+        said = "operation 'op' needs 'plain.txt', as DVC has recorded it: always-pull needs .*\nAsk Ada for it."
+        with Project.open(asked.root) as project, pytest.raises(MissingInputError, match=said):
+            project.run("op")
+
 
 class TestMeanwhile:
     """What a call keeps is what it has captured."""
@@ -444,6 +452,18 @@ class TestConfigTemplate:
         template.write_text("[nonsense]\n    a = b\n")
         with pytest.raises(PipelineError, match=r"^dvc\.config\.in: "):
             asked.facts(RECORDED)
+
+    def test_a_stage_runs_with_data_that_is_pulled_by_it(self, asked, template):
+        forget(asked, "data.csv")
+        template.write_text(REMOTES.replace("remote = near", "remote = far"))
+        stage = "stages:\n  copy:\n    cmd: cat data.csv > copy.csv\n    deps: [data.csv]\n    outs: [copy.csv]\n"
+        write(asked.root, {"dvc.yaml": stage})
+
+        with Project.open(asked.root) as project:
+            run = project.run("copy")
+
+        assert run.deps["data.csv"].origin == "data.csv.dvc from remote 'far'"
+        assert Path(run.outs["copy.csv"]).read_text() == TEXT
 
     @pytest.mark.usefixtures("template")
     def test_a_clone_of_a_committed_one_pulls(self, asked, clone):
