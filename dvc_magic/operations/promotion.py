@@ -322,7 +322,7 @@ def _selection_notices(source: Source, record: RunRecord, pipeline: Pipeline) ->
     others = [path for path in _outs_of(source, pipeline) if not any(overlaps(path, dep) for dep in record.deps)]
     if others:
         yield (
-            f"the run had no other outs of {source.path!r} than those it selects; in the project {', '.join(others[:3])} "
+            f"the run had only the outs of {source.path!r} that it selects; in the project {', '.join(others[:3])} "
             "lies there as well, and code that lists files sees it"
         )
 
