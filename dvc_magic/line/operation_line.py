@@ -47,7 +47,7 @@ _MADE = {
     "--metrics-no-cache": OperationOut(path="", metric=True, cache=False),
 }
 _ELSEWHERE = {
-    "-p": "Constants at the top of the cell are flags by themselves; a file of params is --requires config:params.yaml.",
+    "-p": "The cell's top-level constants are flags by themselves; a file of params is --requires config:params.yaml.",
     "-n": "The name comes first: %%dvc_op NAME.",
     "-w": "The cell runs in the project's root; paths in it are from there.",
     "-f": "A cell of the same name always takes the place of the one before.",

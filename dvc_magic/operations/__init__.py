@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dvc_magic.operations.block import read_block
+from dvc_magic.operations.cell import cell_operation, cell_params
+from dvc_magic.operations.cell_settings import CellSettings, line_settings
 from dvc_magic.operations.constants import constants
 from dvc_magic.operations.files import read_operations
 from dvc_magic.operations.guild import read_guild
@@ -9,9 +12,14 @@ from dvc_magic.operations.promotion import promotion, written_files
 from dvc_magic.operations.sources import parse_source, read_source, read_sources
 
 __all__ = [
+    "CellSettings",
+    "cell_operation",
+    "cell_params",
     "constants",
+    "line_settings",
     "parse_source",
     "promotion",
+    "read_block",
     "read_guild",
     "read_operations",
     "read_source",
