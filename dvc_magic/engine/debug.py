@@ -7,13 +7,16 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from dvc_magic.debugging import INJECTED, VARIABLE, remove_tree
 from dvc_magic.engine.copies import CopyEnd, CopyRequest
 from dvc_magic.engine.execute import command_variables, take_spoiled
+from dvc_magic.engine.listing import object_path, read_listing
 from dvc_magic.engine.order import WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.supervise import Control, Ending, supervise
+from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.pipeline import ProjectReader, shell_argv
 from dvc_magic.store import RunLock, RunStore, read_noun
@@ -44,6 +47,7 @@ def execute_copy(
     paths.folder.mkdir(parents=True, mode=0o700)
     lock = RunLock(paths.lock).acquire()
     try:
+        _check_inputs(order, store.paths.cache)
         began = datetime.now(UTC)
         prepared = prepare(order, store=store.paths, reader=reader, hashes=hashes, paths=paths)
         ending = _run(order, prepared, request, paths, store.paths, environ, control)
@@ -54,6 +58,29 @@ def execute_copy(
         if control.abandoned:
             shutil.rmtree(paths.folder, ignore_errors=True)
         lock.release()
+
+
+def _check_inputs(order: WorkOrder, cache: Path) -> None:
+    """Make sure that what the run was given is still there.
+
+    Raises:
+        MissingInputError: it is not.
+    """
+    gone = [placement.path for placement in order.placements if not _is_kept(cache, placement.hash)]
+    if gone:
+        record = order.record
+        message = (
+            f"{record.name} cannot be executed again: its input {gone[0]!r} is gone from the runs' cache. "
+            f"%dvc_run --from {record.number} gets it anew, and makes a run that can be debugged"
+        )
+        raise MissingInputError(message)
+
+
+def _is_kept(cache: Path, md5: str) -> bool:
+    try:
+        return all(object_path(cache, one).exists() for one in read_listing(cache, md5).values())
+    except (OSError, ValueError):  # the listing of a folder is an object as well
+        return False
 
 
 def _run(  # noqa: PLR0917 - a step of the above

@@ -99,7 +99,7 @@ def execute(
         )
         _begin(store, begun, order.notes)
         ended = _Run(order, begun, store=store, reader=reader, hashes=hashes, clock=clock).live(environ, control)
-        if ended.status is RunStatus.FAILED:
+        if ended.status is RunStatus.FAILED and ended.exit_code:
             _keep_order(store.paths.run(ended.id), order)
         store.write(ended)
         return ended
@@ -402,7 +402,7 @@ def _is_spoiled(file: Path, md5: str, hashes: HashCache, since: datetime) -> boo
 
 
 def _keep_order(paths: RunPaths, order: WorkOrder) -> None:
-    """Keep what a failed run was to execute, for a debugger, which alone misses it when the disk is full."""
+    """Keep what a run was to execute whose command failed; on a full disk it cannot be debugged, that is all."""
     with contextlib.suppress(StoreError):
         write_noun(paths.order, order, durable=False)
 

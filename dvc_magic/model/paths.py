@@ -39,7 +39,7 @@ class RunPaths:
 
     @property
     def order(self) -> Path:
-        """What a run that failed was to execute, for a debugger; other runs keep none."""
+        """What a run was to execute whose command failed, for a debugger; other runs keep none."""
         return self.folder / "order.json"
 
     @property

@@ -41,7 +41,7 @@ class DebugMagics(Magics):
         The run is executed once more in a throw-away copy: same code, params and inputs, nothing upstream runs, nothing
         is recorded. Where Python ends with an exception, pdb opens with its prompt here, in the project's code nearest
         to the exception: p NAME prints, u and d go up and down the stack, l lists the code, q ends it all. Without RUN
-        it is the last run that failed.
+        it is the last run that failed. In single quotes braces are Python's: -c 'p {1: 2}'.
 
         Options::
 

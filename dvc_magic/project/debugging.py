@@ -205,7 +205,7 @@ class _Copy:
         self._show = show
         self._id = store.new_id()
         self._paths = store.paths.copy(self._id)
-        self._tail = LogTail(self._paths.log)
+        self._tail = LogTail(self._paths.log, stays=False)
         self._open_line = False
         self._prompt = Prompt(
             workspace=self._paths.workspace,
@@ -320,7 +320,7 @@ class _Copy:
         if end.exit_code == 0:
             return (
                 f"{name} did not fail this time, though it did before ({self._record.error}): code, params and inputs "
-                "are the same, so that it depends on something else, such as a seed, the clock or the network"
+                "are the same, so that it depends on something else: a seed, the clock, the network, installed packages"
             )
         return f"{name} {self._without_exception(end)}"
 

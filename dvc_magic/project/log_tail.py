@@ -11,9 +11,10 @@ _CHUNK = 64 * 1024  # bytes shown of one log in one update; the rest of a flood 
 
 
 class LogTail:
-    """The new part of a growing log at each look."""
+    """The new part of a growing log at each look; `stays` says whether one can read it later as well."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, stays: bool = True) -> None:
+        self._stays = stays
         self._path = path
         self._position = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -31,5 +32,6 @@ class LogTail:
             return ""
         text = self._decoder.decode(data, final=last)
         if skipped:
-            text = f"\n... {format_bytes(skipped)} not shown here, all of it is in {self._path} ...\n{text}"
+            where = f", all of it is in {self._path}" if self._stays else ""
+            text = f"\n... {format_bytes(skipped)} not shown here{where} ...\n{text}"
         return text

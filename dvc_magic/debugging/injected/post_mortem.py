@@ -110,6 +110,12 @@ class Debugger(pdb.Pdb):
             text = text.replace(root, "")
         return text
 
+    def do_run(self, arg: str) -> Any:  # noqa: ARG002
+        """Say what does instead: there is no program here that could be started again."""
+        self.message("run and restart do nothing here; %dvc_debug executes the run once more")
+
+    do_restart = do_run
+
     def do_EOF(self, arg: str) -> Any:  # noqa: N802 - pdb's name
         """End the debugger, after a look at the locals when nobody can ask for more."""
         if self._wire.wants_look:
@@ -128,6 +134,13 @@ class Debugger(pdb.Pdb):
             self.message(f"    {name} = {' '.join(short.repr(frame.f_locals[name]).split())}")
         if len(names) > _LOCALS:
             self.message(f"    ... and {len(names) - _LOCALS} more")
+
+
+def _in_a_line(error: BaseException) -> str:
+    """``ValueError: it is 7``, as tracebacks say it; that of a syntax error comes last there, after its place."""
+    said = traceback.format_exception_only(type(error), error)
+    text = said[-1] if isinstance(error, SyntaxError) else said[0]
+    return text.strip().split("\n")[0][:1000]
 
 
 def _tells(name: str, value: object) -> bool:
@@ -152,16 +165,12 @@ def post_mortem(folder: str, error: BaseException, trace: Optional[TracebackType
         except OSError:
             return
         wire = Wire(connection)
-        said = traceback.format_exception_only(type(error), error)[-1].strip()
-        wire.send(error=said[:2000], frames=trace is not None, thread=thread)
+        wire.send(error=_in_a_line(error), frames=trace is not None, thread=thread)
         begin = wire.receive()
         if not begin or trace is None:
             return
         debugger = Debugger(wire, workspace=begin["workspace"], root=begin["root"])
-        try:
-            debugger.reset()
-            whole = sys.version_info >= _WHOLE_ERROR and error.__traceback__ is trace
-            debugger.interaction(None, error if whole else trace)  # type: ignore[arg-type]
-        except pdb.Restart:
-            debugger.message("run and restart do nothing here: %dvc_debug once more does")
+        debugger.reset()
+        whole = sys.version_info >= _WHOLE_ERROR and error.__traceback__ is trace
+        debugger.interaction(None, error if whole else trace)  # type: ignore[arg-type]
         wire.send(end="quit" if debugger.quitting else "on")

@@ -65,8 +65,9 @@ class _Hooks:
         with self._busy:
             self._known = error
             try:
-                sys.stdout.flush()
-                sys.stderr.flush()
+                for stream in filter(None, (sys.stdout, sys.stderr)):  # a program may have closed one
+                    with contextlib.suppress(OSError, ValueError):
+                        stream.flush()
                 _post_mortem()(self._folder, error, trace, thread)
             except BaseException as trouble:  # noqa: BLE001 - the program ends as it would have without a debugger
                 print(f"dvc_magic: the debugger ended: {trouble!r}", file=sys.stderr)  # noqa: T201

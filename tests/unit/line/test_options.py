@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dvc_magic.errors import LineError
-from dvc_magic.line import read_options
+from dvc_magic.line import Option, Usage, read_options
 
 
 def runs(line, **names):
@@ -56,6 +56,15 @@ def test_without_words_there_is_no_positional():
 def test_what_is_too_much_or_missing_is_said(line, said):
     with pytest.raises(LineError, match=said):
         show(line)
+
+
+def test_an_option_that_repeats_has_all_its_values_in_order():
+    usage = Usage(options=(Option(name="--command", short="-c", repeats=True), Option(name="-n")))
+
+    read = usage.read("-c 'p {x}' --command \"w {x}\" -n 1", namespace={"x": 7})
+
+    assert read.several == {"--command": ("p {x}", "w 7")}
+    assert read.values["-n"] == "1"
 
 
 def test_a_switch_takes_no_value_and_a_magic_without_words_no_word():
