@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dvc_magic.errors import RunNotFoundError
 from dvc_magic.model.paths import RunPaths
-from dvc_magic.model.record import CallInfo, Notes, OutRecord, RunRecord, RunStatus, Times
+from dvc_magic.model.record import Notes, OutRecord
 from dvc_magic.model.stage import OutKind
 from dvc_magic.runs import History, RunRow, Series, run_row
-from dvc_magic.store import StoredRun, new_run_id
-
-CREATED = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+from dvc_magic.store import StoredRun
+from tests.support.records import make_record
 
 
 def plotted_run(
@@ -35,18 +33,11 @@ def plotted_run(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="utf-8")
     fields: dict[str, Any] = {
-        "id": new_run_id(),
-        "number": number,
-        "call": CallInfo(id="ab" * 6),
-        "stage": "train",
-        "cmd": "python train.py",
-        "times": Times(created=CREATED),
-        "status": RunStatus.COMPLETED,
         "outs": {path: OutRecord(kind=OutKind.PLOT) for path in plots},
         "params": {"params.yaml": dict(params or {})},
         "metrics": {"metrics.json": dict(metrics or {})},
     }
-    return StoredRun(record=RunRecord(**{**fields, **changes}), notes=Notes(label=label), paths=paths)
+    return StoredRun(record=make_record(number, **{**fields, **changes}), notes=Notes(label=label), paths=paths)
 
 
 def row(number: int = 1, params: Mapping[str, Any] | None = None, **of_run: Any) -> RunRow:

@@ -17,7 +17,8 @@ from dvc_magic.model.stage import OutKind
 from dvc_magic.runs import History, Series, history_frame, history_of
 from dvc_magic.runs.history import read_series
 from dvc_magic.runs.plot_declarations import PlotDeclaration
-from tests.support.plotted import CREATED, history, plotted_run
+from tests.support.plotted import history, plotted_run
+from tests.support.records import CREATED
 
 
 def read(tmp_path: Path, name: str, text: str, **how):

@@ -7,7 +7,6 @@ import stat
 import tempfile
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,10 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from dvc_magic.errors import RecordDamagedError, RunError, RunNotFoundError, StoreError
-from dvc_magic.model.record import CallInfo, Notes, RunRecord, RunStatus, Times
+from dvc_magic.model.record import Notes, RunStatus
 from dvc_magic.store import RunStore, check_store, is_run_id, new_run_id
+from tests.support.records import make_record
 
-CREATED = datetime(2026, 1, 31, tzinfo=UTC)
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -128,14 +127,7 @@ def test_numbers_go_on_when_the_counter_is_behind_the_runs(store, add):
 def claim_and_write(home, count):
     store = RunStore.open(home)
     for _ in range(count):
-        record = RunRecord(
-            id=store.new_id(),
-            number=store.next_numbers(1)[0],
-            call=CallInfo(id="ab" * 6),
-            stage="train",
-            cmd="true",
-            times=Times(created=CREATED),
-        )
+        record = make_record(store.next_numbers(1)[0])
         with store.claim(record.id):
             for status in (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.COMPLETED):
                 store.write(replace(record, status=status), durable=False)
@@ -327,14 +319,7 @@ class Writes(RuleBasedStateMachine):
     def begin(self):
         self.folder = Path(tempfile.mkdtemp())
         self.store = RunStore.open(self.folder / "store")
-        self.record = RunRecord(
-            id=self.store.new_id(),
-            number=1,
-            call=CallInfo(id="ab" * 6),
-            stage="train",
-            cmd="true",
-            times=Times(created=CREATED),
-        )
+        self.record = make_record(status=RunStatus.PENDING)
         self.history = []
         self.lock = self.store.claim(self.record.id)
 

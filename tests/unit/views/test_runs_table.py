@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-from dvc_magic.model.record import CallInfo, Notes, RunRecord, RunStatus, Times
+from dvc_magic.model.record import Notes, RunRecord
 from dvc_magic.views import Table, runs_table
+from tests.support.records import make_record
 
 Row = tuple[RunRecord, Notes, dict[str, Any], dict[str, Any]]
 
@@ -19,16 +19,7 @@ def _row(
     notes: Notes | None = None,
     **metrics: Any,
 ) -> Row:
-    record = RunRecord(
-        id=f"a{number:011}",
-        number=number,
-        call=CallInfo(id="ab" * 6),
-        stage="train",
-        cmd="true",
-        times=Times(created=datetime(2026, 1, 31, tzinfo=UTC)),
-        params={"params.yaml": params},
-        status=RunStatus.COMPLETED,
-    )
+    record = make_record(number, params={"params.yaml": params})
     return record, notes or Notes(), {**(above or {}), **params}, metrics
 
 
