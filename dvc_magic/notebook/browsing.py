@@ -116,7 +116,7 @@ class RunsMagics(Magics):
     def _stages(self) -> list[str]:
         """The stages that the runs are of, and those of the project as far as it can be read."""
         project = self._session.project
-        known = dict.fromkeys(run.stage for run in project.runs.unfolded())
+        known = dict.fromkeys(project.store.stages())
         with contextlib.suppress(DvcMagicError):
             known |= dict.fromkeys(project.stages)
         return list(known)

@@ -11,7 +11,7 @@ from dvc_magic.model.record import RunStatus
 from dvc_magic.project.plotting import Plots
 from dvc_magic.project.run import Caller, Run
 from dvc_magic.runs import RunRow, clear_rows, frame, lineage, metrics_of, parse_query, rows, run_row
-from dvc_magic.store import RunStore, StoredRun
+from dvc_magic.store import Listing, RunStore, StoredRun
 from dvc_magic.views import Table, runs_table
 
 if TYPE_CHECKING:
@@ -38,13 +38,14 @@ class Runs(Sequence[Run]):
         runs[-1]                    # its oldest
 
     A number in brackets is a run's number on ``project.runs`` alone, and a position in every selection of it, as in
-    any list; the line below a table says which. Slices are positions everywhere.
+    any list; the line below a table says which. Slices are positions everywhere. Of a `Listing` only those runs are
+    read that are looked at.
     """
 
     def __init__(
         self, runs: Iterable[StoredRun], store: RunStore, *, by_number: bool = False, caller: Caller | None = None
     ) -> None:
-        self._stored = tuple(runs)
+        self._stored: Sequence[StoredRun] = runs if isinstance(runs, Listing) else tuple(runs)
         self._store = store
         self._by_number = by_number
         self._caller = caller
@@ -56,6 +57,10 @@ class Runs(Sequence[Run]):
     def __iter__(self) -> Iterator[Run]:
         """The runs in order."""
         return map(self._run, self._stored)
+
+    def __reversed__(self) -> Iterator[Run]:
+        """The runs from the last one to the first."""
+        return map(self._run, reversed(tuple(self._stored)))
 
     @overload
     def __getitem__(self, key: int | str) -> Run: ...
@@ -134,15 +139,19 @@ class Runs(Sequence[Run]):
             known.sort(key=lambda pair: str(pair[0]), reverse=descending)
         return self._with([*(stored for _, stored in known), *(stored for value, stored in keyed if value is None)])
 
-    def best(self, *, minimize: str | None = None, maximize: str | None = None) -> Run:
-        """The completed run with the smallest or largest value of a metric.
+    def best(self, *metrics: str, minimize: str | None = None, maximize: str | None = None) -> Run:
+        """``runs.best(minimize="loss")``: the completed run with the smallest or largest value of a metric.
+
+        Args:
+            metrics: none; a metric alone does not say which end of it is good, and is answered with both spellings.
 
         Raises:
             RequestError: not exactly one of `minimize` and `maximize`, or no completed run has the metric.
         """
         name = minimize or maximize
-        if name is None or (minimize and maximize):
-            message = "give one of minimize= and maximize=, with the name of a metric"
+        if metrics or name is None or (minimize and maximize):
+            metric = repr(str(metrics[0] if metrics else name or "loss"))
+            message = f"best() needs to know which end is good: best(minimize={metric}) or best(maximize={metric})"
             raise RequestError(message)
         completed = self._with(run for run in self._stored if run.record.status is RunStatus.COMPLETED)
         for run in completed.order_by(name, descending=maximize is not None):
@@ -172,7 +181,7 @@ class Runs(Sequence[Run]):
     def unfolded(self) -> Runs:
         """These runs and those upstream of them, each once, newest first; of the whole store, all that it has."""
         if self._by_number:  # also the runs upstream of a target that was never recorded, or was there already
-            return self._with(self._store.all())
+            return self._with(self._store.listing())
         every = {stored.record.id: stored for row in self._rows() for stored in (row.run, *row.upstream)}
         return self._with(sorted(every.values(), key=lambda stored: -stored.record.number))
 
@@ -192,7 +201,7 @@ class Runs(Sequence[Run]):
             (stored.record, stored.notes, row.params, metrics_of(stored.record, self._root(stored)))
             for stored, row in shown
         ]
-        stored = len(self) or len(self._store.all(limit=1000))
+        stored = len(self) or len(self._store.listing())
         return runs_table(rows, total=len(self), stored=stored, hint=self._hint())
 
     def _hint(self) -> str:

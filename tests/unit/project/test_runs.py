@@ -1,0 +1,78 @@
+"""`Runs` of a store: what is read of it, and what slips are answered with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dvc_magic.errors import RequestError
+from dvc_magic.model.record import CallInfo
+from dvc_magic.project import Runs
+from dvc_magic.store import RunStore
+from tests.support.records import add_run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    """A store of 40 runs, every other one upstream of another."""
+    made = RunStore.open(tmp_path / "store")
+    for number in range(1, 41):
+        add_run(made, number, call=CallInfo(id="ab" * 6, asked=number % 2 == 0), params={"params.yaml": {"lr": number}})
+    return made
+
+
+@pytest.fixture
+def looked(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The ids of the runs whose files were looked at."""
+    seen: set[str] = set()
+    sign = store.index.signature
+
+    def watched(run_id: str) -> str:
+        seen.add(run_id)
+        return sign(run_id)
+
+    monkeypatch.setattr(store.index, "signature", watched)
+    return seen
+
+
+def _all(store: RunStore) -> Runs:
+    return Runs(store.listing(asked=True), store, by_number=True)
+
+
+def test_a_run_is_found_by_its_number_without_a_look_at_the_others(store: RunStore, looked: set[str]) -> None:
+    run = _all(store)[3]
+
+    assert (run.number, looked) == (3, {run.id})
+
+
+def test_the_first_page_of_many_runs_looks_at_its_own_alone(store: RunStore, looked: set[str]) -> None:
+    text = _all(store)[:].table(2).text()
+
+    assert [line.split()[0] for line in text.split("\n")[1:3]] == ["40", "38"]
+    assert "2 of 20 runs" in text
+    assert len(looked) == 2
+
+
+def test_runs_are_counted_sliced_and_turned_round_as_lists_are(store: RunStore) -> None:
+    runs = _all(store)
+
+    assert (len(runs), len(runs[5:]), len(runs.unfolded())) == (20, 15, 40)
+    assert [run.number for run in runs[2:4]] == [36, 34]
+    assert [run.number for run in reversed(runs)] == list(range(2, 41, 2))
+    assert [run.number for run in runs.order_by("lr")[:2]] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda runs: runs.best("loss"),
+        lambda runs: runs.best("loss", maximize="loss"),
+        lambda runs: runs.best(minimize="loss", maximize="loss"),
+        lambda runs: runs.best(),
+    ],
+)
+def test_a_best_run_without_the_end_that_is_good_is_answered_with_both_spellings(store: RunStore, ask: object) -> None:
+    assert callable(ask)
+    with pytest.raises(RequestError, match=r"best\(minimize='loss'\) or best\(maximize='loss'\)"):
+        ask(_all(store))
