@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, magics_class
 from traitlets import Bool, Unicode
 
-from dvc_magic.line import RUN_USAGE, RunLine, Usage, read_run_line
-from dvc_magic.notebook.display import ForegroundDisplay
+from dvc_magic.line import RUN_USAGE, Usage, read_run_line
+from dvc_magic.notebook.calls import carry_out
 from dvc_magic.notebook.forms import CardView, stage_help
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic, explained
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 _PROJECT = Usage(words=("FOLDER",))
 _STAGES = Usage(words=("STAGE",))
-_TAIL_AFTER_LOG = 3  # lines of a log in an error below the log itself
-_INTERRUPTED = "KeyboardInterrupt: the call was interrupted; "
-_STOPPED = "the stages that were running have been stopped"
 
 
 @magics_class
@@ -40,7 +37,7 @@ class DvcMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self.session = Session(shell, home=lambda: self.home)
+        self.session = Session(shell, home=lambda: self.home, reuse=lambda: self.reuse)
 
     @dvc_line_magic(_PROJECT)
     def dvc_project(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Project:
@@ -120,35 +117,8 @@ class DvcMagics(Magics):
             namespace=names,
             pipeline=pipeline,
             stage_of=lambda name: self.session.project.store.find(name).record.stage,
-            reuse=self.reuse,
+            reuse=self.session.reuse,
         )
         if asked.help:
             return CardView(stage_help(asked.request.stages, pipeline, explained(self.dvc_run.__doc__).options))
-        if asked.dry_run:
-            return self.session.project.preview(asked.request)
-        return self._keep(asked, self._run(asked))
-
-    def _run(self, asked: RunLine) -> Runs:
-        request = asked.request
-        display = ForegroundDisplay(self.session.project.store.paths, prefix=request.jobs > 1, show=self.session.show)
-        try:
-            runs = self.session.project.start(
-                request, observer=display, raise_errors=asked.raise_errors, tail=_TAIL_AFTER_LOG
-            )
-        except KeyboardInterrupt as interrupt:
-            # The way through the engine tells nobody anything; IPython shows what this returns in its place.
-            said = _INTERRUPTED + (str(interrupt) or _STOPPED)
-            interrupt._render_traceback_ = lambda: [said]  # type: ignore[attr-defined]
-            raise
-        finally:
-            self.session.remember_last()
-        if request.reuse:  # what answers may be older than the newest run
-            self.session.last = runs[-1]
-        return runs
-
-    def _keep(self, asked: RunLine, runs: Runs) -> Run | Runs | None:
-        single = len(runs) == 1 and not asked.request.is_grid
-        result = runs[0] if single else runs
-        if asked.into:
-            self.session.shell.user_ns[asked.into] = result
-        return None if asked.silent else result
+        return carry_out(asked, self.session)

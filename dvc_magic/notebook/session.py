@@ -22,11 +22,17 @@ class Session:
         last: the run that the kernel has asked for last, whatever its status.
     """
 
-    def __init__(self, shell: InteractiveShell, *, home: Callable[[], str]) -> None:
+    def __init__(self, shell: InteractiveShell, *, home: Callable[[], str], reuse: Callable[[], bool]) -> None:
         self.shell = shell
         self.last: Run | None = None
         self._home = home
+        self._reuse = reuse
         self._project: Project | None = None
+
+    @property
+    def reuse(self) -> bool:
+        """Whether calls are answered with equal runs where their line does not say."""
+        return self._reuse()
 
     @property
     def project(self) -> Project:

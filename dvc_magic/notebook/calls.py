@@ -1,0 +1,49 @@
+"""Carrying out what a magic's line asks for: runs with their log in the cell, and what becomes of them."""
+
+from __future__ import annotations
+
+from dvc_magic.line import RunLine
+from dvc_magic.notebook.display import ForegroundDisplay
+from dvc_magic.notebook.session import Session
+from dvc_magic.project import Plan, Run, Runs
+
+_TAIL_AFTER_LOG = 3  # lines of a log in an error below the log itself
+_INTERRUPTED = "KeyboardInterrupt: the call was interrupted; "
+_STOPPED = "the stages that were running have been stopped"
+
+
+def carry_out(asked: RunLine, session: Session) -> Run | Runs | Plan | None:
+    """Run what a line asks for, or show its plan; returns what its cell shows.
+
+    Side effects: prints the plan and the log as they come; the newest run becomes the kernel's last, and the line's
+    variable gets what came back.
+    """
+    if asked.dry_run:
+        plan = session.project.preview(asked.request)
+        return None if asked.silent else plan
+    return _keep(asked, _run(asked, session), session)
+
+
+def _run(asked: RunLine, session: Session) -> Runs:
+    request = asked.request
+    display = ForegroundDisplay(session.project.store.paths, prefix=request.jobs > 1, show=session.show)
+    try:
+        runs = session.project.start(request, observer=display, raise_errors=asked.raise_errors, tail=_TAIL_AFTER_LOG)
+    except KeyboardInterrupt as interrupt:
+        # The way through the engine tells nobody anything; IPython shows what this returns in its place.
+        said = _INTERRUPTED + (str(interrupt) or _STOPPED)
+        interrupt._render_traceback_ = lambda: [said]  # type: ignore[attr-defined]
+        raise
+    finally:
+        session.remember_last()
+    if request.reuse:  # what answers may be older than the newest run
+        session.last = runs[-1]
+    return runs
+
+
+def _keep(asked: RunLine, runs: Runs, session: Session) -> Run | Runs | None:
+    single = len(runs) == 1 and not asked.request.is_grid
+    result = runs[0] if single else runs
+    if asked.into:
+        session.shell.user_ns[asked.into] = result
+    return None if asked.silent else result
