@@ -386,7 +386,7 @@ class PointState:
             )
         assert found is not None
         return DepRecord(
-            source=SourceKind.DVCFILE if found.dvcfile else SourceKind.FILE,
+            source=SourceKind.DVCFILE if found.dvcfile or dep.recorded else SourceKind.FILE,
             name=dep.name,
             origin=f"{found.dvcfile or dep.taken}{_from_remote(found)}",
             seen=digest if self._counts(stage, dep) else "",

@@ -252,7 +252,9 @@ class Pipeline:
         return tuple(stage for stage in self.stages if any(overlaps(path, out.path) for out in stage.outs))
 
     def makers(self, stage: Stage, dep: Dep) -> tuple[Stage, ...]:
-        """The other stages that make what a dep of `stage` is, or parts of it."""
+        """The other stages that make what a dep of `stage` is, or parts of it; of what DVC has recorded, none."""
+        if dep.recorded:
+            return ()
         if dep.maker:
             named = self.get(dep.maker)
             return () if named is None else (named,)

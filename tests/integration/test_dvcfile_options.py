@@ -289,6 +289,20 @@ class TestAlwaysPull:
 
         assert (asked.facts(taking)["out.txt"].origin, asked.taken(taking)) == ("cache", {"": "made\n"})
 
+    def test_an_operation_takes_the_recorded_out_of_a_stage_though_a_run_has_another(self, asked):
+        stage = "stages:\n  s:\n    cmd: date +%s%N > out.txt\n    outs: [out.txt]\n"
+        operation = "operations:\n  op:\n    cmd: cat out.txt\n    requires: [{dvcfile: out.txt, always-pull: yes}]\n"
+        write(asked.root, {"dvc.yaml": stage, "dvc_magic.yaml": operation})
+        dvc(asked.root, "repro", "--quiet")
+        recorded = (asked.root / "out.txt").read_text().strip()
+
+        with Project.open(asked.root) as project:
+            project.run("s")
+            run = project.run("op")
+
+        assert (run.upstream, run.deps["out.txt"].source) == ({}, "dvcfile")
+        assert recorded in str(run.log)
+
     @pytest.mark.parametrize("path", ["plain.txt", "gone.txt"])
     def test_nothing_recorded_is_one_clear_message(self, asked, path):
         found = asked.facts(Taking(path=path, recorded=True))[path]
