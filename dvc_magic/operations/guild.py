@@ -72,6 +72,9 @@ def read_guild(
     found: list[Operation] = []
     for model, name, entry in entries:
         full = f"{model}.{name}" if model and models[name] > 1 else name
+        if any(other.name == full for other in found):
+            reader.warn(f"operation {full!r} in {ORIGIN}", "there is another of that name; the later one is left out")
+            continue
         operation = reader.operation(full, entry)
         if operation is not None:
             found.append(operation)
@@ -108,7 +111,8 @@ def _entries_of(item: Mapping[Any, Any], reader: _Reader) -> Iterator[tuple[str,
     if kind in {"config", "package"}:
         return  # one runs nothing unless others refer to it, and the other makes Python packages
     if kind != "model":
-        reader.warn(ORIGIN, f"an object with {listed([str(key) for key in item])} is not supported, and left out")
+        keys = f"with {listed([str(key) for key in item])}" if item else "without a key"
+        reader.warn(ORIGIN, f"an object {keys} is not supported, and left out")
         return
     model = item["model"] if isinstance(item["model"], str) else ""
     reader.skipped(f"model {model!r} in {ORIGIN}", [key for key in item if key not in _MODEL_KEYS])
@@ -117,7 +121,10 @@ def _entries_of(item: Mapping[Any, Any], reader: _Reader) -> Iterator[tuple[str,
         reader.warn(f"model {model!r} in {ORIGIN}", f"its operations have to be a map; {seen(operations)}")
         return
     for name, entry in operations.items():
-        yield model, str(name), entry
+        if isinstance(name, str):
+            yield model, name, entry
+        else:
+            reader.warn(ORIGIN, f"the operation {shown(name)} is left out: its name has to be text; put it in quotes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
