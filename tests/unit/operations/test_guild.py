@@ -58,10 +58,29 @@ EXAMPLE = """
       requires: [dvcstage: train-models]
 """
 KEYS = st.sampled_from(
-    (
-        "model operations config main exec requires flags flags-dest flags-import run-attrs "
-        "dvc dvc-stage stage file dvcfile dvcstage default description steps path $include"
-    ).split()
+    [
+        "model",
+        "operations",
+        "config",
+        "main",
+        "exec",
+        "requires",
+        "flags",
+        "flags-dest",
+        "flags-import",
+        "run-attrs",
+        "dvc",
+        "dvc-stage",
+        "stage",
+        "file",
+        "dvcfile",
+        "dvcstage",
+        "default",
+        "description",
+        "steps",
+        "path",
+        "$include",
+    ]
 )
 WORD = st.sampled_from(
     ["hello", "cli --a", "guild.plugins.dvc_stage_main a", "all", "args", "globals", "config:params.json.in"]
