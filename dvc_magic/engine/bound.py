@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from dvc_magic.errors import MissingInputError, OperationError
+from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import Override
 from dvc_magic.model.request import ChangeKind
@@ -85,6 +85,6 @@ def described(
     for operation in operations:
         try:
             found.append(bound(operation, text_of))
-        except (OperationError, UnicodeDecodeError) as error:
+        except (DvcMagicError, UnicodeDecodeError) as error:
             faults[operation.address] = str(error)
     return tuple(found), faults
