@@ -10,6 +10,7 @@ from dvc_magic.notebook.browsing import RunsMagics
 from dvc_magic.notebook.debug import DebugMagics
 from dvc_magic.notebook.example import ExampleMagics
 from dvc_magic.notebook.magics import DvcMagics
+from dvc_magic.notebook.operation import OperationMagics, with_body
 from dvc_magic.notebook.overview import OverviewMagics
 from dvc_magic.notebook.panel import PanelMagics
 from dvc_magic.notebook.promote import PromoteMagics
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _FURTHER = (
     OverviewMagics,
     RunsMagics,
+    OperationMagics,
     DebugMagics,
     ExampleMagics,
     PanelMagics,
@@ -44,6 +46,7 @@ def load(shell: InteractiveShell) -> None:
     magics = DvcMagics(shell)
     shell.register_magics(magics, *(further(shell, magics.session) for further in _FURTHER))
     completion.install(shell, magics.session)
+    shell.input_transformers_cleanup.append(with_body)
     atexit.register(magics.session.close)
     magics.session.warm()
 
@@ -54,6 +57,9 @@ def unload(shell: InteractiveShell) -> None:
     if magics is None:
         return
     completion.remove(shell)
+    shell.input_transformers_cleanup[:] = [
+        known for known in shell.input_transformers_cleanup if known is not with_body
+    ]
     magics.session.close()
     atexit.unregister(magics.session.close)
     for registered in (magics, *(shell.magics_manager.registry[further.__name__] for further in _FURTHER)):

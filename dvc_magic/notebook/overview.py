@@ -10,7 +10,7 @@ from IPython.core.magic import Magics, magics_class
 from dvc_magic.errors import DvcMagicError, LineError
 from dvc_magic.line import Usage
 from dvc_magic.notebook.forms import CardView
-from dvc_magic.notebook.usage import dvc_line_magic, explained
+from dvc_magic.notebook.usage import dvc_line_magic, explained, sign_of
 from dvc_magic.views import Card, Section, Table
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class OverviewMagics(Magics):
             return (Section(title="no project", block=str(error)), Section(title="to begin", pairs=_BEGIN))
 
     def _magics(self) -> Section:
-        found = {name: explained(magic.__doc__) for name, magic in self._names().items()}
-        rows = tuple((f"%{name}", said.summary, _example(name, said.examples)) for name, said in found.items())
+        found = {f"{sign_of(magic)}{name}": explained(magic.__doc__) for name, magic in self._names().items()}
+        rows = tuple((name, said.summary, _example(name, said.examples)) for name, said in found.items())
         note = "each of them explains itself: %dvc_run --help"
         return Section(title="magics", table=Table(headers=("magic", "what it does", "example"), rows=rows, note=note))
 
@@ -86,7 +86,7 @@ class OverviewMagics(Magics):
 
 def _example(name: str, examples: Sequence[str]) -> str:
     """The first example that says more than the magic's name."""
-    return next((example for example in examples if example.strip() != f"%{name}"), f"%{name}")
+    return next((example for example in examples if example.strip() != name), name)
 
 
 def _facts(project: Project) -> list[tuple[str, str]]:

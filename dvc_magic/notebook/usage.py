@@ -9,8 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from IPython.core.magic import line_magic, needs_local_scope, no_var_expand, output_can_be_silenced
+from IPython.core.magic import (
+    line_cell_magic,
+    line_magic,
+    needs_local_scope,
+    no_var_expand,
+    output_can_be_silenced,
+)
 
+from dvc_magic.errors import LineError
 from dvc_magic.line import Usage, asks_for_help
 from dvc_magic.notebook.forms import CardView
 from dvc_magic.views import Card, Section
@@ -35,6 +42,39 @@ def dvc_line_magic(usage: Usage) -> Callable[[Callable[..., Any]], Callable[...,
         return made
 
     return decorate
+
+
+def dvc_cell_magic(usage: Usage) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a method ``(self, line, cell, local_ns)`` a cell magic.
+
+    The rest is as with `dvc_line_magic`, but that a ``;`` at the end of the cell belongs to its code. As a line magic
+    the name answers that it is none.
+    """
+
+    def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+        name = method.__name__
+
+        @functools.wraps(method)
+        def answer(self: Any, line: str, cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
+            if asks_for_help(line, alone=usage.flags and cell is not None):
+                return CardView(help_card(name, method.__doc__, sign="%%"))
+            if cell is None:
+                message = f"%%{name} stands in the first line of a cell, with two percent signs; its code is below it"
+                raise LineError(message)
+            return method(self, line, cell, local_ns)
+
+        answer.usage = usage  # type: ignore[attr-defined]
+        answer.sign = "%%"  # type: ignore[attr-defined]
+        made: Callable[..., Any] = line_cell_magic(needs_local_scope(no_var_expand(answer)))
+        return made
+
+    return decorate
+
+
+def sign_of(magic: object) -> str:
+    """The percent signs before the name of a registered magic."""
+    sign = getattr(magic, "sign", "%")
+    return sign if isinstance(sign, str) else "%"
 
 
 def usage_of(magic: object) -> Usage | None:
@@ -87,7 +127,7 @@ def _option(line: str) -> tuple[str, str]:
     return name, text.strip()
 
 
-def help_card(name: str, doc: str | None) -> Card:
+def help_card(name: str, doc: str | None, *, sign: str = "%") -> Card:
     """The usage of a magic, from its docstring: examples first."""
     said = explained(doc)
     sections = (
@@ -95,7 +135,7 @@ def help_card(name: str, doc: str | None) -> Card:
         Section(title="notes", block=said.text.replace("``", "")),
         Section(title="options", pairs=said.options),
     )
-    return Card(title=f"%{name}: {said.summary}", sections=tuple(filter(_filled, sections)))
+    return Card(title=f"{sign}{name}: {said.summary}", sections=tuple(filter(_filled, sections)))
 
 
 def _filled(section: Section) -> bool:

@@ -1,0 +1,104 @@
+"""The magic that runs a cell as an operation."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, magics_class
+
+from dvc_magic.errors import DvcMagicError
+from dvc_magic.line import OPERATION_USAGE, asks_for_help, format_value, read_operation_line
+from dvc_magic.notebook.calls import carry_out
+from dvc_magic.notebook.forms import CardView
+from dvc_magic.notebook.session import Session
+from dvc_magic.notebook.usage import dvc_cell_magic, help_card
+from dvc_magic.operations import cell_operation, cell_params, constants, line_settings
+from dvc_magic.project import Plan, Run, Runs
+from dvc_magic.views import Card, Section
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_LONE = re.compile(r"%%dvc_op\b")
+_FIRST_LINE = 2  # of the code, in a cell whose first line is the magic's
+
+
+@magics_class
+class OperationMagics(Magics):
+    """Cells as operations."""
+
+    def __init__(self, shell: InteractiveShell, session: Session) -> None:
+        super().__init__(shell)
+        self._session = session
+
+    @dvc_cell_magic(OPERATION_USAGE)
+    def dvc_op(
+        self, line: str, cell: str, local_ns: Mapping[str, Any] | None = None
+    ) -> Run | Runs | Plan | CardView | None:
+        """Run the cell as an operation: an isolated run of code that is no stage yet.
+
+        Examples::
+
+            %%dvc_op fit -d data.csv -o model.pkl -M metrics.json
+            %%dvc_op fit --requires dvcfile:data.csv --requires dvcstage:prepare:clean.csv --lr 0.1,0.2
+            %%dvc_op fit --requires config:params.yaml --train.lr 0.1
+            %%dvc_op fit --stage train --into run
+            %%dvc_op fit --learn --dry-run
+
+        The cell becomes the script ``NAME.py``, plain Python that sees files and flags, and nothing of the notebook.
+        Constants at its top level (``lr = 0.1``) are its flags. What it writes counts as its outputs when none is
+        named. Afterwards ``%dvc_run NAME`` runs it as well, and ``%dvc_promote`` makes a stage of it.
+
+        A long list goes into the cell, as YAML in a comment block that begins with ``# /// dvc_magic`` and ends with
+        ``# ///``: requires, deps, outs, metrics, stage, script, learn, desc.
+
+        Options::
+
+            -d, --deps PATH              a file or folder that it reads
+            --requires SOURCE            dvcfile:PATH, dvcstage:STAGE:SELECT, config:PATH, file:PATH
+            -o, --outs OUT               what it makes; -O, --outs-no-cache keeps it out of DVC's cache
+            -m, --metrics METRIC         metrics that it writes; -M, --metrics-no-cache as with -O
+            --stage STAGE                a stage that its outputs can stand in for
+            --script SCRIPT              where the script goes, instead of NAME.py
+            --learn                      find out what the code reads, and note it with the run
+            --desc TEXT                  one line about it
+            --reuse, --dry-run...        what %dvc_run has: see %dvc_run --help
+        """
+        names = self._session.names(local_ns)
+        asked = read_operation_line(line, namespace=names)
+        if asks_for_help(line):
+            return CardView(_help(self.dvc_op.__doc__, cell))
+        operation = cell_operation(asked.name, cell, settings=line_settings(asked), names=names, first_line=_FIRST_LINE)
+        asked.check(cell_params(operation))
+        project = self._session.project
+        project.register(operation)
+        call = asked.run_line(
+            project.pipeline(),
+            namespace=names,
+            stage_of=lambda name: project.store.find(name).record.stage,
+            reuse=self._session.reuse,
+        )
+        return carry_out(call, self._session)
+
+
+def with_body(lines: list[str]) -> list[str]:
+    """The lines of a cell; one of this magic alone gets an empty line, as IPython would refuse it in its own way.
+
+    For the shell's ``input_transformers_cleanup``: so ``%%dvc_op --help`` is answered, and an empty cell is an error.
+    """
+    if lines and _LONE.match(lines[0]) and not "".join(lines[1:]):
+        return [lines[0].rstrip("\n") + "\n", "\n"]
+    return lines
+
+
+def _help(doc: str | None, cell: str) -> Card:
+    """The magic's usage, and the flags of the cell below it."""
+    card = help_card("dvc_op", doc, sign="%%")
+    flags: tuple[tuple[str, str], ...] = ()
+    with contextlib.suppress(DvcMagicError):
+        flags = tuple((f"--{key}", format_value(value)) for key, value in constants(cell).items())
+    own = (Section(title="flags of this cell", pairs=flags),) if flags else ()
+    return Card(title=card.title, sections=(*own, *card.sections))

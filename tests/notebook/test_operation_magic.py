@@ -1,0 +1,217 @@
+"""Cells as operations, in a shell of their own: what they return, and how each mistake is answered."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from dvc_magic.errors import DvcMagicError, RunFailedError
+from tests.support.digest import changes, project_digest
+
+pytestmark = pytest.mark.integration
+
+FILES = {
+    "dvc.yaml": """
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps: [prepare.py]
+    params: [n]
+    outs: [data.txt]
+""",
+    "params.yaml": "n: 2\n",
+    "prepare.py": "import yaml\nopen('data.txt', 'w').write('x' * yaml.safe_load(open('params.yaml'))['n'])\n",
+    "labels.csv": "a\nb\n",
+    ".gitignore": "/data.txt\n",
+}
+FIT = """\
+import json
+lr = 0.1
+shuffle = True
+rows = len(open("data.txt").read())
+print("fitting with", lr)
+json.dump({"loss": lr * rows, "shuffle": shuffle}, open("m.json", "w"))
+open("model.txt", "w").write("model")
+"""
+
+
+@pytest.fixture
+def shell(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """A shell in a project, with the extension loaded."""
+    monkeypatch.chdir(make_project(FILES))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell makes itself the main module
+    config = Config()
+    config.HistoryManager.enabled = False
+    made = InteractiveShell(config=config)
+    made.extension_manager.load_extension("dvc_magic")
+    yield made
+    made.extension_manager.unload_extension("dvc_magic")
+    made.atexit_operations()
+    atexit.unregister(made.atexit_operations)
+
+
+def _op(shell: InteractiveShell, line: str, cell: str = FIT) -> Any:
+    return shell.run_cell_magic("dvc_op", line, cell)
+
+
+def _message(shell: InteractiveShell, line: str, cell: str = FIT) -> str:
+    before = project_digest(Path.cwd())
+    with pytest.raises(DvcMagicError) as caught:
+        _op(shell, line, cell)
+    assert changes(before, project_digest(Path.cwd())) == []
+    return str(caught.value)
+
+
+def test_a_cell_runs_with_what_it_requires(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    before = project_digest(Path.cwd())
+    line = "fit --requires dvcstage:prepare -o model.txt -M m.json --lr 0.25 --label first"
+
+    run = _op(shell, line)
+
+    assert (run.status, run.metrics["loss"], run.params["lr"], run.label) == ("completed", 0.5, 0.25, "first")
+    assert run.record.line == f"%%dvc_op {line}"
+    assert (run.outs["model.txt"].path).read_text() == "model"
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("prepare 1 runs (")
+    assert "fitting with 0.25" in printed
+    assert changes(before, project_digest(Path.cwd())) == []
+
+
+def test_several_values_are_a_grid_and_booleans_are_flags(shell: InteractiveShell) -> None:
+    runs = _op(shell, "fit -d data.txt -M m.json --lr 0.1,0.2 --no-shuffle --jobs 2")
+
+    assert [run.metrics["loss"] for run in runs] == [0.2, 0.4]
+    assert {run.metrics["shuffle"] for run in runs} == {0.0}
+
+
+def test_what_a_cell_writes_counts_when_it_names_no_outs(shell: InteractiveShell) -> None:
+    run = _op(shell, "note", "open('note.txt', 'w').write('hello')")
+
+    assert list(run.outs) == ["note.txt"]
+
+
+def test_a_block_says_what_the_line_does_not(shell: InteractiveShell) -> None:
+    block = "# /// dvc_magic\n# requires:\n#   - dvcstage: prepare\n# metrics: [m.json: {cache: false}]\n# ///\n"
+
+    run = _op(shell, "fit -o model.txt", block + FIT)
+
+    assert (run.metrics["loss"], sorted(run.outs)) == (0.2, ["m.json", "model.txt"])
+
+
+def test_a_second_cell_of_a_name_takes_the_place_of_the_first(shell: InteractiveShell) -> None:
+    _op(shell, "note", "text = 'one'\nopen('note.txt', 'w').write(text)")
+    _op(shell, "note", "word = 'two'\nopen('note.txt', 'w').write(word)")
+
+    run = shell.run_line_magic("dvc_run", "note --word three")
+
+    assert run.outs["note.txt"].path.read_text() == "three"
+
+
+def test_values_of_the_notebook_are_passed(shell: InteractiveShell) -> None:
+    shell.user_ns.update(rate=0.5, inputs=("labels.csv", "prepare.py"))
+
+    run = _op(shell, "look -d {inputs} --lr {rate}", "lr = 1.0\nopen('out.txt', 'w').write(str(lr))")
+
+    assert (run.params["lr"], sorted(run.deps)) == (0.5, ["labels.csv", "look.py", "prepare.py"])
+
+
+def test_an_equal_cell_is_answered_with_its_run_when_asked_to(shell: InteractiveShell) -> None:
+    first = _op(shell, "note", "open('note.txt', 'w').write('hello')")
+    shell.run_line_magic("config", "DvcMagics.reuse = True")
+
+    assert _op(shell, "note", "open('note.txt', 'w').write('hello')").id == first.id
+    assert _op(shell, "note", "open('note.txt', 'w').write('bye')").id != first.id
+
+
+def test_a_dry_run_shows_the_plan_and_runs_nothing(shell: InteractiveShell) -> None:
+    plan = _op(shell, "fit -d data.txt --dry-run")
+
+    assert "prepare runs" in repr(plan)
+    assert len(shell.run_line_magic("dvc_runs", "")) == 0
+
+
+def test_into_names_the_variable_and_a_semicolon_silences(shell: InteractiveShell) -> None:
+    assert _op(shell, "note --into made;", "open('note.txt', 'w').write('hello');") is None
+
+    assert shell.user_ns["made"].status == "completed"
+
+
+def test_a_cell_that_fails_says_where(shell: InteractiveShell) -> None:
+    with pytest.raises(RunFailedError) as caught:
+        _op(shell, "broken", "x = 1\nraise ValueError('no luck')")
+
+    assert "no luck" in str(caught.value)
+    assert caught.value.run.status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "expected"),
+    [
+        ("", FIT, "Give the operation a name"),
+        ("fit", "\n", "the cell is empty"),
+        ("fit", "x = (1\n", "line 2 of the cell: this is not Python"),
+        ("fit", "x = 1\n!ls\n", "line 3 of the cell: a notebook can do this"),
+        ("fit", "print(frame)\n", "line 2: frame lives in the notebook (a dict)"),
+        ("fit", "display(1)\n", "display is IPython's"),
+        ("fit --rate 1", FIT, "There is no flag --rate"),
+        ("fit --lr fast", FIT, "lr in fit.py is a float"),
+        ("fit --label x", "label = 'a'\n", "Write --option:label for the option or --fit.py:label"),
+        ("fit --stage x", "stage = 'a'\n", "--stage is an option of this magic"),
+        ("fit --requires dvcstage:prepar", FIT, "Did you mean 'prepare'"),
+        ("fit again", FIT, "One name can be given"),
+        ("fit -d ../up", FIT, "leads out of the project"),
+        ("fit -d not-there.csv", FIT, "not-there.csv"),
+    ],
+)
+def test_mistakes_are_answered(shell: InteractiveShell, line: str, cell: str, expected: str) -> None:
+    shell.user_ns["frame"] = {1: 2}
+
+    assert expected in _message(shell, line, cell)
+
+
+def test_flags_that_are_options_have_another_spelling(shell: InteractiveShell) -> None:
+    cell = "label = 'a'\nopen('out.txt', 'w').write(label)\n"
+
+    run = _op(shell, "fit --fit.py:label b --option:label first", cell)
+
+    assert (run.outs["out.txt"].path.read_text(), run.label) == ("b", "first")
+
+
+def test_help_shows_the_flags_of_the_cell(shell: InteractiveShell) -> None:
+    shown = repr(_op(shell, "fit --help"))
+
+    assert shown.startswith("%%dvc_op: Run the cell as an operation")
+    assert "--lr       0.1" in shown
+    assert len(shell.run_line_magic("dvc_runs", "")) == 0
+
+
+def test_a_lone_line_is_answered_by_us(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = shell.run_cell("%%dvc_op --help")
+    empty = shell.run_cell("%%dvc_op fit\n")
+    single = shell.run_cell("%dvc_op fit")
+
+    assert repr(asked.result).startswith("%%dvc_op: ")
+    assert "the cell is empty" in str(empty.error_in_exec)
+    assert "two percent signs" in str(single.error_in_exec)
+
+
+def test_unloading_leaves_the_shell_as_it_was(shell: InteractiveShell) -> None:
+    shell.extension_manager.unload_extension("dvc_magic")
+
+    assert "dvc_op" not in shell.magics_manager.magics["cell"]
+    assert not any("dvc_magic" in known.__module__ for known in shell.input_transformers_cleanup)
+
+
+def test_nothing_of_a_cell_reaches_the_notebook(shell: InteractiveShell) -> None:
+    shell.user_ns["lr"] = 7
+
+    _op(shell, "note", "lr = 0.1\nmade = 1\nopen('note.txt', 'w').write(str(lr))")
+
+    assert (shell.user_ns["lr"], "made" in shell.user_ns) == (7, False)
