@@ -40,7 +40,7 @@ def find_param(
     """
     found = matching(spelling, own, upstream)
     if not found:
-        raise ParamError(_unknown(spelling, [*own, *upstream], wording))
+        raise ParamError(_unknown(spelling, [*own, *upstream], options, wording))
     if len(found) > 1:
         raise ParamError(_tie(spelling, found, wording))
     if spelling in options:
@@ -94,10 +94,10 @@ def option_or_param(spelling: str, param: Param) -> str:
     )
 
 
-def _unknown(spelling: str, params: Sequence[Param], wording: Wording) -> str:
+def _unknown(spelling: str, params: Sequence[Param], options: Collection[str], wording: Wording) -> str:
     names = list(dict.fromkeys(param.key for param in params))
     ends = [key.rpartition(".")[2] for key in names]
-    hint = close_matches(spelling, [*dict.fromkeys([*names, *ends])])
+    hint = close_matches(spelling, [*dict.fromkeys([*names, *ends, *sorted(options)])])
     kind, other = ("flag", " Set another key with -S KEY=V.") if wording is Wording.LINE else ("param", "")
     if not names:
         return f"There is no {kind} {wording.param(spelling)}: no stage here has params.{other}"

@@ -103,7 +103,9 @@ def _attached(token: Token, options: Iterable[Option]) -> tuple[Option | None, T
     return None, None
 
 
-def next_value(tokens: Sequence[Token], index: int, *, what: str, options: Iterable[Option]) -> Token:
+def next_value(
+    tokens: Sequence[Token], index: int, *, what: str, options: Iterable[Option], example: str = ""
+) -> Token:
     """The token after `index`, which is the value of `what`.
 
     Raises:
@@ -112,7 +114,8 @@ def next_value(tokens: Sequence[Token], index: int, *, what: str, options: Itera
     following = tokens[index + 1] if index + 1 < len(tokens) else None
     known = {spelling for option in options for spelling in (option.name, option.short)}
     if following is None or following.raw.startswith("--") or following.raw in known:
-        raise tokens[index].error(f"{what} needs a value. One that begins with dashes goes into quotes.")
+        shown = f", as in {what} {example}" if example else ""
+        raise tokens[index].error(f"{what} needs a value{shown}. One that begins with dashes goes into quotes.")
     return following
 
 

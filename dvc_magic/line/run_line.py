@@ -12,7 +12,7 @@ from dvc_magic.errors import LineError, ParamError, RequestError, close_matches
 from dvc_magic.line.expansion import Passed, expand, expand_text
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import find_param, matching, option_or_param
-from dvc_magic.line.formatting import format_values
+from dvc_magic.line.formatting import format_value, format_values
 from dvc_magic.line.options import HELP, Given, Option, check_once, is_dashed, next_value, take_option
 from dvc_magic.line.overrides import DEFAULT_FILE, read_override
 from dvc_magic.line.spaces import Grid, Space
@@ -131,6 +131,15 @@ class _Scope:
         """The params that `spelling` can mean."""
         return matching(spelling, self.own, self.upstream)
 
+    def param(self, spelling: str) -> Param:
+        """The param that a flag means.
+
+        Raises:
+            ParamError: no such param, several, or an option of the same name.
+        """
+        options = {option.name.removeprefix("--") for option in self.options}
+        return find_param(spelling, self.own, self.upstream, options=options)
+
     def is_bool(self, spelling: str) -> bool:
         """Whether `spelling` means booleans only."""
         found = self.matching(spelling)
@@ -235,11 +244,31 @@ def _sort(read: Line, scope: _Scope) -> _Sorted:
             assignments.append(flag)
         else:
             index += 1
+            _check_comma(read.tokens, index - 1)
             if _is_bare_set(token):
                 assignments.append(_Assignment(spelling=_Spelling.BARE, token=token, value=token))
             else:
                 words.append(token)
     return _Sorted(words=tuple(words), options=tuple(options), assignments=tuple(assignments))
+
+
+def _check_comma(tokens: Sequence[Token], index: int) -> None:
+    """Refuse a word that a blank parts from the values before it: ``--lr 0.1, 0.2``."""
+    first = last = index
+    while first and _is_parted(tokens[first - 1], tokens[first]):
+        first -= 1
+    while last + 1 < len(tokens) and _is_parted(tokens[last], tokens[last + 1]):
+        last += 1
+    if first == index:
+        return
+    flag = f"{tokens[first - 1].raw} " if first and is_dashed(tokens[first - 1]) else ""
+    values = "".join(token.raw for token in tokens[first : last + 1])
+    said = f"Several values have no blank between them: {flag}{values}. One text with a blank in it goes into quotes."
+    raise tokens[index].error(said)
+
+
+def _is_parted(token: Token, following: Token) -> bool:
+    return token.raw.endswith(",") or following.raw.startswith(",")
 
 
 def unforced(tokens: Sequence[Token], index: int) -> Sequence[Token]:
@@ -264,7 +293,13 @@ def _take_flag(tokens: Sequence[Token], index: int, scope: _Scope) -> tuple[_Ass
         return flag, index + 1
     if scope.is_bool(name) and not _is_boolean(tokens[index + 1 : index + 2], scope):
         return flag, index + 1
-    return replace(flag, value=next_value(tokens, index, what=f"--{name}", options=scope.options)), index + 2
+    example = format_value(known[0].value) if (known := scope.matching(name)) else ""
+    try:
+        value = next_value(tokens, index, what=f"--{name}", options=scope.options, example=example)
+    except LineError:
+        scope.param(name)  # that there is no such flag is what helps, if so
+        raise
+    return replace(flag, value=value), index + 2
 
 
 def _is_boolean(following: Sequence[Token], scope: _Scope) -> bool:
@@ -349,8 +384,7 @@ def _flag_change(flag: _Assignment, scope: _Scope) -> Change:
     negated = scope.negated(flag.name)
     if negated and flag.value is not None:
         raise flag.token.error(f"--{flag.name} takes no value; write --{negated} true or --{negated} false.")
-    options = {option.name.removeprefix("--") for option in scope.options}
-    param = find_param(negated or flag.name, scope.own, scope.upstream, options=options)
+    param = scope.param(negated or flag.name)
     if flag.value is None:
         return Change(file=param.file, key=param.key, values=(fit(not negated, param),))
     read = _values(flag, param, scope)

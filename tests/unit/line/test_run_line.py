@@ -261,7 +261,14 @@ def test_a_range_from_python_shows_the_grid_too():
 @pytest.mark.parametrize(
     ("line", "error", "said"),
     [
-        ("train --lr", LineError, "--lr needs a value"),
+        ("train --lr", LineError, r"--lr needs a value, as in --lr 0\.1\."),
+        ("train --lrr", ParamError, "There is no flag --lrr. Did you mean 'lr'"),
+        ("train --lrr --n 3", ParamError, "There is no flag --lrr. Did you mean 'lr'"),
+        ("train --reus", ParamError, "Did you mean 'reuse'"),
+        ("train --lr 0.1, 0.2", LineError, r"no blank between them: --lr 0\.1,0\.2\. "),
+        ("train --lr 0.1 , 0.2, 0.3 --n 3", LineError, r"no blank between them: --lr 0\.1,0\.2,0\.3\. "),
+        ("train --lr=0.1 ,0.2", LineError, r"no blank between them: --lr=0\.1,0\.2\. "),
+        ("lr=0.1, 0.2", LineError, r"no blank between them: lr=0\.1,0\.2\. "),
         ("train --lr --n 3", LineError, "--lr needs a value"),
         ("train --lr 1 --train.lr 2", LineError, "given twice"),
         ("train --lr 1 train.lr=2", LineError, "given twice"),
