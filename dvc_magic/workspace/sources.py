@@ -126,7 +126,7 @@ def _git_listing(project: Path, rules: SourceRules) -> Listing:
     names, complaint = listing.communicate()
     state, _ = status.communicate()
     if listing.returncode != 0:
-        return Listing(paths=(), warnings=_git_warnings(complaint))
+        return Listing(paths=(), warnings=_git_warnings(project, complaint))
     texts, unreadable = _decoded(names)
     shown = dict.fromkeys(_with_nested(project, texts, rules))
     paths = tuple(dict.fromkeys([*shown, *_built(project, shown, rules)]))
@@ -134,12 +134,17 @@ def _git_listing(project: Path, rules: SourceRules) -> Listing:
     return Listing(paths=paths, commit=commit, dirty=dirty, warnings=unreadable)
 
 
-def _git_warnings(complaint: bytes) -> tuple[str, ...]:
+def _git_warnings(project: Path, complaint: bytes) -> tuple[str, ...]:
     text = complaint.decode("utf-8", "replace").strip()
-    if not text or "not a git repository" in text:
+    outside = "not a git repository (or any" in text and not os.path.lexists(project / ".git")
+    if not text or outside:  # a ``.git`` that leads nowhere is told in the same words
         return ()
     first = text.splitlines()[0]
-    return (f"git cannot list the project's files ({first}); the whole folder is taken, less what .dvcignore names",)
+    said = (
+        f"git cannot list the project's files ({first}): the whole folder is taken, less what .dvcignore names. Mend "
+        "the repository until `git status` works there, or name in .dvcignore what is no source"
+    )
+    return (said,)
 
 
 def _decoded(names: bytes) -> tuple[list[str], tuple[str, ...]]:

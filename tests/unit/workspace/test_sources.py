@@ -192,6 +192,24 @@ def test_the_git_of_the_callers_environment_is_not_asked(project: Path, tmp_path
     assert "train.py" in _listed(project)
 
 
+@pytest.mark.parametrize("broken", ["pointer", "folder"])
+def test_a_repository_that_git_cannot_open_is_told_with_what_to_do(tmp_path: Path, broken: str) -> None:
+    write(tmp_path, {"train.py": "", ".git" if broken == "pointer" else ".git/config": "gitdir: ../gone\n"})
+
+    listing = list_sources(tmp_path, _rules())
+
+    assert "train.py" in listing.paths
+    (warning,) = listing.warnings
+    assert "not a git repository" in warning
+    assert "until `git status` works there" in warning
+
+
+def test_a_project_in_no_repository_is_no_reason_to_warn(tmp_path: Path) -> None:
+    write(tmp_path, {"train.py": ""})
+
+    assert list_sources(tmp_path, _rules()).warnings == ()
+
+
 def test_without_the_program_git_the_tree_is_walked(project: Path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", "")
 
