@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -232,6 +233,30 @@ def test_a_worker_that_is_killed_leaves_no_copy_and_no_process(bench: Callable[.
     assert list(made.project.store.paths.debug.iterdir()) == []
     assert not [process for process in psutil.process_iter() if _is_of_a_copy(process, made)]
     assert made.debug("p 1").answers == ("1",)
+
+
+def test_an_input_that_is_written_into_at_the_prompt_is_kept_for_nobody_else(make_project: Any) -> None:
+    shown: list[str] = []
+    linked = {**FILES, ".dvc/config": "[cache]\n    type = hardlink\n"}
+    with dm.Project.open(make_project(linked)) as project:
+        run = project.run("train", raise_errors=False)
+        assert run.deps["data.json"].placed == "hardlink"
+
+        run.debug(["import os; os.chmod('data.json', 0o644)", "!open('data.json', 'a').write('x')"], show=shown.append)
+
+        assert "the command wrote into its dependency data.json" in "".join(shown)
+        assert "x" not in project.run("train", raise_errors=False).deps["data.json"].read_text()
+
+
+def test_a_long_folder_for_temporary_files_is_no_hindrance(
+    trained: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("long" * 20)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+
+    assert trained.debug("p lr").answers == ("0",)
+    assert list(deep.iterdir()) == []
 
 
 def test_a_copy_that_nobody_will_remove_any_more_goes_with_the_next_one(trained: Bench) -> None:

@@ -9,6 +9,7 @@ import pdb  # noqa: T100 - a debugger is what this is
 import reprlib
 import socket
 import sys
+import time
 import traceback
 from types import FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any, Dict, List, Optional, Tuple
@@ -16,6 +17,7 @@ from typing import Any, Dict, List, Optional, Tuple
 _PACKAGES = ("site-packages", "dist-packages")
 _LIMIT = 200_000  # characters shown for one command
 _LOCALS = 40
+_PAUSE = 0.2  # seconds between two pieces of what a command prints
 _WHOLE_ERROR = (3, 13)  # the Python from which on pdb knows chains of exceptions
 
 
@@ -25,8 +27,10 @@ class Wire(io.TextIOBase):
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._answers = connection.makefile("r", encoding="utf-8", newline="\n")
+        self._lines: List[str] = []
         self._open_line = ""
         self._left = _LIMIT
+        self._sent = 0.0
         self.wants_look = False
 
     @property
@@ -34,12 +38,21 @@ class Wire(io.TextIOBase):
         """For those who ask a terminal for it."""
         return "utf-8"
 
+    @property
+    def has_open_line(self) -> bool:
+        """Whether what was written last did not end its line."""
+        return bool(self._open_line)
+
     def writable(self) -> bool:
         """It is."""
         return True
 
     def send(self, **message: Any) -> None:
-        """Send one message."""
+        """Send one message, after what was written before."""
+        self.flush()
+        self._send(message)
+
+    def _send(self, message: Dict[str, Any]) -> None:
         self._connection.sendall(json.dumps(message).encode() + b"\n")
 
     def receive(self) -> Dict[str, Any]:
@@ -51,20 +64,26 @@ class Wire(io.TextIOBase):
     def write(self, text: str) -> int:
         """Show the complete lines; the rest may be a prompt."""
         *lines, self._open_line = (self._open_line + text).split("\n")
-        if lines:
-            self._show("\n".join(lines) + "\n")
+        self._lines += lines
+        if self._lines and time.monotonic() - self._sent > _PAUSE:
+            self.flush()
         return len(text)
 
-    def _show(self, text: str) -> None:
-        if self._left > 0:
+    def flush(self) -> None:
+        """Show the complete lines now: a notebook keeps what comes at once as one piece."""
+        text = "".join(line + "\n" for line in self._lines)
+        self._lines, self._sent = [], time.monotonic()
+        if text and self._left > 0:
             cut = len(text) > self._left
-            self.send(text=text[: self._left] + (f"\n... {_LIMIT} characters are shown, no more\n" if cut else ""))
+            rest = f"\n... {_LIMIT} characters are shown, no more\n" if cut else ""
+            self._send({"text": text[: self._left] + rest})
             self._left -= len(text)
 
     def readline(self, size: Optional[int] = -1) -> str:  # type: ignore[override]  # noqa: ARG002
         """The next command; an empty text ends the debugger."""
-        prompt, self._open_line, self._left = self._open_line, "", _LIMIT
+        prompt, self._open_line = self._open_line, ""
         self.send(ask=prompt[-1000:])
+        self._left = _LIMIT
         answer = self.receive()
         self.wants_look = bool(answer.get("look"))
         line = answer.get("line")
@@ -173,4 +192,5 @@ def post_mortem(folder: str, error: BaseException, trace: Optional[TracebackType
         debugger.reset()
         whole = sys.version_info >= _WHOLE_ERROR and error.__traceback__ is trace
         debugger.interaction(None, error if whole else trace)  # type: ignore[arg-type]
+        wire.write("\n" * wire.has_open_line)
         wire.send(end="quit" if debugger.quitting else "on")
