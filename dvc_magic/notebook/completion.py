@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,9 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import (
-    OPTION_NAMES,
+    OPERATION_USAGE,
     Begun,
+    Option,
     Usage,
     as_word,
     flags_of,
@@ -28,10 +29,12 @@ from dvc_magic.line import (
     quote,
     read_begun,
 )
+from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.stage import Param, Pipeline, Stage
 from dvc_magic.notebook.usage import usage_of
+from dvc_magic.operations import constants
 from dvc_magic.project import example_names
 from dvc_magic.runs import FIELDS, metrics_of, params_of
 
@@ -114,7 +117,8 @@ class Lines:
         usage = self._usage(found) if found is not None else None
         if found is None or usage is None:
             return Offers("", ())
-        return Answer(usage, self._session).offers(found["rest"])
+        below = text.partition("\n")[2] if found["percent"] == "%%" else ""
+        return Answer(usage, self._session, cell=below).offers(found["rest"])
 
     def _usage(self, found: re.Match[str]) -> Usage | None:
         manager = self._shell.magics_manager
@@ -134,11 +138,12 @@ def _logical_line(text: str, row: int, column: int) -> str:
 
 
 class Answer:
-    """The completions of one line."""
+    """The completions of one line; of a cell magic's, with the `cell` below it."""
 
-    def __init__(self, usage: Usage, session: Session) -> None:
+    def __init__(self, usage: Usage, session: Session, *, cell: str = "") -> None:
         self._usage = usage
         self._session = session
+        self._cell = cell
 
     @property
     def _project(self) -> Project:
@@ -150,6 +155,13 @@ class Answer:
         with contextlib.suppress(DvcMagicError):
             return self._project.glance() or Pipeline()
         return Pipeline()
+
+    @cached_property
+    def _constants(self) -> tuple[Param, ...]:
+        """The flags that the constants of a cell are, as far as it can be read already."""
+        with contextlib.suppress(DvcMagicError):
+            return tuple(Param(file="", key=key, value=value) for key, value in constants(self._cell).items())
+        return ()
 
     def offers(self, rest: str) -> Offers:
         """What can follow `rest`, the line from the magic's name to the cursor."""
@@ -163,7 +175,7 @@ class Answer:
         return _fitting(begun.word, self._candidates(begun))
 
     def _is_bool(self, flag: str) -> bool:
-        every = [param for stage in self._pipeline.stages for param in stage.flags]
+        every = [*self._constants, *(param for stage in self._pipeline.stages for param in stage.flags)]
         found = matching(flag, every, ())
         return bool(found) and all(param.type == "bool" for param in found)
 
@@ -193,6 +205,7 @@ class Answer:
             "KEY": lambda begun: self._names(down=begun.word.startswith("-")),
             "KEY=V": self._keys,
             "STAGE=RUN": self._uses,
+            "SOURCE": self._sources,
             "PATH": lambda begun: _paths(self._project.root, begun.word),
             "EXAMPLE": lambda _: (Offer(name, "example") for name in example_names()),
             "FOLDER": lambda begun: _paths(Path.cwd(), begun.word, folders=True),
@@ -212,7 +225,10 @@ class Answer:
         return final if len(final) == 1 or "--all" in begun.given else self._pipeline.stages
 
     def _params(self, begun: Begun) -> tuple[tuple[Param, ...], tuple[Param, ...]]:
-        """The params of the stage, and those upstream of it."""
+        """The params of the stage, and those upstream of it; of a cell, its constants."""
+        if self._usage == OPERATION_USAGE:
+            script = begun.values.get("--script") or f"{begun.words[0] if begun.words else ''}.py"
+            return tuple(replace(param, file=script) for param in self._constants), ()
         return flags_of(self._targets(begun), self._pipeline)
 
     def _flags(self, begun: Begun) -> Iterator[Offer]:
@@ -221,7 +237,8 @@ class Answer:
         taken = {param.name for given in begun.given for param in matching(given.lstrip("-"), own, upstream)}
         for param in dict.fromkeys(param.name for param in (*own, *upstream)):
             if param not in taken:
-                yield from _spellings(next(one for one in (*own, *upstream) if one.name == param), own, upstream)
+                found = next(one for one in (*own, *upstream) if one.name == param)
+                yield from _spellings(found, own, upstream, options=self._usage.options)
         if begun.words and begun.word and not begun.word.startswith("-"):
             yield from self._keys(begun)
 
@@ -275,6 +292,18 @@ class Answer:
         targets = self._targets(begun)
         above = {stage.address: stage for target in targets for stage in self._pipeline.lineage(target)[:-1]}
         yield from (Offer(f"{stage.address}=", _about(stage)) for stage in above.values())
+
+    def _sources(self, begun: Begun) -> Iterator[Offer]:
+        """The kinds of sources, and after the colon, what there is of the kind."""
+        kind, colon, rest = begun.word.partition(":")
+        if not colon:
+            yield from (Offer(f"{known}:", "source") for known in SourceKind)
+        elif kind == SourceKind.DVCSTAGE:
+            yield from (Offer(f"{kind}:{stage.address}", _about(stage)) for stage in self._pipeline.stages)
+        else:
+            yield from (Offer(f"{kind}:{path.text}", path.about) for path in _paths(self._project.root, rest))
+            for data in self._pipeline.tracked if kind == SourceKind.DVCFILE else ():
+                yield Offer(f"{kind}:{data.path}", "tracked by DVC")
 
     def _tags(self) -> Iterator[Offer]:
         for run in self._stored():
@@ -343,13 +372,16 @@ def as_value(value: Any) -> str:
         return ""
 
 
-def _spellings(param: Param, own: tuple[Param, ...], upstream: tuple[Param, ...]) -> Iterator[Offer]:
+def _spellings(
+    param: Param, own: tuple[Param, ...], upstream: tuple[Param, ...], *, options: Iterable[Option]
+) -> Iterator[Offer]:
+    taken = {option.name.removeprefix("--") for option in options}
     parts = param.key.split(".")
     ends = [".".join(parts[index:]) for index in range(len(parts) - 1, -1, -1)]
     takes = [
         end
         for end in ends
-        if end not in OPTION_NAMES and [found.name for found in matching(end, own, upstream)] == [param.name]
+        if end not in taken and [found.name for found in matching(end, own, upstream)] == [param.name]
     ]
     for name in takes or [param.name]:
         yield Offer(f"--{as_word(name)}", _now(param))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -215,3 +216,27 @@ def test_nothing_of_a_cell_reaches_the_notebook(shell: InteractiveShell) -> None
     _op(shell, "note", "lr = 0.1\nmade = 1\nopen('note.txt', 'w').write(str(lr))")
 
     assert (shell.user_ns["lr"], "made" in shell.user_ns) == (7, False)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("fit --l", ["--lr", "--learn", "--label"]),
+        ("fit --lr ", ["0.1"]),
+        ("fit --fit", ["--fit.py:stage"]),
+        ("fit --no-sh", ["--no-shuffle"]),
+        ("fit -d lab", ["labels.csv"]),
+        ("fit --requires dvcs", ["dvcstage:"]),
+        ("fit --requires dvcstage:p", ["dvcstage:prepare"]),
+        ("fit --requires file:lab", ["file:labels.csv"]),
+        ("fit --option:st", ["--option:stage"]),
+    ],
+)
+def test_the_line_is_completed_from_the_cell(shell: InteractiveShell, line: str, expected: list[str]) -> None:
+    shell.run_line_magic("dvc_stages", "")
+    text = f"%%dvc_op {line}"
+
+    with provisionalcompleter():
+        found = list(shell.Completer.completions(f"{text}\n{FIT}stage = 'a'\n", len(text)))
+
+    assert [text[: one.start] + one.text for one in found] == [f"{text.rpartition(' ')[0]} {item}" for item in expected]
