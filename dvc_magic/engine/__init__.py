@@ -7,7 +7,7 @@ worker processes and are imported there alone, because they lead to DVC.
 from dvc_magic.engine.copies import CopyEnd, CopyRequest
 from dvc_magic.engine.drive import Driver
 from dvc_magic.engine.observer import Observer, PointPlan, Silent
-from dvc_magic.engine.order import Capture, CaptureRequest
+from dvc_magic.engine.order import Capture, CaptureRequest, Placement
 from dvc_magic.engine.plan import Action, Decision
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Decision",
     "Driver",
     "Observer",
+    "Placement",
     "PointPlan",
     "Silent",
 ]

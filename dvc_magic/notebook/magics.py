@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, magics_class
 from traitlets import Bool, Unicode
 
-from dvc_magic.line import RUN_USAGE, Usage, read_run_line
+from dvc_magic.errors import StageNotFoundError
+from dvc_magic.line import RUN_USAGE, RunLine, Usage, read_run_line
+from dvc_magic.model.stage import Pipeline
 from dvc_magic.notebook.calls import carry_out
 from dvc_magic.notebook.forms import CardView, stage_help
 from dvc_magic.notebook.session import Session
@@ -112,13 +114,22 @@ class DvcMagics(Magics):
         """
         names = self.session.names(local_ns)
         pipeline = self.session.project.pipeline()
-        asked = read_run_line(
+        try:
+            asked = self._read(line, names, pipeline)
+        except StageNotFoundError:
+            if not self.session.project.recall():  # operations of cells that an earlier kernel has run
+                raise
+            pipeline = self.session.project.pipeline()
+            asked = self._read(line, names, pipeline)
+        if asked.help:
+            return CardView(stage_help(asked.request.stages, pipeline, explained(self.dvc_run.__doc__).options))
+        return carry_out(asked, self.session)
+
+    def _read(self, line: str, names: Mapping[str, Any], pipeline: Pipeline) -> RunLine:
+        return read_run_line(
             line,
             namespace=names,
             pipeline=pipeline,
             stage_of=lambda name: self.session.project.store.find(name).record.stage,
             reuse=self.session.reuse,
         )
-        if asked.help:
-            return CardView(stage_help(asked.request.stages, pipeline, explained(self.dvc_run.__doc__).options))
-        return carry_out(asked, self.session)

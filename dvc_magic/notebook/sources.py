@@ -7,9 +7,12 @@ from functools import partial, update_wrapper
 
 from IPython.core.getipython import get_ipython
 
-from dvc_magic import project
 from dvc_magic.notebook.magics import DvcMagics
 from dvc_magic.project import Project, SourcePath
+from dvc_magic.project import config as project_config
+from dvc_magic.project import dvcfile as project_dvcfile
+from dvc_magic.project import dvcstage as project_dvcstage
+from dvc_magic.project import file as project_file
 
 __all__ = ["config", "dvcfile", "dvcstage", "file"]
 
@@ -25,7 +28,7 @@ def _here(source: Callable[..., SourcePath]) -> Callable[..., SourcePath]:
     return update_wrapper(partial(source, find=notebook_project), source)
 
 
-config = _here(project.config)
-dvcfile = _here(project.dvcfile)
-dvcstage = _here(project.dvcstage)
-file = _here(project.file)
+config = _here(project_config)
+dvcfile = _here(project_dvcfile)
+dvcstage = _here(project_dvcstage)
+file = _here(project_file)

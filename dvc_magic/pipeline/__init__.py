@@ -15,6 +15,7 @@ from dvc_magic.pipeline.finish import (
     status_clean,
 )
 from dvc_magic.pipeline.new_project import make_dvc_project
+from dvc_magic.pipeline.operations import with_outs
 from dvc_magic.pipeline.preload import preload
 from dvc_magic.pipeline.promote import promote
 from dvc_magic.pipeline.pull import Watch
@@ -36,4 +37,5 @@ __all__ = [
     "shell_argv",
     "stage_files",
     "status_clean",
+    "with_outs",
 ]

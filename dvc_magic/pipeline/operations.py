@@ -176,10 +176,7 @@ class _Compiler:
                 if not any(overlaps(other.path, path) for path in named):
                     made[_LISTS[other.kind]].append((other.path, {} if other.cache else {"cache": False}))
         elif operation.serves and served is None and not operation.outs:
-            raise OperationError(
-                f"operation {operation.name!r} serves {operation.serves!r}, which is no stage of a dvc.yaml: name what "
-                "it makes with outs"
-            )
+            raise OperationError(_unnamed_outs(operation))
         return made
 
     # --- sources ----------------------------------------------------------------------------------------------------
@@ -220,6 +217,8 @@ class _Compiler:
             return stage.address, stage.outs
         for other in self._operations:
             if other.serves == source.path and other.name != operation.name:
+                if not other.outs:
+                    raise OperationError(_unnamed_outs(other))
                 return other.address, other.outs
         raise OperationError(f"operation {operation.name!r} requires {self._no_stage(source.path)}")
 
@@ -245,7 +244,8 @@ class _Compiler:
         """
         if not operation.learn:
             return
-        taken = [*deps, *(path for entries in outs.values() for path, _ in entries), *(f.path for f in operation.files)]
+        taken = [*deps, *(path for entries in outs.values() for path, _ in entries)]
+        taken += [*(file.path for file in operation.files), *(file.path for file in operation.params)]
         there = [hint for hint in operation.hints if self._is_data(hint)]
         for hint in there:
             inner = any(other.startswith(f"{hint}/") for other in there)
@@ -261,6 +261,13 @@ class _Compiler:
         known += [out.path for stage in self._pipeline.stages for out in stage.outs]
         inside = any(path == one or path.startswith(f"{one}/") for one in known)
         return inside or os.path.lexists(os.path.join(self._root, path))
+
+
+def _unnamed_outs(operation: Operation) -> str:
+    return (
+        f"operation {operation.name!r} serves {operation.serves!r}, which is no stage of a dvc.yaml: name what it "
+        "makes with outs (-o in a cell)"
+    )
 
 
 def _check_target(target: str, source: Source, where: str) -> None:

@@ -8,6 +8,7 @@ from dvc_magic.project.promoting import Promoted
 from dvc_magic.project.run import ResolvedDep, ResolvedOut, Run, RunLog
 from dvc_magic.project.runs import Runs
 from dvc_magic.project.settings import STORE_FOLDER, Settings, find_root
+from dvc_magic.project.sources import SourcePath, config, dvcfile, dvcstage, file
 from dvc_magic.project.stages import Stages, StageView
 
 __all__ = [
@@ -23,9 +24,14 @@ __all__ = [
     "RunLog",
     "Runs",
     "Settings",
+    "SourcePath",
     "StageView",
     "Stages",
+    "config",
+    "dvcfile",
+    "dvcstage",
     "example_names",
+    "file",
     "find_root",
     "write_example",
 ]

@@ -385,7 +385,7 @@ class Project:
         """``project.promote(41)``: the same as `Run.promote`."""
         stored = self.store.find(run.id if isinstance(run, Run) else str(run))
 
-        def ask(do: str, **arguments: Any) -> Any:
+        def ask(do: str, /, **arguments: Any) -> Any:
             return self._workers.ask(do, project=str(self.root), home=str(self.store.home), **arguments)
 
         workspace = stored.paths.dvc_root(stored.record.root)
