@@ -7,7 +7,7 @@ from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.notebook.session import Session
 from dvc_magic.project import Plan, Run, Runs
 
-_TAIL_AFTER_LOG = 3  # lines of a log in an error below the log itself
+_TAIL_AFTER_LOG = 1  # lines of a log in an error below the log itself, which need not be read twice
 _INTERRUPTED = "KeyboardInterrupt: the call was interrupted; "
 _STOPPED = "the stages that were running have been stopped"
 

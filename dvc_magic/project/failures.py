@@ -38,18 +38,23 @@ def failure_message(
     Args:
         record: the run that ended badly. upstream: the runs it used or was to use.
         paths: its files. project: the project's root.
-        shown: lines of the log; fewer do where it has just been printed.
+        shown: lines of the log; one is enough where the log has just been printed.
     """
     chain = " -> ".join([*(f"{run.name} {run.status}" for run in upstream), _outcome(record)])
     lines = [chain]
     tail = log_tail(paths.log)
     if end := tail[-shown:]:
-        count = "line" if len(end) == 1 else f"{len(end)} lines"
-        lines += [f"--- the log's last {count} ({paths.log}) ---", *end, "---"]
+        lines += _log_end(end, paths.log)
     if hint := missing_file_hint(record, tail, paths, project):
         lines.append(hint)
     lines.append(_next(record))
     return "\n".join(lines)
+
+
+def _log_end(lines: Sequence[str], log: Path) -> list[str]:
+    if len(lines) == 1:
+        return [f"its log ends with: {lines[0].strip()}", f"all of it is in {log}"]
+    return [f"--- the log's last {len(lines)} lines ({log}) ---", *lines, "---"]
 
 
 def _next(record: RunRecord) -> str:
