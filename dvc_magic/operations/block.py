@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dvc_magic.operations.cell_code import parse_cell
 from dvc_magic.operations.cell_settings import CellSettings, plain_source, read_script
 from dvc_magic.operations.fields import check_key, read_bool, read_map, read_text, refusal
 from dvc_magic.operations.files import read_outs
@@ -46,11 +47,12 @@ def read_block(code: str, *, first_line: int = 1) -> CellSettings:
         >>> read_block("# /// dvc_magic\n# stage: train\n# ///\n")
 
     Args:
-        code: the cell's, which has to be Python.
+        code: the cell's.
         first_line: the number that people see beside its first line.
 
     Raises:
-        OperationError: the block is not closed, not the only one, no YAML, or has what it cannot have; names the line.
+        OperationError: the code is no plain Python, or the block is not closed, not the only one, no YAML, or has what
+            it cannot have; names the line.
     """
     block = _find(code, first_line)
     return CellSettings() if block is None else _read(block)
@@ -63,7 +65,7 @@ def _find(code: str, first_line: int) -> _Block | None:
         OperationError: it has several, or one that is in disorder.
     """
     lines = code.split("\n")
-    inside = _inside_texts(code)
+    inside = _inside_texts(parse_cell(code, first_line=first_line))
     begins = [index for index, line in enumerate(lines) if _MARK.fullmatch(line) and index + 1 not in inside]
     for index in begins:
         if lines[index].rstrip() != _FIRST:
@@ -73,9 +75,9 @@ def _find(code: str, first_line: int) -> _Block | None:
     return _taken_out(lines, begins[0], first_line) if begins else None
 
 
-def _inside_texts(code: str) -> set[int]:
+def _inside_texts(tree: ast.Module) -> set[int]:
     """The numbers of lines that lie in a text of several lines, from 1."""
-    texts = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant | ast.JoinedStr)]
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.JoinedStr)]
     return {line for node in texts for line in range(node.lineno + 1, (node.end_lineno or node.lineno) + 1)}
 
 
@@ -125,8 +127,8 @@ def _entries(block: _Block) -> _Entries:
     """
     import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
 
-    loader = yaml.SafeLoader(block.text)
     try:
+        loader = yaml.SafeLoader(block.text)
         node = loader.get_single_node()
         if node is None:
             return {}
@@ -138,8 +140,6 @@ def _entries(block: _Block) -> _Entries:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         problem = str(error).split("\n")[0]
         raise refusal(_at(block.first), f"the block is not valid YAML: {problem}") from error
-    finally:
-        loader.dispose()
     entries: dict[str, tuple[int, Any, list[int]]] = {}
     for key_node, value_node in node.value:
         line, key = block.first + key_node.start_mark.line, key_node.value

@@ -129,10 +129,12 @@ def _joins(func: ast.expr) -> bool:
 
 
 def _written_places(call: ast.Call) -> Iterator[ast.expr]:
-    """The expressions of a call that name what it writes."""
+    """The expressions of a call that name what it writes; and modes of opening, which are no paths either."""
     name = _name(call.func)
     if name == "open":
-        if _opens_to_write(call):
+        modes = _modes(call)
+        yield from modes
+        if any(isinstance(mode, ast.Constant) and re.search("[wx]", str(mode.value)) for mode in modes):
             yield from call.args[:1] if isinstance(call.func, ast.Name) else [call.func.value]  # type: ignore[attr-defined]
     elif _WRITES.match(name):
         yield from call.args
@@ -141,10 +143,9 @@ def _written_places(call: ast.Call) -> Iterator[ast.expr]:
             yield call.func.value
 
 
-def _opens_to_write(call: ast.Call) -> bool:
+def _modes(call: ast.Call) -> list[ast.expr]:
     index = 1 if isinstance(call.func, ast.Name) else 0
-    modes = [*call.args[index : index + 1], *(entry.value for entry in call.keywords if entry.arg == "mode")]
-    return any(isinstance(mode, ast.Constant) and re.search("[wx]", str(mode.value)) for mode in modes)
+    return [*call.args[index : index + 1], *(entry.value for entry in call.keywords if entry.arg == "mode")]
 
 
 def _normalised(text: str) -> str:
