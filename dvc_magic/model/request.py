@@ -75,7 +75,12 @@ class RunRequest:
     @property
     def is_grid(self) -> bool:
         """Whether some param takes several values."""
-        return any(len(change.values) != 1 for change in self.changes)
+        return bool(self.varying)
+
+    @property
+    def varying(self) -> frozenset[tuple[str, str]]:
+        """File and key of each param that takes several values."""
+        return frozenset((change.file, change.key) for change in self.changes if len(change.values) != 1)
 
     def points(self) -> list[tuple[Override, ...]]:
         """The grid: one tuple of overrides for each combination of values."""

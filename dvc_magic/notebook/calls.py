@@ -26,7 +26,9 @@ def carry_out(asked: RunLine, session: Session) -> Run | Runs | Plan | None:
 
 def _run(asked: RunLine, session: Session) -> Runs:
     request = asked.request
-    display = ForegroundDisplay(session.project.store.paths, prefix=request.jobs > 1, show=session.show)
+    display = ForegroundDisplay(
+        session.project.store.paths, prefix=request.jobs > 1, show=session.show, varying=request.varying
+    )
     try:
         runs = session.project.start(request, observer=display, raise_errors=asked.raise_errors, tail=_TAIL_AFTER_LOG)
     except KeyboardInterrupt as interrupt:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from dvc_magic.engine import PointPlan
@@ -19,10 +20,18 @@ _SLOW, _PAUSE = 2.0, 1.0  # seconds until a pull's progress is worth a line, and
 class ForegroundDisplay:
     """Prints a call while it goes, as the engine's observer; with several runs at once, lines carry the run's name."""
 
-    def __init__(self, paths: StorePaths, *, prefix: bool, show: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        paths: StorePaths,
+        *,
+        prefix: bool,
+        show: Callable[[str], None],
+        varying: Collection[tuple[str, str]] | None = None,
+    ) -> None:
         self._paths = paths
         self._prefix = prefix
         self._show = show
+        self._varying = varying
         self._tails: dict[str, LogTail] = {}
         self._names: dict[str, str] = {}
         self._open_line: dict[str, str] = {}
@@ -56,11 +65,11 @@ class ForegroundDisplay:
 
     def finished(self, record: RunRecord) -> None:
         """Print the log's end and the outcome."""
-        self._end(record, run_line, record.warnings)
+        self._end(record, partial(run_line, varying=self._varying), record.warnings)
 
     def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
         """Print what the run came to, whenever that was, and the log's end if it went until now."""
-        self._end(record, reused_line, notices)
+        self._end(record, partial(reused_line, varying=self._varying), notices)
 
     def _end(
         self, record: RunRecord, line: Callable[[RunRecord, Mapping[str, Any]], str], further: Sequence[str]

@@ -168,7 +168,9 @@ class BackgroundProject:
         try:
             listener.described(project.pipeline())
             self._wishes.obey()
-            runs = project.start(listener.request(), observer=watch, tail=_TAIL)
+            request = listener.request()
+            watch.varying = request.varying
+            runs = project.start(request, observer=watch, tail=_TAIL)
         except KeyboardInterrupt:
             return self._stopped(project, watch)
         except RunFailedError as error:

@@ -79,6 +79,7 @@ class CallWatch(Silent):
 
     Attributes:
         records: those of the runs that have ended, in that order.
+        varying: file and key of the params that name a run, once the request is known.
     """
 
     def __init__(self, paths: StorePaths, *, show: Callable[[LiveCall], None], obey: Callable[[], None]) -> None:
@@ -92,6 +93,7 @@ class CallWatch(Silent):
         self._last: _Followed | None = None
         self._shown = 0.0
         self.records: list[RunRecord] = []
+        self.varying: frozenset[tuple[str, str]] = frozenset()
 
     def planned(self, plan: Sequence[PointPlan]) -> None:
         """Show the plan."""
@@ -121,7 +123,8 @@ class CallWatch(Silent):
     def finished(self, record: RunRecord) -> None:
         """Take down how a run ended."""
         root = self._paths.run(record.id).dvc_root(record.root)
-        self._ended += [run_line(record, metrics_of(record, root)), *(f"  {line}" for line in record.warnings)]
+        line = run_line(record, metrics_of(record, root), varying=self.varying)
+        self._ended += [line, *(f"  {warning}" for warning in record.warnings)]
         self._last = self._running.pop(record.id, self._last)
         self.records.append(record)
         self._show()
@@ -129,7 +132,8 @@ class CallWatch(Silent):
     def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
         """Take down a run that answers without being one of this call's."""
         root = self._paths.run(record.id).dvc_root(record.root)
-        self._ended += [reused_line(record, metrics_of(record, root)), *(f"  {line}" for line in notices)]
+        line = reused_line(record, metrics_of(record, root), varying=self.varying)
+        self._ended += [line, *(f"  {notice}" for notice in notices)]
         self._last = self._running.pop(record.id, self._last)
         self._show()
 

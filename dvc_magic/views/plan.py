@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from dvc_magic.engine import Action, Decision, PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.views.format import format_seconds, format_time
-from dvc_magic.views.run_card import metrics_text, name_of, run_line
+from dvc_magic.views.run_card import FileKey, metrics_text, name_of, run_line
 
 _MANY, _SHOWN = 12, 8  # stages of which the same is said, links of a chain: when some are left out, and how many stay
 
@@ -33,13 +33,13 @@ def plan_text(plan: tuple[PointPlan, ...]) -> str:
     return f"{len(plan)} runs{there}, {'each' if alike else 'the first'}: {chain}"
 
 
-def reused_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
+def reused_line(record: RunRecord, metrics: Mapping[str, Any], *, varying: Collection[FileKey] | None = None) -> str:
     """``train 42 reused, completed 2026-01-31 12:00:00 in 3.8 s: loss=0.21``; one that ended badly as `run_line`."""
     if record.status is not RunStatus.COMPLETED:
-        return run_line(record, metrics)
+        return run_line(record, metrics, varying=varying)
     when = f" {format_time(record.times.finished)}" if record.times.finished is not None else ""
     took = f" in {format_seconds(record.times.duration)}" if record.times.duration is not None else ""
-    return f"{name_of(record)} reused, completed{when}{took}{metrics_text(metrics)}"
+    return f"{name_of(record, varying=varying)} reused, completed{when}{took}{metrics_text(metrics)}"
 
 
 def _kind(decision: Decision) -> tuple[str, Action, int | None]:

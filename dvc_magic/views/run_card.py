@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, TypeAlias
 
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import DepRecord, Notes, RunRecord, RunStatus
@@ -14,10 +14,16 @@ from dvc_magic.views.table import Table
 
 _CELL = 60
 
+FileKey: TypeAlias = tuple[str, str]
 
-def run_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
-    """``train 42 completed in 0.21 s: acc=0.93, loss=0.21``; a run of a grid as ``train 42 (lr=0.1) completed ...``."""
-    text = f"{name_of(record)} {record.status}"
+
+def run_line(record: RunRecord, metrics: Mapping[str, Any], *, varying: Collection[FileKey] | None = None) -> str:
+    """``train 42 completed in 0.21 s: acc=0.93, loss=0.21``; a run of a grid as ``train 42 (lr=0.1) completed ...``.
+
+    Args:
+        varying: as in `name_of`.
+    """
+    text = f"{name_of(record, varying=varying)} {record.status}"
     if record.times.duration is not None and record.status.final:
         text += f" in {format_seconds(record.times.duration)}"
     if record.status is not RunStatus.COMPLETED and record.error:
@@ -25,9 +31,13 @@ def run_line(record: RunRecord, metrics: Mapping[str, Any]) -> str:
     return sendable(f"{text}{metrics_text(metrics)}")
 
 
-def name_of(record: RunRecord) -> str:
-    """``train 42``; of a grid ``train 42 (lr=0.1)``."""
-    values = _values(record) if record.call.size > 1 else ""
+def name_of(record: RunRecord, *, varying: Collection[FileKey] | None = None) -> str:
+    """``train 42``; of a grid ``train 42 (lr=0.1)``.
+
+    Args:
+        varying: file and key of the params that the call gave several values; None for all that it gave any.
+    """
+    values = _values(record, varying) if record.call.size > 1 else ""
     return f"{record.name} ({values})" if values else record.name
 
 
@@ -37,9 +47,10 @@ def metrics_text(metrics: Mapping[str, Any]) -> str:
     return f": {shown}" if shown else ""
 
 
-def _values(record: RunRecord) -> str:
+def _values(record: RunRecord, varying: Collection[FileKey] | None) -> str:
     """What was asked for, by the ends of its keys where these are not the same; of a run upstream what it reads."""
-    overrides = [each for each in record.overrides if record.call.asked or each.key in record.params.get(each.file, ())]
+    named = [each for each in record.overrides if varying is None or (each.file, each.key) in varying]
+    overrides = [each for each in named if record.call.asked or each.key in record.params.get(each.file, ())]
     ends = [override.key.rpartition(".")[2] for override in overrides]
     names = ends if len(set(ends)) == len(ends) else [override.key for override in overrides]
     shown = [format_value(format_number(override.value), width=24) for override in overrides]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dvc_magic.model.record import CallInfo, Override
-from dvc_magic.views import run_line
+from dvc_magic.views import reused_line, run_line
 from tests.support.plotted import plotted_run
 
 LR = Override(file="params.yaml", key="train.lr", value=0.1)
@@ -16,6 +16,15 @@ def test_a_run_of_a_grid_says_the_values_that_were_asked_for():
 
     assert run_line(grid, {"loss": 0.5}) == f"{record.stage} 42 (lr=0.1) completed: loss=0.5"
     assert run_line(replace(record, overrides=(LR,)), {}) == f"{record.stage} 42 completed"
+
+
+def test_values_that_all_runs_of_the_call_have_are_left_out_where_they_are_known():
+    record = plotted_run(Path("nowhere")).record
+    seed = replace(LR, key="seed", value=7)
+    grid = replace(record, call=CallInfo(id=record.call.id, asked=True, index=0, size=3), overrides=(LR, seed))
+
+    assert run_line(grid, {}, varying={("params.yaml", "train.lr")}).startswith("train 1 (lr=0.1) ")
+    assert reused_line(grid, {}, varying=()).startswith("train 1 reused")
 
 
 def test_values_whose_keys_end_alike_go_by_their_whole_keys():
