@@ -79,7 +79,7 @@ def line_settings(line: OperationLine) -> CellSettings:
 
 
 def plain_source(path: str, *, where: str, instead: str) -> Source:
-    """The source that a path alone names: a file or folder, wherever the project has it from.
+    """The source that a path alone names, as among the deps of a stage: pulled where DVC has recorded it alone.
 
     `instead` says how a source of another kind is written there.
 
@@ -88,7 +88,7 @@ def plain_source(path: str, *, where: str, instead: str) -> Source:
     """
     if _SHORT_FORM.match(path):
         raise refusal(f"{where} {path}", f"expected a path; another source is written {instead}")
-    return read_source({str(SourceKind.FILE): path}, where=f"{where} {path}")
+    return read_source({str(SourceKind.DVCFILE): path}, where=f"{where} {path}")
 
 
 def read_script(value: object, key: str, *, at: str) -> str:

@@ -41,7 +41,7 @@ def test_a_block_says_what_the_options_say():
     )
 
     assert found.requires == (
-        Source(kind=SourceKind.FILE, path="raw.csv"),
+        Source(kind=SourceKind.DVCFILE, path="raw.csv"),
         Source(kind=SourceKind.DVCFILE, path="data.csv", remote="s3"),
         Source(kind=SourceKind.DVCSTAGE, path="train", rename=(Rename(pattern="model.pkl", repl="m.pkl"),)),
         Source(kind=SourceKind.CONFIG, path="params.json"),

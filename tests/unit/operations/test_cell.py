@@ -49,7 +49,10 @@ def test_the_line_says_what_it_needs_and_makes():
         settings=settings("-d raw/ --requires dvcfile:d.csv -o out/x -M m.json --stage train --learn --desc 'Fits'"),
     )
 
-    assert found.requires == (Source(kind=SourceKind.FILE, path="raw"), Source(kind=SourceKind.DVCFILE, path="d.csv"))
+    assert found.requires == (
+        Source(kind=SourceKind.DVCFILE, path="raw"),
+        Source(kind=SourceKind.DVCFILE, path="d.csv"),
+    )
     assert found.outs == (OperationOut(path="out/x"), OperationOut(path="m.json", metric=True, cache=False))
     assert (found.serves, found.learn, found.desc) == ("train", True, "Fits")
 
