@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dvc_magic.operations.block import read_block
 from dvc_magic.operations.cell import cell_operation, cell_params
-from dvc_magic.operations.cell_settings import CellSettings, line_settings
+from dvc_magic.operations.cell_settings import CellSettings, line_settings, plain_source, read_script
 from dvc_magic.operations.constants import constants
-from dvc_magic.operations.files import read_operations
+from dvc_magic.operations.files import read_operations, read_outs
 from dvc_magic.operations.guild import read_guild
 from dvc_magic.operations.promotion import promotion, written_files
 from dvc_magic.operations.sources import parse_source, read_source, read_sources
@@ -18,10 +18,13 @@ __all__ = [
     "constants",
     "line_settings",
     "parse_source",
+    "plain_source",
     "promotion",
     "read_block",
     "read_guild",
     "read_operations",
+    "read_outs",
+    "read_script",
     "read_source",
     "read_sources",
     "written_files",

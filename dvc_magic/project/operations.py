@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 from dvc_magic.errors import OperationError, close_matches
-from dvc_magic.model.operation import Operation
+from dvc_magic.model.operation import Operation, Source
 from dvc_magic.model.stage import Pipeline
-from dvc_magic.operations import read_guild, read_operations
+from dvc_magic.operations import (
+    CellSettings,
+    cell_operation,
+    parse_source,
+    plain_source,
+    read_guild,
+    read_operations,
+    read_outs,
+    read_script,
+    read_source,
+)
 from dvc_magic.project.settings import SETTINGS_FILE, read_file
 from dvc_magic.project.stages import StageView
 from dvc_magic.views import Table, stages_table
@@ -80,6 +92,62 @@ def _guild(root: Path, texts: _Texts) -> tuple[tuple[Operation, ...], tuple[str,
         message = f"{GUILD_FILE} is no UTF-8 text; its operations are not read"
         raise OperationError(message)
     return read_guild(text, exists=texts.exists, read_text=texts.read)
+
+
+class HasSource(Protocol):
+    """What ``dm.dvcfile(..)`` and its like give."""
+
+    @property
+    def source(self) -> Source:
+        """The frozen data."""
+
+
+Required = str | Source | HasSource | Mapping[str, Any]
+"""A source in Python: ``"dvcfile:a.csv"``, ``dm.dvcfile("a.csv")``, ``{"dvcfile": "a.csv", "remote": "far"}``."""
+
+
+def python_operation(
+    name: str,
+    code: str,
+    *,
+    deps: Sequence[str],
+    requires: Sequence[Required],
+    outs: Sequence[str | Mapping[str, Any]],
+    metrics: Sequence[str | Mapping[str, Any]],
+    stage: str,
+    script: str,
+    learn: bool,
+    desc: str,
+) -> Operation:
+    """The operation that Python code is, as if it stood in a cell below ``%%dvc_op``.
+
+    Raises:
+        OperationError: it cannot be one.
+    """
+    at = f"operation {name!r}"
+    settings = CellSettings(
+        requires=(
+            *(plain_source(path, where="deps", instead="in requires") for path in deps),
+            *(_required(entry, where=at) for entry in requires),
+        ),
+        outs=read_outs({"outs": list(outs), "metrics": list(metrics)}, at=at),
+        stage=stage,
+        script=read_script(script, "script", at=at) if script else "",
+        learn=learn,
+        desc=desc,
+    )
+    return replace(cell_operation(name, textwrap.dedent(code).strip("\n"), settings=settings), origin="api")
+
+
+def _required(entry: Required, *, where: str) -> Source:
+    match entry:
+        case str():
+            return parse_source(entry, where=where)
+        case Source():
+            return entry
+        case Mapping():
+            return read_source(dict(entry), where=where)
+    return entry.source
 
 
 class Operations(Mapping[str, StageView]):

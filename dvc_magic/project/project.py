@@ -23,7 +23,7 @@ from dvc_magic.project.environment import stage_environment
 from dvc_magic.project.example import write_example
 from dvc_magic.project.failures import LOG_TAIL, failure_message
 from dvc_magic.project.glance import Glance
-from dvc_magic.project.operations import FileOperations, Operations, operations_of
+from dvc_magic.project.operations import FileOperations, Operations, Required, operations_of, python_operation
 from dvc_magic.project.promoting import Promoted, promote_record
 from dvc_magic.project.run import Run
 from dvc_magic.project.runs import Runs
@@ -348,6 +348,76 @@ class Project:
             jobs=jobs,
         )
         return self.start(request, raise_errors=raise_errors)
+
+    def op(
+        self,
+        name: str,
+        code: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        deps: Sequence[str] = (),
+        requires: Sequence[Required] = (),
+        outs: Sequence[str | Mapping[str, Any]] = (),
+        metrics: Sequence[str | Mapping[str, Any]] = (),
+        stage: str = "",
+        script: str = "",
+        learn: bool = False,
+        desc: str = "",
+        reuse: bool = False,
+        use: Mapping[str, int | str | Run] | None = None,
+        upstream: str = "auto",
+        copy_paths: Sequence[str] = (),
+        timeout: float | None = None,
+        label: str = "",
+        tags: Sequence[str] = (),
+        raise_errors: bool = True,
+    ) -> Run:
+        """``project.op("fit", code, {"lr": 0.2}, requires=["dvcfile:iris.csv"])``: run code that is no stage yet.
+
+        It is known as ``op:fit`` from then on: ``project.run("op:fit")``, ``project.grid("op:fit", {"lr": [1, 2]})``.
+
+        Args:
+            name: letters, digits, ``-`` and ``_``.
+            code: plain Python, which becomes the script ``NAME.py``; constants at its top level are its params.
+            params: as in `run`.
+            deps: files and folders that it reads.
+            requires: sources: ``"dvcstage:prepare:clean.csv"``, ``dm.dvcfile("iris.csv", remote="far")``, or a map as
+                in ``dvc_magic.yaml``.
+            outs, metrics: what it makes, each a path or ``{path: {"cache": False}}``; without outs, what it writes.
+            stage: the stage that its outputs can stand in for.
+            script: where the script goes, instead of ``NAME.py``.
+            learn: whether the run finds out what the code reads, and is given what it names.
+            desc: one line about it. The other arguments are those of `run`.
+
+        Raises:
+            OperationError: the code is no plain Python or uses names from nowhere, or a source makes no sense.
+            RunFailedError: it ended badly, or a stage upstream of it did.
+        """
+        operation = python_operation(
+            name,
+            code,
+            deps=deps,
+            requires=requires,
+            outs=outs,
+            metrics=metrics,
+            stage=stage,
+            script=script,
+            learn=learn,
+            desc=desc,
+        )
+        self.register(operation)
+        return self.run(
+            operation.address,
+            params,
+            reuse=reuse,
+            use=use,
+            upstream=upstream,
+            copy_paths=copy_paths,
+            timeout=timeout,
+            label=label,
+            tags=tags,
+            raise_errors=raise_errors,
+        )
 
     def plan(
         self,

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dvc_magic.errors import MissingInputError, OperationError, RunError, StageNotFoundError
+import dvc_magic as dm
+from dvc_magic.errors import MissingInputError, OperationError, RequestError, RunError, StageNotFoundError
 from dvc_magic.model.operation import Operation, OperationOut, Source
 from dvc_magic.model.request import RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import overlaps
 from dvc_magic.operations import CellSettings, cell_operation, parse_source, read_source
-from dvc_magic.project import Project, Run
+from dvc_magic.project import Project, Run, sources
 from tests.support.commands import dvc, dvc_status_code
 from tests.support.digest import changes, project_digest
 
@@ -483,3 +484,75 @@ def test_a_run_of_a_cell_is_made_again_with_its_values_by_a_kernel_that_never_sa
 def test_an_operation_that_was_never_there_is_not_found(project: Project) -> None:
     with pytest.raises(StageNotFoundError, match="nothing"):
         project.run("op:nothing")
+
+
+# --- in Python ------------------------------------------------------------------------------------------------------
+
+
+def test_code_is_run_from_python_as_from_a_cell(project: Project) -> None:
+    code = """
+        lr = 0.1
+        open('o.txt', 'w').write(open('in.csv').read() + str(lr))
+    """
+    sources = ["dvcstage:prepare:clean.csv", {"dvcfile": "raw.csv", "rename": "in.csv"}, dm.dvcfile("data/more.csv")]
+    run = project.op("fit", code, {"lr": 0.2}, requires=sources, deps=["labels.txt"], outs=["o.txt"])
+    assert list(run.deps) == ["fit.py", "labels.txt", "clean.csv", "in.csv", "data/more.csv"]
+    assert run.outs["o.txt"].read_text() == "x\n1\n0.2"
+    assert [one.metrics for one in project.grid("op:fit", {"lr": [0.3, 0.4]})] == [{}, {}]
+    assert project.operations["fit"].params["lr"].value == 0.1
+
+
+def test_names_from_nowhere_are_refused_in_python_as_well(project: Project) -> None:
+    with pytest.raises(OperationError, match="lr is defined nowhere"):
+        project.op("fit", "print(lr)")
+
+
+# --- paths for plain use --------------------------------------------------------------------------------------------
+
+
+def test_a_source_is_the_projects_own_path_where_it_lies_there(project: Project, folder: Path) -> None:
+    assert sources.dvcfile("raw.csv", find=lambda: project).path == folder / "raw.csv"
+    assert sources.config("settings.json", find=lambda: project).path == folder / "settings.json"
+    assert sources.file("labels.txt", find=lambda: project).read_text() == "some labels\n"
+
+
+def test_a_source_that_is_not_here_is_pulled_into_a_place_of_its_own(project: Project, folder: Path) -> None:
+    remove_data(folder, "raw.csv")
+    before = project_digest(folder)
+    found = sources.dvcfile("raw.csv", rename="raw.csv rows.csv", target_path="in", find=lambda: project)
+    assert (found.path.name, found.path.parent.name, found.read_text()) == ("rows.csv", "in", "x\n1\n")
+    assert not os.access(found.path, os.W_OK) or os.geteuid() == 0
+    assert found.path.stat().st_mode & 0o222 == 0
+    assert (
+        sources.dvcfile("raw.csv", rename="raw.csv rows.csv", target_path="in", find=lambda: project).path == found.path
+    )
+    assert changes(before, project_digest(folder)) == []
+
+
+def test_an_out_of_a_stage_is_the_path_in_the_run_that_made_it(project: Project) -> None:
+    with pytest.raises(MissingInputError, match="'prepare' would have to run first: %dvc_run prepare"):
+        _ = sources.dvcstage("prepare", select="clean.csv", find=lambda: project).path
+    run = project.run("prepare")
+    chosen = sources.dvcstage("prepare", select="clean.csv", find=lambda: project)
+    assert chosen.path == run.outs["clean.csv"].path
+    every = sources.dvcstage("prepare", find=lambda: project)
+    assert list(every.paths) == ["clean.csv", "parts", "rows.json"]
+    with pytest.raises(RequestError, match="stands for 3 paths"):
+        _ = every.path
+
+
+def test_an_old_run_is_used_when_it_is_named(project: Project, folder: Path) -> None:
+    run = project.run("prepare")
+    (folder / "raw.csv").write_text("new\n")
+    with pytest.raises(MissingInputError, match="would have to run first"):
+        _ = sources.dvcstage("prepare", select="clean.csv", find=lambda: project).path
+    assert sources.dvcstage("prepare", select="clean.csv", run=run, find=lambda: project).read_text() == "x\n1\n"
+
+
+def test_what_there_is_not_is_told_at_the_first_use(project: Project) -> None:
+    missing = sources.dvcfile("none.csv", find=lambda: project)
+    assert repr(missing) == "<dvcfile none.csv>"
+    with pytest.raises(MissingInputError, match="needs 'none.csv'"):
+        _ = missing.path
+    with pytest.raises(OperationError, match=r"dm\.dvcstage.*rename"):
+        sources.dvcstage("prepare", rename="( x", find=lambda: project)
