@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
-import sys
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from dvc_magic.errors import QueryError
 
@@ -34,19 +28,10 @@ stages:
 
 
 @pytest.fixture
-def shell(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A shell in a project with runs of all of its stages."""
-    monkeypatch.chdir(make_project(FILES))
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    config = Config()
-    config.HistoryManager.enabled = False
-    made = InteractiveShell(config=config)
-    made.extension_manager.load_extension("dvc_magic")
-    made.run_line_magic("dvc_run", "select")
-    yield made
-    made.extension_manager.unload_extension("dvc_magic")
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
+def shell(shell: InteractiveShell) -> InteractiveShell:
+    """The shell, in a project with runs of all of its stages."""
+    shell.run_line_magic("dvc_run", "select")
+    return shell
 
 
 def _listed(shell: InteractiveShell, line: str) -> list[str]:

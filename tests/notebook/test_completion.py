@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from tests.support.digest import changes, project_digest
 
@@ -92,19 +89,10 @@ Complete = Callable[..., list[str]]
 
 
 @pytest.fixture
-def shell(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A shell in a project, with the extension loaded and its worker ready."""
-    monkeypatch.chdir(make_project(FILES))
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    config = Config()
-    config.HistoryManager.enabled = False
-    made = InteractiveShell(config=config)
-    made.extension_manager.load_extension("dvc_magic")
-    made.run_line_magic("dvc_stages", "")
-    yield made
-    made.extension_manager.unload_extension("dvc_magic")
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
+def shell(shell: InteractiveShell) -> InteractiveShell:
+    """The shell, with its worker ready."""
+    shell.run_line_magic("dvc_stages", "")
+    return shell
 
 
 def _offered(shell: InteractiveShell, text: str) -> dict[str, str]:

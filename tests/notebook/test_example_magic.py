@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from dvc_magic.errors import DvcMagicError, LineError
 
@@ -18,17 +14,9 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell makes itself the main module
-    config = Config()
-    config.HistoryManager.enabled = False
-    made = InteractiveShell(config=config)
-    made.extension_manager.load_extension("dvc_magic")
-    yield made
-    made.extension_manager.unload_extension("dvc_magic")
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
+def place(tmp_path: Path) -> Path:
+    """An empty folder."""
+    return tmp_path
 
 
 def _example(shell: InteractiveShell, line: str) -> Any:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from dvc_magic.errors import DvcMagicError
 from tests.support.digest import changes, project_digest
@@ -72,21 +69,12 @@ Magic = Callable[..., Any]
 
 
 @pytest.fixture
-def shell(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A shell in a project, with the extension loaded."""
-    root = make_project(FILES)
+def place(make_project: Any) -> Path:
+    """A project with a file that git ignores."""
+    root: Path = make_project(FILES)
     (root / "local").mkdir()
     (root / "local/settings.env").write_text("KEY=1\n")
-    monkeypatch.chdir(root)
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell makes itself the main module
-    config = Config()
-    config.HistoryManager.enabled = False
-    made = InteractiveShell(config=config)
-    made.extension_manager.load_extension("dvc_magic")
-    yield made
-    made.extension_manager.unload_extension("dvc_magic")
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
+    return root
 
 
 def _magic(shell: InteractiveShell, name: str, line: str = "") -> Any:

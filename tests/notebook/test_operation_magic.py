@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from dvc_magic.errors import DvcMagicError, RunFailedError
 from tests.support.digest import changes, project_digest
@@ -41,21 +37,6 @@ print("fitting with", lr)
 json.dump({"loss": lr * rows, "shuffle": shuffle}, open("m.json", "w"))
 open("model.txt", "w").write("model")
 """
-
-
-@pytest.fixture
-def shell(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A shell in a project, with the extension loaded."""
-    monkeypatch.chdir(make_project(FILES))
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell makes itself the main module
-    config = Config()
-    config.HistoryManager.enabled = False
-    made = InteractiveShell(config=config)
-    made.extension_manager.load_extension("dvc_magic")
-    yield made
-    made.extension_manager.unload_extension("dvc_magic")
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
 
 
 def _op(shell: InteractiveShell, line: str, cell: str = FIT) -> Any:

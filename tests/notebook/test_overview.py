@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from dvc_magic.errors import LineError
 from dvc_magic.notebook.usage import explained
@@ -35,18 +31,9 @@ stages:
 
 
 @pytest.fixture
-def shell(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A shell in a project, with the extension loaded."""
-    monkeypatch.chdir(make_project(FILES, name="a<b>"))
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    config = Config()
-    config.HistoryManager.enabled = False
-    made = InteractiveShell(config=config)
-    made.extension_manager.load_extension("dvc_magic")
-    yield made
-    made.extension_manager.unload_extension("dvc_magic")
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
+def place(make_project: Callable[..., Path]) -> Path:
+    """A project whose name is no markup."""
+    return make_project(FILES, name="a<b>")
 
 
 def _magics(shell: InteractiveShell) -> list[str]:

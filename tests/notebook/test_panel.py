@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from dvc_magic.errors import StageNotFoundError
 from dvc_magic.executors import RUN_TOKEN
@@ -65,24 +62,15 @@ for step in range(1, 4):
 
 
 @pytest.fixture
-def root(make_project: Callable[..., Path]) -> Path:
-    return make_project(FILES)
+def root(place: Path) -> Path:
+    return place
 
 
 @pytest.fixture
-def shell(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A shell in a project, with the extension loaded, which takes itself for that of a kernel."""
-    monkeypatch.chdir(root)
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a shell makes itself the main module
-    config = Config()
-    config.HistoryManager.enabled = False
-    made = InteractiveShell(config=config)
-    made.kernel = object()
-    made.extension_manager.load_extension("dvc_magic")
-    yield made
-    made.extension_manager.unload_extension("dvc_magic")
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
+def shell(shell: InteractiveShell) -> InteractiveShell:
+    """The shell, which takes itself for that of a kernel."""
+    shell.kernel = object()
+    return shell
 
 
 def _panel(shell: InteractiveShell, line: str = "") -> Panel:

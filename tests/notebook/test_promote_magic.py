@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from dvc_magic.errors import LineError, OperationError, RunError, RunNotFoundError
 from dvc_magic.model.operation import Operation, TextFile
@@ -42,17 +38,9 @@ def root(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def shell(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """A shell in that project."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    config = Config()
-    config.HistoryManager.enabled = False
-    made = InteractiveShell(config=config)
-    made.extension_manager.load_extension("dvc_magic")
-    yield made
-    made.extension_manager.unload_extension("dvc_magic")
-    made.atexit_operations()
-    atexit.unregister(made.atexit_operations)
+def place(root: Path) -> Path:
+    """That project."""
+    return root
 
 
 def _promote(shell: InteractiveShell, line: str) -> Promoted:
