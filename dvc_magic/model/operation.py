@@ -118,7 +118,7 @@ class Operation:
     """An operation, before it is compiled to a stage.
 
     Attributes:
-        name: letters, digits, ``-`` and ``_``, as of a stage.
+        name: letters, digits, ``-``, ``_`` and ``.``.
         origin: what it was read from: ``cell``, ``dvc_magic.yaml``, ``guild.yml``, ``api``.
         cmd: the command, as in ``dvc.yaml``, templates and all; empty when it runs a stage as it is.
         runs: the stage that it runs as it is, with its command, deps and outs, or an empty text.

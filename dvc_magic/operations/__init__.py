@@ -9,9 +9,10 @@ from dvc_magic.operations.constants import constants
 from dvc_magic.operations.files import read_operations, read_outs
 from dvc_magic.operations.guild import read_guild
 from dvc_magic.operations.promotion import promotion, written_files
-from dvc_magic.operations.sources import parse_source, read_source, read_sources
+from dvc_magic.operations.sources import ATTRIBUTES, parse_source, read_source, read_sources
 
 __all__ = [
+    "ATTRIBUTES",
     "CellSettings",
     "cell_operation",
     "cell_params",

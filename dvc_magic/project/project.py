@@ -377,7 +377,7 @@ class Project:
         It is known as ``op:fit`` from then on: ``project.run("op:fit")``, ``project.grid("op:fit", {"lr": [1, 2]})``.
 
         Args:
-            name: letters, digits, ``-`` and ``_``.
+            name: letters, digits, ``-``, ``_`` and ``.``.
             code: plain Python, which becomes the script ``NAME.py``; constants at its top level are its params.
             params: as in `run`.
             deps: files and folders that it reads.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ def session() -> list[str]:
     blocks = re.findall(r"(?:^    .+\n)+", README.read_text(encoding="utf-8"), flags=re.MULTILINE)
     (block,) = [block for block in blocks if "%load_ext dvc_magic" in block]
     return [line.removeprefix("    ") for line in block.splitlines()]
+
+
+def operation() -> str:
+    """The cell that is run as an operation."""
+    (block,) = re.findall(r"(?m)^    %%dvc_op .*\n(?:    .*\n|\n(?=    ))+", README.read_text(encoding="utf-8"))
+    return textwrap.dedent(block)
 
 
 @pytest.fixture
@@ -58,3 +65,8 @@ def test_the_session_in_the_readme_goes_from_nothing_to_a_plotted_metric(client:
     assert "image/png" in results['run.plot("loss")']
     assert "image/png" in results['runs.plot.scatter("lr", "accuracy")']
     assert "0.9778" in results["%dvc_runs accuracy > 0.9"]["text/plain"]
+    made = shown(client, operation())
+    assert "prepare 1 reused" in made["printed"]
+    shown(client, "made = _")
+    assert shown(client, "[one.stage for one in made]")["text/plain"] == "['op:explore', 'op:explore']"
+    assert shown(client, "[len(one.metrics) for one in made]")["text/plain"] == "[1, 1]"

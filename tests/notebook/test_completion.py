@@ -265,7 +265,7 @@ def test_examples_are_offered_outside_of_a_project(shell: InteractiveShell, tmp_
     os.chdir(tmp_path)
     shell.extension_manager.load_extension("dvc_magic")
 
-    assert list(_offered(shell, "%dvc_example ")) == ["%dvc_example iris"]
+    assert sorted(_offered(shell, "%dvc_example ")) == ["%dvc_example guild", "%dvc_example iris"]
     assert "--help" in next(iter(_offered(shell, "%dvc_run --he")))
 
 
