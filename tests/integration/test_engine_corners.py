@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,39 +11,9 @@ import pytest
 
 from dvc_magic.project import Project
 from tests.support.commands import git
+from tests.support.small import ONE, WRITE, MakeProject, one_stage, two_stages
 
 pytestmark = pytest.mark.integration
-
-ONE = """
-stages:
-  t:
-    cmd: python t.py
-    deps: [t.py]
-    params: [lr]
-    outs: [o.txt]
-"""
-TWO = """
-stages:
-  prepare:
-    cmd: python prepare.py
-    deps: [prepare.py]
-    outs: [d.txt]
-  t:
-    cmd: cat d.txt > o.txt
-    deps: [d.txt]
-    params: [lr]
-    outs: [o.txt]
-"""
-WRITE = "open('o.txt', 'w').write('1')\n"
-MakeProject = Callable[..., Path]
-
-
-def _one(script: str = WRITE, **more: str) -> dict[str, str]:
-    return {"dvc.yaml": ONE, "params.yaml": "lr: 1\n", "t.py": script, **more}
-
-
-def _two(**more: str) -> dict[str, str]:
-    return {"dvc.yaml": TWO, "params.yaml": "lr: 1\n", "prepare.py": "open('d.txt', 'w').write('x')\n", **more}
 
 
 def test_a_stage_without_deps_and_outs_runs(make_project: MakeProject) -> None:
@@ -64,7 +33,7 @@ def test_a_stage_without_deps_and_outs_runs(make_project: MakeProject) -> None:
 def test_a_stage_that_writes_nothing_or_deletes_its_input_fails_with_the_file_named(
     make_project: MakeProject, script: str, message: str
 ) -> None:
-    files = _one(script, **{"x.txt": "x\n"})
+    files = one_stage(script, **{"x.txt": "x\n"})
     files["dvc.yaml"] = ONE.replace("[t.py]", "[t.py, x.txt]")
     root = make_project(files)
     with Project.open(root) as project:
@@ -100,7 +69,7 @@ stages:
 
 def test_a_huge_log_is_kept_whole(make_project: MakeProject) -> None:
     script = "import sys\nfor _ in range(200): sys.stdout.write('x' * 100_000)\n" + WRITE
-    with Project.open(make_project(_one(script))) as project:
+    with Project.open(make_project(one_stage(script))) as project:
         assert project.run("t").log.path.stat().st_size == 200 * 100_000
 
 
@@ -130,7 +99,7 @@ stages:
 def test_a_project_without_git_opened_through_a_link_with_blanks_and_umlauts_in_its_path(
     make_project: MakeProject, tmp_path: Path
 ) -> None:
-    root = make_project(_two(), name="prüf mit ö")
+    root = make_project(two_stages(), name="prüf mit ö")
     shutil.rmtree(root / ".git")
     (root / ".dvc/config").write_text("[core]\n    no_scm = True\n")
     (tmp_path / "link").symlink_to(root)
@@ -142,7 +111,7 @@ def test_a_project_without_git_opened_through_a_link_with_blanks_and_umlauts_in_
 
 
 def test_a_git_worktree_is_a_project_like_any_other(make_project: MakeProject, tmp_path: Path) -> None:
-    root = make_project(_one("import subprocess\nsubprocess.run(['git', 'status'], check=True)\n" + WRITE))
+    root = make_project(one_stage("import subprocess\nsubprocess.run(['git', 'status'], check=True)\n" + WRITE))
     git(root, "worktree", "add", "-q", "-b", "other", str(tmp_path / "work tree"))
     with Project.open(tmp_path / "work tree") as project:
         run = project.run("t")
@@ -154,7 +123,7 @@ def test_a_git_worktree_is_a_project_like_any_other(make_project: MakeProject, t
 def test_a_store_elsewhere_or_below_the_project_is_no_source(
     make_project: MakeProject, tmp_path: Path, home: str
 ) -> None:
-    with Project.open(make_project(_two()), home=str(tmp_path / home)) as project:
+    with Project.open(make_project(two_stages()), home=str(tmp_path / home)) as project:
         project.run("t")
         again = project.run("t")
 
@@ -189,7 +158,7 @@ stages:
 
 def test_a_link_as_dep_is_placed_as_a_file_of_the_runs_own(make_project: MakeProject, tmp_path: Path) -> None:
     (tmp_path / "big.txt").write_text("hi\n")
-    files: dict[str, Any] = _one("open('x.txt', 'a').write('more')\n" + WRITE)
+    files: dict[str, Any] = one_stage("open('x.txt', 'a').write('more')\n" + WRITE)
     files["dvc.yaml"] = ONE.replace("[t.py]", "[t.py, x.txt]")
     root = make_project(files)
     (root / "x.txt").symlink_to(tmp_path / "big.txt")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,9 @@ from dvc_magic.executors import Worker
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project
+from tests.support.small import TWO, MakeProject, two_stages
 
 pytestmark = pytest.mark.integration
-
-TWO = """
-stages:
-  prepare:
-    cmd: python prepare.py
-    deps: [prepare.py]
-    outs: [d.txt]
-  t:
-    cmd: cat d.txt > o.txt
-    deps: [d.txt]
-    params: [lr]
-    outs: [o.txt]
-"""
-MakeProject = Callable[..., Path]
 
 
 def _stage(cmd: str, *, deps: str = "", params: str = "", outs: str = "o.txt") -> str:
@@ -70,11 +56,8 @@ def test_placing_a_dep_does_not_touch_what_a_link_leads_to(make_project: MakePro
 def test_a_link_that_is_set_to_another_file_makes_the_stage_that_read_through_it_run_again(
     make_project: MakeProject,
 ) -> None:
-    files = {
-        "dvc.yaml": TWO, "params.yaml": "lr: 1\n", "a.txt": "A", "b.txt": "B",
-        "prepare.py": "open('d.txt', 'w').write(open('c.txt').read())\n",
-    }  # fmt: skip
-    root = make_project(files)
+    script = "open('d.txt', 'w').write(open('c.txt').read())\n"
+    root = make_project(two_stages(script, **{"a.txt": "A", "b.txt": "B"}))
     (root / "c.txt").symlink_to("a.txt")
     with Project.open(root) as project:
         project.run("t")
@@ -88,7 +71,7 @@ def test_points_of_a_grid_do_not_share_an_upstream_run_that_read_their_params_un
     make_project: MakeProject,
 ) -> None:
     script = "open('d.txt', 'w').write(open('params.yaml').read())\n"
-    with Project.open(make_project({"dvc.yaml": TWO, "params.yaml": "lr: 1\n", "prepare.py": script})) as project:
+    with Project.open(make_project(two_stages(script))) as project:
         runs = project.grid("t", {"lr": [1, 2, 3]}, jobs=2)
 
     assert [(run.workspace / "o.txt").read_text() for run in runs] == ["lr: 1\n", "lr: 2\n", "lr: 3\n"]
@@ -118,13 +101,12 @@ stages:
 def test_a_frozen_stage_above_is_taken_from_the_project_and_one_that_always_changes_runs(
     make_project: MakeProject,
 ) -> None:
-    files = {"params.yaml": "lr: 1\n", "prepare.py": "open('d.txt', 'w').write('made')\n"}
-    frozen = make_project({**files, "dvc.yaml": TWO.replace("  prepare:", "  prepare:\n    frozen: true")})
+    frozen = make_project({**two_stages(), "dvc.yaml": TWO.replace("  prepare:", "  prepare:\n    frozen: true")})
     (frozen / "d.txt").write_text("the project's")
     always = TWO.replace("  prepare:", "  prepare:\n    always_changed: true")
     with Project.open(frozen) as project:
         assert (project.run("t").workspace / "o.txt").read_text() == "the project's"
-    with Project.open(make_project({**files, "dvc.yaml": always}, name="always")) as project:
+    with Project.open(make_project({**two_stages(), "dvc.yaml": always}, name="always")) as project:
         assert [project.run("t").upstream["prepare"].number for _ in range(2)] == [1, 3]
 
 
@@ -138,14 +120,13 @@ def test_links_that_a_stage_has_nothing_to_do_with_are_not_told_as_its_reads(mak
 
 
 def test_a_frozen_stage_whose_output_is_not_there_says_what_helps(make_project: MakeProject) -> None:
-    files = {"params.yaml": "lr: 1\n", "prepare.py": "open('d.txt', 'w').write('made')\n"}
-    root = make_project({**files, "dvc.yaml": TWO.replace("  prepare:", "  prepare:\n    frozen: true")})
+    root = make_project({**two_stages(), "dvc.yaml": TWO.replace("  prepare:", "  prepare:\n    frozen: true")})
     with Project.open(root) as project:
         with pytest.raises(MissingInputError, match=r"'prepare' is frozen.*--use prepare=RUN"):
             project.run("t")
         made = project.run("prepare")
 
-        assert (project.run("t", use={"prepare": made}).workspace / "o.txt").read_text() == "made"
+        assert (project.run("t", use={"prepare": made}).workspace / "o.txt").read_text() == "x"
 
 
 def test_an_output_outside_of_the_project_is_made_again_once_it_is_another(

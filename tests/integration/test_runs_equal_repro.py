@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ruamel.yaml import YAML
 
 from dvc_magic.errors import RunFailedError
-from dvc_magic.project import Project, Run
 from tests.support.commands import dvc_status_code, git
 from tests.support.digest import changes, project_digest
-from tests.support.locks import repro_lock
+from tests.support.locks import lock_entry, repro_lock
 from tests.support.projects import ALL, SampleProject
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def opened() -> Iterator[Callable[[Path], Project]]:
-    """Opens projects, and closes them at the end."""
-    projects: list[Project] = []
-
-    def make(root: Path) -> Project:
-        projects.append(Project.open(root))
-        return projects[-1]
-
-    yield make
-    for project in projects:
-        project.close()
-
-
-def _lock_entry(run: Run) -> Any:
-    record = run.record
-    lock = (run.workspace / record.dvcfile).with_suffix(".lock")
-    stages = YAML(typ="safe").load(lock.read_text())["stages"]
-    assert len(stages) == 1
-    return next(iter(stages.values()))
 
 
 @pytest.mark.parametrize("sample", ALL, ids=lambda sample: sample.name)
@@ -56,7 +30,7 @@ def test_every_stage_gets_the_lock_entry_of_dvc_repro_and_a_clean_status(
     assert changes(before, project_digest(root)) == []
     for run in [*project.runs.unfolded()]:
         name = run.stage.rpartition(":")[2]
-        assert _lock_entry(run) == expected[run.record.dvcfile][name]
+        assert lock_entry(run) == expected[run.record.dvcfile][name]
         assert dvc_status_code(run.workspace) == 0
     assert len(runs) == sum(map(len, expected.values()))
 
@@ -75,7 +49,7 @@ def test_an_override_gives_the_lock_entries_of_the_edited_project(
 
     assert changes(before, project_digest(root)) == []
     for one in [run, *run.upstream.values()]:
-        assert _lock_entry(one) == expected[one.record.dvcfile][one.stage.rpartition(":")[2]]
+        assert lock_entry(one) == expected[one.record.dvcfile][one.stage.rpartition(":")[2]]
 
 
 FAILING = {

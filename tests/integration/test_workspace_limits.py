@@ -11,7 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,6 @@ from tests.support.projects import write
 pytestmark = pytest.mark.integration
 
 Files = Mapping[str, str | bytes]
-
-
-@pytest.fixture
-def opened() -> Iterator[Callable[[Path], Project]]:
-    """Opens projects, and closes them at the end."""
-    projects: list[Project] = []
-
-    def make(root: Path) -> Project:
-        projects.append(Project.open(root))
-        return projects[-1]
-
-    yield make
-    for project in projects:
-        project.close()
 
 
 def _pipeline(cmd: str, *, deps: Sequence[str] = ("train.py",), extra: str = "") -> str:

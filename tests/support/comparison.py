@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from ruamel.yaml import YAML
-
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import quote, read_run_line
 from dvc_magic.line.stages import expected_stage
@@ -24,7 +22,7 @@ from dvc_magic.runs import flatten_files
 from tests.support.cases import Case, Place, build, twin
 from tests.support.digest import changes, project_digest
 from tests.support.dvc_program import dvc_program
-from tests.support.locks import read_locks
+from tests.support.locks import lock_entry, read_locks
 from tests.support.projects import write
 from tests.support.served import serving
 
@@ -127,8 +125,7 @@ def _all_differences(runs: list[Run], pipeline: Pipeline, theirs: _Theirs) -> It
 
 def _differences(run: Run, stage: Stage, theirs: _Theirs) -> Iterator[str]:
     expected = theirs.locks.get(stage.dvcfile, {}).get(stage.name)
-    entry = _lock_entry(run)
-    yield from _entry_differences(entry or {}, expected or {})
+    yield from _entry_differences(lock_entry(run) or {}, expected or {})
     for out in stage.outs:
         ours, other = _content(run.workspace / out.path), _content(theirs.place.project / out.path)
         if ours != other:
@@ -145,15 +142,6 @@ def _entry_differences(entry: Mapping[str, Any], expected: Mapping[str, Any]) ->
             yield from (f"lock has {one} in {key}, expected {two}" for one, two in pairs if one != two)
         elif ours != other:
             yield f"lock has {key} {ours}, expected {other}"
-
-
-def _lock_entry(run: Run) -> Any:
-    lock = (run.workspace / run.record.dvcfile).with_suffix(".lock")
-    if not lock.exists():
-        return None
-    stages = YAML(typ="safe").load(lock.read_bytes())["stages"]
-    assert len(stages) == 1
-    return next(iter(stages.values()))
 
 
 def _content(path: Path) -> dict[str, tuple[bytes, bool] | str] | str:

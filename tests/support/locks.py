@@ -10,6 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from dvc_magic.project import Run
 from tests.support.commands import dvc, git
 
 Edits = Mapping[str, Mapping[str, str]]
@@ -30,6 +31,16 @@ def repro_lock(project: Path, edits: Edits | None = None) -> dict[str, dict[str,
         apply_edits(clone, edits or {})
         dvc(clone, "repro", "--all-pipelines")
         return read_locks(clone)
+
+
+def lock_entry(run: Run) -> Any:
+    """The only entry in the ``dvc.lock`` of a run's workspace, None when it has no such file."""
+    lock = (run.workspace / run.record.dvcfile).with_suffix(".lock")
+    if not lock.exists():
+        return None
+    stages = YAML(typ="safe").load(lock.read_bytes())["stages"]
+    assert len(stages) == 1
+    return next(iter(stages.values()))
 
 
 def clean_clone(project: Path, *, target: Path) -> Path:
