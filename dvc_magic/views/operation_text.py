@@ -15,14 +15,14 @@ _WIDTH = 200  # characters of a list of files that a run learned
 _HELP = 80
 
 
-def operation_origin(operation: Operation) -> str:
-    """What an operation was read from: ``a cell of a notebook``, ``dvc_magic.yaml``."""
-    return _ORIGINS.get(operation.origin, operation.origin)
+def operation_origin(origin: str) -> str:
+    """What an operation was read from, in words: ``a cell of a notebook``, ``dvc_magic.yaml``."""
+    return _ORIGINS.get(origin, origin)
 
 
 def operation_pairs(operation: Operation) -> Iterator[tuple[str, str]]:
     """Where an operation comes from, and what it is to the stages, as lines of a card."""
-    yield "defined in", operation_origin(operation)
+    yield "defined in", operation_origin(operation.origin)
     if operation.runs:
         yield "runs", f"stage {operation.runs} as it is"
     if operation.serves:

@@ -112,7 +112,7 @@ def _operation(record: RunRecord) -> list[tuple[str, str]]:
         return []
     serves = [("serves", f"stage {record.op.serves}")] if record.op.serves else []
     script = [("script", few(record.op.code, width=_CELL))] if record.op.code else []
-    return [("operation", f"{record.op.name}, from {operation_origin(record.op)}"), *serves, *script]
+    return [("operation", f"{record.op.name}, from {operation_origin(record.op.origin)}"), *serves, *script]
 
 
 def _has_content(section: Section) -> bool:
@@ -139,7 +139,7 @@ def dep_origin(path: str, dep: DepRecord) -> str:
         text = f"{dep.origin}{' (differs)' if dep.differs else ''}"
     else:
         kind = "config file" if dep.source is SourceKind.CONFIG else "project file"
-        text = kind if dep.origin in ("", path) else dep.origin
+        text = kind if dep.origin in ("", path) else operation_origin(dep.origin)
     return f"{text}, called {dep.name}" if dep.name else text
 
 

@@ -158,7 +158,7 @@ def test_the_card_of_a_run_says_which_operation_it_was_and_what_it_learned() -> 
     tables = {section.title: section.table for section in card.sections}
     assert tables["deps"] is not None
     assert [row[1] for row in tables["deps"].rows] == [
-        "cell",
+        "a cell of a notebook",
         "project file",
         "config file",
         "raw/iris.csv, called iris",
