@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dvc_magic.line import RunLine
 from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.notebook.session import Session
@@ -25,7 +27,7 @@ def carry_out(asked: RunLine, session: Session) -> Run | Runs | Plan | None:
 
 
 def _run(asked: RunLine, session: Session) -> Runs:
-    request = asked.request
+    request = replace(asked.request, notebook=session.notebook)
     display = ForegroundDisplay(
         session.project.store.paths, prefix=request.jobs > 1, show=session.show, varying=request.varying
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dvc_magic.errors import DvcMagicError
@@ -64,6 +66,21 @@ class Session:
         """Note the newest run as the kernel's last."""
         with contextlib.suppress(DvcMagicError):
             self.last = self.project.last
+
+    @property
+    def notebook(self) -> str | None:
+        """The notebook that the kernel was started for, as its front end says, from the project's root.
+
+        Jupyter's server tells the kernel by `JPY_SESSION_NAME`, and VS Code by a name in its namespace. One outside of
+        the project is named without its folders; None when nobody tells.
+        """
+        told = str(self.shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME") or "")
+        if not told.endswith(".ipynb"):
+            return None
+        path = Path(told)
+        with contextlib.suppress(ValueError):
+            return path.resolve().relative_to(self.project.root).as_posix()
+        return path.name
 
     def names(self, local_ns: Mapping[str, Any] | None) -> dict[str, Any]:
         """The names that a line may use: the function's that it stands in, the notebook's, the shell's."""

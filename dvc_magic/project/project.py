@@ -225,8 +225,7 @@ class Project:
     @property
     def runs(self) -> Runs:
         """The runs that were asked for, newest first; ``project.runs[41]`` and ``project.runs["3fa"]`` reach all."""
-        asked = [stored for stored in self.store.all() if stored.record.call.asked]
-        return Runs(asked, self.store, by_number=True, caller=self._front)
+        return Runs(self.store.listing(asked=True), self.store, by_number=True, caller=self._front)
 
     def runs_of(self, ids: Iterable[str]) -> Runs:
         """The runs of these ids, in this order.

@@ -84,6 +84,8 @@ def run_card(
         ("cmd", record.cmd if isinstance(record.cmd, str) else "\n".join(record.cmd)),
     ]
     about += _operation(record)
+    about += [("line", record.line.split("\n")[0])] if record.line else []
+    about += [("notebook", record.notebook)] if record.notebook else []
     about += [("upstream", ", ".join(f"{stage} {number}" for stage, number in upstream.items()))] if upstream else []
     about += [("values of", values_of)] if values_of else []
     about += [("commit", f"{record.commit[:10]}{' with edits' if record.dirty else ''}")] if record.commit else []
