@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from dvc_magic.engine.plan import Action, Decision, mismatch
 from dvc_magic.engine.point import PointState
 from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, RunError, WorkerLostError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
+from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import CallInfo, DepRecord, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot
@@ -77,6 +78,7 @@ class Driver:
         pool: WorkerPool,
         environ: Mapping[str, str],
         observer: Observer,
+        operations: Sequence[Operation] = (),
         pull_timeout: float = PULL_TIMEOUT,
     ) -> None:
         self._request = request
@@ -86,6 +88,7 @@ class Driver:
         self._pool = pool
         self._environ = dict(environ)
         self._observer = observer
+        self._operations = {operation.address: operation for operation in operations}
         self._call = store.new_id()
         self._progress = _Progress()
         self._inputs = CallInputs(
@@ -552,7 +555,7 @@ class Driver:
             overrides=point.overrides,
             params=params,
             locked=stage.locked,
-            op=stage.operation,
+            op=self._operations.get(stage.address, stage.operation),
             from_run=self._request.from_run if job.asked else None,
             import_roots=self._capture.import_roots,
             copied=self._capture.copied,

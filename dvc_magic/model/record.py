@@ -176,7 +176,7 @@ class RunRecord:
         id: 12 hex digits, the first a letter. number: counts up per store.
         line: the magic's line as typed, or None for an API call. notebook: path of the notebook, or None.
         stage: the address. cmd, wdir, dvcfile: as in `dvc_magic.model.stage.Stage`.
-        op: the operation that the stage was compiled from, or None.
+        op: the operation that the stage was compiled from, as it was read, or None.
         learned: what the run found out about it, or None.
         overrides: the values asked for. params: file -> flat values of what the stage tracks or uses, as written.
         locked: the params entry of the run's ``dvc.lock``: declared file -> key -> value.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from dvc_magic.model.operation import Operation
@@ -235,7 +236,7 @@ class Pipeline:
 
     def get(self, address: str) -> Stage | None:
         """The stage or operation of this address, or None."""
-        return next((stage for stage in (*self.stages, *self.operations) if stage.address == address), None)
+        return next((stage for stage in chain(self.stages, self.operations) if stage.address == address), None)
 
     def file(self, path: str) -> PipelineFile:
         """The ``dvc.yaml`` of this path."""

@@ -588,12 +588,13 @@ class Project:
             copy_paths=tuple(dict.fromkeys([*self.settings.copy_paths, *request.copy_paths])),
         )
         environ = stage_environment(os.environ)
+        operations = (*self._known_operations(operations_of(self.root)), *further)
         question = CaptureRequest(
             project=str(self.root),
             home=str(self.store.home),
             targets=complete.stages,
             points=tuple(complete.points()),
-            operations=(*self._known_operations(operations_of(self.root)), *further),
+            operations=operations,
             copy_paths=complete.copy_paths,
             python=sys.executable,
             pythonpath=environ.get("PYTHONPATH", ""),
@@ -607,6 +608,7 @@ class Project:
             pool=self._workers,
             environ=environ,
             observer=observer,
+            operations=operations,
             pull_timeout=self.settings.pull_timeout,
         )
 

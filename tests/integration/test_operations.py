@@ -478,7 +478,7 @@ def test_a_run_of_a_cell_is_made_again_with_its_values_by_a_kernel_that_never_sa
     with Project.open(folder) as second:
         again = second.runs[number].again({"steps": [9]})
         assert again.params == {"lr": 0.75, "steps": [9]}
-        assert second.run("op:look").params["lr"] == 0.75
+        assert second.run("op:look").params["lr"] == 0.5
 
 
 def test_an_operation_that_was_never_there_is_not_found(project: Project) -> None:
