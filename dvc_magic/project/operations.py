@@ -24,9 +24,12 @@ from dvc_magic.operations import (
 )
 from dvc_magic.project.settings import SETTINGS_FILE, read_file
 from dvc_magic.project.stages import StageView
+from dvc_magic.store import RunStore
 from dvc_magic.views import Table, stages_table
 
 GUILD_FILE = "guild.yml"
+_RECALLED = 200  # of the newest runs, whose operations a new kernel still knows
+_KEPT_BY_RUNS = ("cell", "api")  # origins of operations that no file of the project has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,39 @@ def operations_of(root: Path) -> FileOperations:
         warnings += said
         found = {**{operation.name: operation for operation in operations}, **found}
     return FileOperations(operations=tuple(found.values()), warnings=tuple(warnings))
+
+
+class KnownOperations:
+    """The operations that calls of one project can name.
+
+    Args:
+        root: of the project.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._registered: dict[str, Operation] = {}
+
+    def all(self) -> FileOperations:
+        """Those of the project's files as they are now, and those that were registered, which come before them."""
+        named = operations_of(self._root)
+        found = {operation.name: operation for operation in named.operations}
+        return replace(named, operations=tuple({**found, **self._registered}.values()))
+
+    def register(self, operation: Operation) -> None:
+        """Make an operation known; one of that name before it is replaced."""
+        self._registered[operation.name] = operation
+
+    def recall(self, store: RunStore) -> bool:
+        """Register the operations of a store's newest runs that are unknown and in no file; whether there were any."""
+        known = {operation.name for operation in self.all().operations}
+        found: dict[str, Operation] = {}
+        for stored in store.all(limit=_RECALLED):
+            operation = stored.record.op
+            if operation is not None and operation.origin in _KEPT_BY_RUNS and operation.name not in known:
+                found.setdefault(operation.name, operation)
+        self._registered |= found
+        return bool(found)
 
 
 class _Texts:

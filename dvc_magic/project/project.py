@@ -23,7 +23,7 @@ from dvc_magic.project.environment import stage_environment
 from dvc_magic.project.example import write_example
 from dvc_magic.project.failures import LOG_TAIL, failure_message
 from dvc_magic.project.glance import Glance
-from dvc_magic.project.operations import FileOperations, Operations, Required, operations_of, python_operation
+from dvc_magic.project.operations import KnownOperations, Operations, Required, python_operation
 from dvc_magic.project.promoting import Promoted, promote_record
 from dvc_magic.project.run import Run
 from dvc_magic.project.runs import Runs
@@ -36,8 +36,6 @@ from dvc_magic.store import RunStore
 from dvc_magic.views import plan_text
 
 _WORKER = "dvc_magic.engine.worker"
-_RECALLED = 200  # of the newest runs, whose operations a new kernel still knows
-_KEPT_BY_RUNS = ("cell", "api")  # origins of operations that no file of the project has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +67,7 @@ class Project:
         self._pool: WorkerPool | None = None
         self._glance: Glance | None = None
         self._widgets: Widgets | None = None
-        self._registered: dict[str, Operation] = {}
+        self._known = KnownOperations(root)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] = ".", *, home: str = "") -> Project:
@@ -160,35 +158,26 @@ class Project:
         Raises:
             PipelineError: DVC cannot read ``dvc.yaml``.
         """
-        named = operations_of(self.root)
+        known = self._known.all()
         answer = self._workers.ask(
             "describe",
             project=str(self.root),
             home=str(self.store.home),
-            operations=to_data(self._known_operations(named)),
+            operations=to_data(known.operations),
         )
         found = from_data(answer, Pipeline)
-        return replace(found, problems=(*found.problems, *named.warnings)) if named.warnings else found
+        return replace(found, problems=(*found.problems, *known.warnings)) if known.warnings else found
 
-    def _known_operations(self, named: FileOperations) -> tuple[Operation, ...]:
-        """Every operation: those of the project's files, and those that were registered, which come before them."""
-        found = {operation.name: operation for operation in named.operations}
-        return tuple({**found, **self._registered}.values())
+    def register(self, operation: Operation) -> None:
+        """Make an operation known under its name, until this object is gone; one of that name before it is replaced."""
+        self._known.register(operation)
 
     def recall(self) -> bool:
-        """Make the operations of earlier cells known again, with the code of their newest runs; whether there were any.
+        """Make the operations of earlier cells known again, as they were in their newest runs; whether there were any.
 
         A kernel that has just started knows no cells, but what was run of them.
         """
-        known = {operation.name for operation in self._known_operations(operations_of(self.root))}
-        found: dict[str, Operation] = {}
-        for stored in self.store.all(limit=_RECALLED):
-            operation = stored.record.op
-            if operation is not None and operation.origin in _KEPT_BY_RUNS and operation.name not in known:
-                found.setdefault(operation.name, operation)
-        for operation in found.values():
-            self.register(operation)
-        return bool(found)
+        return self._known.recall(self.store)
 
     @property
     def operations(self) -> Operations:
@@ -588,7 +577,7 @@ class Project:
             copy_paths=tuple(dict.fromkeys([*self.settings.copy_paths, *request.copy_paths])),
         )
         environ = stage_environment(os.environ)
-        operations = (*self._known_operations(operations_of(self.root)), *further)
+        operations = (*self._known.all().operations, *further)
         question = CaptureRequest(
             project=str(self.root),
             home=str(self.store.home),

@@ -90,7 +90,8 @@ def _said(change: FileChange) -> str:
     lines = len(change.after.splitlines())
     if change.before is None:
         return f"new, {lines} lines"
-    return f"{lines - len(change.before.splitlines())} lines more"
+    more = lines - len(change.before.splitlines())
+    return f"{more} line{'' if more == 1 else 's'} more"
 
 
 def _is_shown(change: FileChange, *, dry: bool) -> bool:
