@@ -184,10 +184,6 @@ class Project:
         """The operations by name: those of ``dvc_magic.yaml`` and ``guild.yml`` as they are now, and of cells."""
         return Operations(self.pipeline())
 
-    def register(self, operation: Operation) -> None:
-        """Make an operation known under its name, until this object is gone; one of that name before it is replaced."""
-        self._registered[operation.name] = operation
-
     def glance(self, *, patience: float = 0.3) -> Pipeline | None:
         """The stages for those who cannot wait: as of now, or as last seen when that takes over `patience` seconds.
 
