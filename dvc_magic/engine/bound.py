@@ -24,7 +24,8 @@ def bound(operation: Operation, text_of: Callable[[str], str], overrides: Sequen
     Args:
         operation: as it was read.
         text_of: the text of a file of the project, by its path.
-        overrides: of the call; those of other files make no difference.
+        overrides: of the call. Those for the file that a renamed one is taken from hold there too; those of other files
+            make no difference.
 
     Raises:
         OperationError: a file that it takes from the project is not there.
@@ -38,6 +39,7 @@ def bound(operation: Operation, text_of: Callable[[str], str], overrides: Sequen
                 for preset in operation.presets
                 if preset.file == file.path
             ),
+            *(changes_of(overrides, file.origin) if file.origin != file.path else ()),
             *changes_of(overrides, file.path),
         ]
         text = file.text if file.text is not None else _read(operation, file.origin, text_of)

@@ -41,6 +41,15 @@ def test_a_value_of_the_call_beats_that_of_the_operation(tmp_path: Path) -> None
     assert texts(bound(CONFIG, disk_text(tmp_path), [value("params.json", "C", 3.0)])) == {"params.json": '{"C": 3.0}'}
 
 
+def test_a_value_for_the_file_that_a_renamed_one_is_taken_from_holds_there_too(tmp_path: Path) -> None:
+    (tmp_path / "params.json.in").write_text('{"C": 1.0}')
+    asked = [value("params.json.in", "C", 3.0)]
+    assert texts(bound(CONFIG, disk_text(tmp_path), asked)) == {"params.json": '{"C": 3.0}'}
+    assert texts(bound(CONFIG, disk_text(tmp_path), [value("params.json", "C", 4.0), *asked])) == {
+        "params.json": '{"C": 4.0}'
+    }
+
+
 def test_a_config_file_that_the_project_lacks_is_named_with_its_operation(tmp_path: Path) -> None:
     with pytest.raises(OperationError, match="operation 'train' in guild.yml takes 'params.json.in'"):
         bound(CONFIG, disk_text(tmp_path))
