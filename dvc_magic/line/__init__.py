@@ -6,6 +6,7 @@ from dvc_magic.line.expansion import Passed, expand, expand_text
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import find_param, matching
 from dvc_magic.line.formatting import as_word, format_flag, format_line, format_value, format_values
+from dvc_magic.line.guild_filters import read_runs_line
 from dvc_magic.line.operation_line import OPERATION_OPTIONS, OPERATION_USAGE, OperationLine, read_operation_line
 from dvc_magic.line.options import HELP, Option, Options, read_options
 from dvc_magic.line.overrides import read_override
@@ -60,5 +61,6 @@ __all__ = [
     "read_options",
     "read_override",
     "read_run_line",
+    "read_runs_line",
     "split",
 ]

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from dvc_magic.errors import LineError, OperationError, ParamError
 from dvc_magic.line.expansion import Passed, expand
 from dvc_magic.line.flags import matching, option_or_param
-from dvc_magic.line.options import Given, Option, check_once, is_dashed, take_option
-from dvc_magic.line.run_line import RUN_OPTIONS, RunLine, read_run_line, unforced
+from dvc_magic.line.options import Given, Option, check_once, is_dashed, take_option, unforced
+from dvc_magic.line.run_line import RUN_OPTIONS, RunLine, read_run_line
 from dvc_magic.line.tokens import Token, partition, read_line
 from dvc_magic.line.usage import Usage
 from dvc_magic.model.operation import OperationOut

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dvc_magic.errors import close_matches
 from dvc_magic.line.expansion import expand, expand_literals, expand_text
 from dvc_magic.line.tokens import Token, partition, read_line
 
+_FORCED = "--option:"
 _NUMBER_LIKE = re.compile(r"-(?:[0-9.]|inf\b|nan\b)", re.IGNORECASE)
 
 
@@ -92,6 +93,15 @@ def take_option(tokens: Sequence[Token], index: int, options: Iterable[Option]) 
         return Given(option=found, token=token, value=value), index + 1
     value = next_value(tokens, index, what=found.name, options=options)
     return Given(option=found, token=token, value=value), index + 2
+
+
+def unforced(tokens: Sequence[Token], index: int) -> Sequence[Token]:
+    """The tokens with ``--option:label`` at `index` as ``--label``."""
+    token = tokens[index]
+    if not token.raw.startswith(_FORCED):
+        return tokens
+    plain = replace(token, raw=f"--{token.raw.removeprefix(_FORCED)}")
+    return [*tokens[:index], plain, *tokens[index + 1 :]]
 
 
 def _attached(token: Token, options: Iterable[Option]) -> tuple[Option | None, Token | None]:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from dvc_magic.errors import LineError, ParamError, RequestError, close_matches
+from dvc_magic.errors import DvcMagicError, LineError, ParamError, RequestError, close_matches
 from dvc_magic.line.expansion import Passed, expand, expand_text
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import find_param, matching, option_or_param
 from dvc_magic.line.formatting import format_value, format_values
-from dvc_magic.line.options import HELP, Given, Option, check_once, is_dashed, next_value, take_option
+from dvc_magic.line.guild_spellings import Known, answer_run_line, refuse_dependency
+from dvc_magic.line.options import HELP, Given, Option, check_once, is_dashed, next_value, take_option, unforced
 from dvc_magic.line.overrides import DEFAULT_FILE, read_override
 from dvc_magic.line.spaces import Grid, Space
 from dvc_magic.line.stages import expected_stage, final_stages, find_stage, flags_of, only_final_stage
@@ -50,7 +51,6 @@ RUN_USAGE = Usage(words=("STAGE",), options=RUN_OPTIONS, flags=True)
 OPTION_NAMES = frozenset(option.name.removeprefix("--") for option in RUN_OPTIONS)
 """Their names without dashes: flags that have to be spelled in another way."""
 
-_FORCED = "--option:"
 _BOOLEANS = re.compile(r"(?:true|false|null)(?:,(?:true|false|null))*", re.IGNORECASE)
 _PLAIN_TEXT = re.compile(r"[^\s()\[\]{},'\"]+")
 _HOW_VALUES = (
@@ -183,9 +183,26 @@ def read_run_line(
         ParamError: an unknown or ambiguous flag, or a value of a wrong type.
         StageNotFoundError: no such stage.
     """
+    known = Known(command=command, pipeline=pipeline, namespace=namespace, options=options, target=target)
+
+    def problem(text: str) -> DvcMagicError | None:
+        try:
+            _read(text, known, stage_of=stage_of, reuse=reuse)
+        except DvcMagicError as error:
+            return error
+        return None
+
+    try:
+        return _read(line, known, stage_of=stage_of, reuse=reuse)
+    except DvcMagicError as error:
+        raise answer_run_line(line, error, known, problem=problem) from error
+
+
+def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: bool) -> RunLine:
+    pipeline, target = known.pipeline, known.target
     read = read_line(line)
     params = [param for stage in pipeline.stages for param in stage.flags]
-    every = _Scope(namespace=namespace, own=params, upstream=(), options=options)
+    every = _Scope(namespace=known.namespace, own=params, upstream=(), options=known.options)
     items = _sort(read, _first_scope(read, pipeline, every, target))
     check_once(items.options)
     if items.switch("--help"):
@@ -195,10 +212,13 @@ def read_run_line(
     scope = replace(every, own=own, upstream=upstream)
     for given in items.options:
         _check_unambiguous(given, scope)
+    for assignment in items.assignments:
+        if assignment.spelling is _Spelling.BARE:
+            refuse_dependency(assignment.token, pipeline)
     changes = _changes(items, scope)
     request = _request(items, scope, pipeline, stages)
     return RunLine(
-        request=replace(request, changes=changes, reuse=_reuse(items, reuse), line=f"{command} {line}".strip()),
+        request=replace(request, changes=changes, reuse=_reuse(items, reuse), line=f"{known.command} {line}".strip()),
         dry_run=items.switch("--dry-run"),
         raise_errors=not items.switch("--no-raise"),
         into=_variable(items),
@@ -269,15 +289,6 @@ def _check_comma(tokens: Sequence[Token], index: int) -> None:
 
 def _is_parted(token: Token, following: Token) -> bool:
     return token.raw.endswith(",") or following.raw.startswith(",")
-
-
-def unforced(tokens: Sequence[Token], index: int) -> Sequence[Token]:
-    """The tokens with ``--option:label`` at `index` as ``--label``."""
-    token = tokens[index]
-    if not token.raw.startswith(_FORCED):
-        return tokens
-    plain = replace(token, raw=f"--{token.raw.removeprefix(_FORCED)}")
-    return [*tokens[:index], plain, *tokens[index + 1 :]]
 
 
 def _take_flag(tokens: Sequence[Token], index: int, scope: _Scope) -> tuple[_Assignment, int]:
@@ -451,15 +462,17 @@ def _answer_guild(change: Change, scope: _Scope) -> None:
         fit(change.values[0], known[0])
     if known or change.file != DEFAULT_FILE:
         return
-    meant = scope.matching(change.key)
-    if meant:
-        first = change.values[0]
-        given = format_values(change.values)
-        wanted = format_values(first) if isinstance(first, list) and first and meant[0].type != "list" else given
-        raise ParamError(
-            f"{change.key}={given} sets the key {change.key} of {change.file}, and no stage here has that param. "
-            f"For {meant[0].key} write --{change.key} {wanted}. For the other key write -S {change.key}={given}"
-        )
+    if not scope.matching(change.key):
+        return
+    meant, first = scope.param(change.key), change.values[0]
+    values = first if isinstance(first, list) and first and meant.type != "list" else change.values
+    for value in values:
+        fit(value, meant, str(value))
+    given = format_values(change.values)
+    raise ParamError(
+        f"{change.key}={given} sets the key {change.key} of {change.file}, and no stage here has that param. "
+        f"For {meant.key} write --{change.key} {format_values(values)}. For the other key write -S {change.key}={given}"
+    )
 
 
 def _request(items: _Sorted, scope: _Scope, pipeline: Pipeline, stages: Sequence[Stage]) -> RunRequest:

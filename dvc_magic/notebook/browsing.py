@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from IPython.core.magic import Magics, magics_class
 
 from dvc_magic.errors import DvcMagicError, QueryError, RequestError, close_matches
-from dvc_magic.line import Option, Options, Usage
+from dvc_magic.line import Option, Options, Usage, read_runs_line
 from dvc_magic.model.record import RunStatus
 from dvc_magic.notebook.forms import LogView
 from dvc_magic.notebook.session import Session
@@ -70,7 +70,8 @@ class RunsMagics(Magics):
         In a query a name is a param, a metric or a field such as stage, status, number, started, label, tags. What
         comes back is a selection: ``runs[0]`` is its first run.
         """
-        return self._selected(_RUNS.read(line, namespace=self._session.names(local_ns)))
+        names = self._session.names(local_ns)
+        return self._selected(read_runs_line(line, _RUNS, command="%dvc_runs", namespace=names))
 
     def _selected(self, options: Options) -> Runs:
         runs = self._session.project.runs
