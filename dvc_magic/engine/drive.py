@@ -103,6 +103,7 @@ class Driver:
         )
         self._candidates: dict[str, list[RunRecord]] = {}
         self._newest: dict[str, list[RunRecord]] = {}
+        self._told: dict[str, set[str]] = {}  # stage address -> undeclared reads that this call's runs told of
         self._others = Others(store, capture, call=self._call)
         self._interrupts = 0
         self._left: list[str] = []  # names of attached runs that an interrupt has left running
@@ -528,8 +529,13 @@ class Driver:
             placements=placements,
             param_files=tuple(file for file in point.param_files if file not in stage.param_files),
             timeout=self._request.timeout,
-            known_reads=tuple(dict.fromkeys(path for run in self._recent(stage) for path in run.read)),
+            known_reads=self._known_reads(stage),
         )
+
+    def _known_reads(self, stage: Stage) -> tuple[str, ...]:
+        """Undeclared files that runs of a stage were seen to read, in this call or before it."""
+        before = {path for run in self._recent(stage) for path in run.read}
+        return tuple(sorted(before | self._told.get(stage.address, set())))
 
     def _record(self, job: _Job) -> RunRecord:
         point, stage = job.states[0].point, job.stage
@@ -579,6 +585,7 @@ class Driver:
 
     def _conclude(self, job: _Job, record: RunRecord) -> None:
         """Give the points that waited for a run what it has come to."""
+        self._told.setdefault(record.stage, set()).update(record.read)
         if job.asked:
             self._progress.done[job.states[0].point.index] = record
             return

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -266,11 +267,7 @@ class _Run:
         told = {path for path in read if not path.endswith(".dvc") and not (prepared.root / path).is_symlink()}
         news = sorted(told - set(self._order.known_reads))
         if news:
-            shown = ", ".join(news[:_NAMED]) + (f" and {len(news) - _NAMED} more" if len(news) > _NAMED else "")
-            self._warnings.append(
-                f"stage {self._record.stage!r} reads what its deps do not name: {shown}. Runs here notice when these "
-                f"change, dvc repro does not; to declare them: deps: [{', '.join(news[:_NAMED])}]"
-            )
+            self._warnings.append(_undeclared(self._order.stage, news))
 
     def _note_made(self, prepared: Prepared) -> None:
         """Note what an operation has written, as outs unless it names them, and what it has read."""
@@ -392,6 +389,25 @@ def take_spoiled(deps: Mapping[str, DepRecord], *, cache: Path, hashes: HashCach
         if spoiled:
             found.append(path)
     return found
+
+
+def _undeclared(stage: Stage, read: Sequence[str]) -> str:
+    """What a command was seen to read without a word of it in its definition, and how that would be said there."""
+    few = read[:_NAMED]
+    shown = ", ".join(few) + (f" and {len(read) - _NAMED} more" if len(read) > _NAMED else "")
+    operation = stage.operation
+    if operation is None or operation.runs:
+        name = operation.runs if operation is not None else stage.address
+        return (
+            f"stage {name!r} reads what its deps do not name: {shown}. Runs here notice when these change, dvc repro "
+            f"does not; to declare them: deps: [{', '.join(few)}]"
+        )
+    in_file = f"requires: [{', '.join(f'file: {path}' for path in few)}]"
+    declared = " ".join(f"-d {shlex.quote(path)}" for path in few) if operation.origin == "cell" else in_file
+    return (
+        f"operation {operation.name!r} reads what it does not require: {shown}. Its runs notice when these change; to "
+        f"declare them: {declared}"
+    )
 
 
 def _is_spoiled(file: Path, md5: str, hashes: HashCache, since: datetime) -> bool:

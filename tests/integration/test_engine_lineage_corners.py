@@ -119,6 +119,24 @@ def test_links_that_a_stage_has_nothing_to_do_with_are_not_told_as_its_reads(mak
     assert [warning.split(".txt.")[0] for warning in warnings] == ["stage 't' reads what its deps do not name: seen"]
 
 
+def test_a_grid_tells_once_what_its_runs_read_without_a_word_in_the_definition(make_project: MakeProject) -> None:
+    stage = _stage("cat seen.txt > o.txt") + "    params: [x]\n"
+    with Project.open(make_project({"dvc.yaml": stage, "seen.txt": "1\n", "params.yaml": "x: 0\n"})) as project:
+        runs = project.grid("t", {"x": [0, 1]})
+
+    assert [len(run.record.warnings) for run in runs] == [1, 0]
+
+
+def test_an_operation_is_told_how_its_reads_are_declared(make_project: MakeProject) -> None:
+    in_file = "operations: {fit: {cmd: cat seen.txt}}"
+    root = make_project({"dvc.yaml": "stages: {}", "seen.txt": "1\n", "dvc_magic.yaml": in_file})
+    with Project.open(root) as project:
+        warnings = project.run("fit").record.warnings
+
+    assert "operation 'fit' reads what it does not require: seen.txt" in warnings[0]
+    assert warnings[0].endswith("requires: [file: seen.txt]")
+
+
 def test_a_frozen_stage_whose_output_is_not_there_says_what_helps(make_project: MakeProject) -> None:
     root = make_project({**two_stages(), "dvc.yaml": TWO.replace("  prepare:", "  prepare:\n    frozen: true")})
     with Project.open(root) as project:
