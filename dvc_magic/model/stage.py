@@ -234,6 +234,11 @@ class Pipeline:
     problems: tuple[str, ...] = ()
     faults: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def every(self) -> tuple[Stage, ...]:
+        """What can be run: the stages, then the operations."""
+        return (*self.stages, *self.operations)
+
     def get(self, address: str) -> Stage | None:
         """The stage or operation of this address, or None."""
         return next((stage for stage in chain(self.stages, self.operations) if stage.address == address), None)

@@ -60,6 +60,12 @@ class Project:
     """
 
     def __init__(self, root: Path, settings: Settings, *, front: Project | None = None) -> None:
+        """Use `open`.
+
+        Args:
+            root: the folder with ``.dvc``. settings: of the user.
+            front: what the runs of this object call, and whose operations it knows; itself without one.
+        """
         self.root = root
         self._front = front or self  # what its runs call, from the thread that they are used in
         self.settings = settings
@@ -67,7 +73,7 @@ class Project:
         self._pool: WorkerPool | None = None
         self._glance: Glance | None = None
         self._widgets: Widgets | None = None
-        self._known = KnownOperations(root)
+        self._known: KnownOperations = KnownOperations(root) if front is None else front._known  # noqa: SLF001 - of its own class
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] = ".", *, home: str = "") -> Project:

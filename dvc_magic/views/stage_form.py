@@ -25,7 +25,7 @@ from dvc_magic.line import (
     split,
 )
 from dvc_magic.model.request import Change
-from dvc_magic.model.stage import OutKind, Param, Pipeline, Stage
+from dvc_magic.model.stage import Dep, OutKind, Param, Pipeline, Stage
 from dvc_magic.model.values import Value, same
 from dvc_magic.views.card import Card, Section
 from dvc_magic.views.format import format_value as shown_value
@@ -332,7 +332,7 @@ def _without(texts: Mapping[str, str], names: set[str]) -> dict[str, str]:
 
 def stage_facts(stage: Stage, pipeline: Pipeline) -> Card:
     """What a stage runs, reads and makes, in a few lines."""
-    deps = [f"{dep.path}{_made_by(dep.path, stage, pipeline)}" for dep in stage.deps]
+    deps = [f"{dep.path}{_made_by(dep, stage, pipeline)}" for dep in stage.deps]
     kinds = {OutKind.OUT: "", OutKind.METRIC: " (metrics)", OutKind.PLOT: " (plots)"}
     outs = [f"{out.path}{kinds[out.kind]}" for out in stage.outs]
     pairs = [
@@ -347,8 +347,8 @@ def stage_facts(stage: Stage, pipeline: Pipeline) -> Card:
     return Card(title=f"stage {stage.address}", sections=(*sections, *([Section(block=problems)] if problems else [])))
 
 
-def _made_by(path: str, stage: Stage, pipeline: Pipeline) -> str:
-    makers = [made.address for made in pipeline.producers(path) if made.address != stage.address]
+def _made_by(dep: Dep, stage: Stage, pipeline: Pipeline) -> str:
+    makers = [made.address for made in pipeline.makers(stage, dep)]
     return f" (from {', '.join(makers)})" if makers else ""
 
 
@@ -365,7 +365,7 @@ def preselected(pipeline: Pipeline, address: str | None) -> str:
     """
     if address is not None:
         return find_stage(address, pipeline).address
-    if not pipeline.stages:
+    if not pipeline.every:
         problems = "".join(f"\n{problem}" for problem in pipeline.problems)
         raise StageNotFoundError(f"The project has no stages. Add one with `dvc stage add`.{problems}")
-    return (pipeline.final_stages() or pipeline.stages)[0].address
+    return (pipeline.final_stages() or pipeline.every)[0].address

@@ -113,12 +113,12 @@ class Panel:
     # controls
 
     def _build(self, *, fixed: bool) -> None:
-        addresses = [stage.address for stage in self._form.pipeline.stages]
+        addresses = [stage.address for stage in self._form.pipeline.every]
         self.picker = ipywidgets.Dropdown(
             options=addresses,
             value=self.stage,
             description="Stage",
-            tooltip="the stage to run",
+            tooltip="the stage or operation to run",
             disabled=fixed,
             layout={"width": CONTROL_WIDTH},
         )
@@ -282,7 +282,7 @@ class Panel:
             return stage_form(pipeline, preselected(pipeline, None), self._form.texts, self._form.options)
 
     def _show_stages(self) -> None:
-        addresses = tuple(stage.address for stage in self._form.pipeline.stages)
+        addresses = tuple(stage.address for stage in self._form.pipeline.every)
         self.picker.unobserve(self._picked, names="value")  # new options choose a value of their own
         if tuple(self.picker.options) != addresses:
             self.picker.options = addresses

@@ -145,6 +145,17 @@ def test_several_values_make_several_runs(shell: InteractiveShell) -> None:
     assert "<table" in panel.result_box.value
 
 
+def test_an_operation_of_a_cell_can_be_picked_and_run(shell: InteractiveShell) -> None:
+    shell.run_cell_magic("dvc_op", "look --requires dvcstage:prepare", "lr = 0.5\nprint(open('data.txt').read(), lr)\n")
+    panel = _panel(shell, "look")
+    assert list(panel.picker.options) == ["prepare", "train", "op:look"]
+    panel.rows["look.py:lr"].control.value = "0.7"
+
+    run = _run(panel)
+
+    assert (run.stage, run.log.text(), panel.line) == ("op:look", "x 0.7\n", "%dvc_run op:look --lr 0.7")
+
+
 def test_log_and_metrics_come_while_a_run_goes_and_cells_can_be_executed_meanwhile(shell: InteractiveShell) -> None:
     panel = _panel(shell, "train")
     _type(panel, name="slow")
