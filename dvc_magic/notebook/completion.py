@@ -83,7 +83,7 @@ def install(shell: InteractiveShell, session: Session) -> None:
     def dvc_magic_matcher(context: CompletionContext) -> SimpleMatcherResult:
         offers = lines.offers(context.full_text, context.cursor_line, context.cursor_position)
         return {
-            "completions": [SimpleCompletion(text=item.text, type=item.about) for item in offers.items],
+            "completions": [SimpleCompletion(text=item.text, type=_unbroken(item.about)) for item in offers.items],
             "matched_fragment": offers.replaced,
             "ordered": True,
             "suppress": bool(offers.items),
@@ -353,6 +353,11 @@ def _fitting(word: str, candidates: Iterable[Offer]) -> Offers:
             text = quote(plain, style) if style else item.text
             found.setdefault(text, Offer(text, item.about))
     return Offers(word, tuple(found.values()))
+
+
+def _unbroken(about: str) -> str:
+    """A word on a completion with blanks at which no line ends: JupyterLab would put the rest over the next one."""
+    return about.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _about(stage: Stage) -> str:

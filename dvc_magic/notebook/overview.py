@@ -74,7 +74,8 @@ class OverviewMagics(Magics):
         found = {f"{sign_of(magic)}{name}": explained(magic.__doc__) for name, magic in self._names().items()}
         rows = tuple((name, said.summary, _example(name, said.examples)) for name, said in found.items())
         note = "each of them explains itself: %dvc_run --help"
-        return Section(title="magics", table=Table(headers=("magic", "what it does", "example"), rows=rows, note=note))
+        headers = ("magic", "what it does", "example")
+        return Section(title="magics", table=Table(headers=headers, rows=rows, wrapped=frozenset({1, 2}), note=note))
 
     def _runs(self) -> tuple[Section, ...]:
         try:

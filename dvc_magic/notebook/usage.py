@@ -91,13 +91,13 @@ class Explained:
         summary: its first paragraph in one line.
         examples: the lines below ``Examples::``.
         options: the lines below ``Options::``: what to write, what it does.
-        text: its other paragraphs.
+        text: its other paragraphs, each in one line.
     """
 
     summary: str
     examples: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
-    text: str = ""
+    text: tuple[str, ...] = ()
 
 
 def explained(doc: str | None) -> Explained:
@@ -112,12 +112,12 @@ def explained(doc: str | None) -> Explained:
         elif paragraph in ("Examples::", "Options::"):
             heading = paragraph.removesuffix("::")
         else:
-            text.append(paragraph)
+            text.append(" ".join(paragraph.split()))
     return Explained(
         summary=" ".join(first.split()),
         examples=blocks.get("Examples", ()),
         options=tuple(map(_option, blocks.get("Options", ()))),
-        text="\n".join(text),
+        text=tuple(text),
     )
 
 
@@ -132,11 +132,11 @@ def help_card(name: str, doc: str | None, *, sign: str = "%") -> Card:
     said = explained(doc)
     sections = (
         Section(title="examples", block="\n".join(said.examples)),
-        Section(title="notes", block=said.text.replace("``", "")),
+        Section(title="notes", prose=tuple(paragraph.replace("``", "") for paragraph in said.text)),
         Section(title="options", pairs=said.options),
     )
     return Card(title=f"{sign}{name}: {said.summary}", sections=tuple(filter(_filled, sections)))
 
 
 def _filled(section: Section) -> bool:
-    return bool(section.block or section.pairs)
+    return bool(section.block or section.pairs or section.prose)

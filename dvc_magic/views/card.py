@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 
 from dvc_magic.views.format import sendable
 from dvc_magic.views.table import Table
@@ -11,14 +12,17 @@ from dvc_magic.views.table import Table
 _CELL = "text-align: left; vertical-align: top; padding: 0.2em 0.6em"
 _NAME = f"{_CELL}; white-space: nowrap; font-weight: normal; opacity: 0.7"
 _VALUE = f"{_CELL}; white-space: pre-wrap"
+_BLOCK = "margin: 0; white-space: pre-wrap; word-break: normal; overflow-wrap: break-word"  # JupyterLab breaks in words
+_LINE = 110  # characters of a line of prose in text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A part of a card: `pairs` of name and text, or a `table`, or preformatted `block` text.
+    """A part of a card: `pairs` of name and text, or a `table`, or preformatted `block` text, or `prose`.
 
     Attributes:
         title: alone, it heads the sections after it.
+        prose: paragraphs, each in one line; they are broken where there is no more room.
         empty: what stands there when there is nothing else.
     """
 
@@ -26,6 +30,7 @@ class Section:
     pairs: tuple[tuple[str, str], ...] = ()
     table: Table | None = None
     block: str = ""
+    prose: tuple[str, ...] = ()
     empty: str = ""
 
 
@@ -61,20 +66,23 @@ def _section_lines(section: Section) -> list[str]:
         lines += [f"  {line}" for line in section.table.text().split("\n")]
     if text := section.block or _words_for_nothing(section):
         lines += [f"  {line}" for line in text.split("\n")]
+    lines += [f"  {line}" for paragraph in section.prose for line in wrap(paragraph, width=_LINE)]
     return lines
 
 
 def _words_for_nothing(section: Section) -> str:
-    return "" if section.pairs or section.block or section.table is not None else section.empty
+    filled = section.pairs or section.block or section.prose or section.table is not None
+    return "" if filled else section.empty
 
 
 def _section_html(section: Section) -> str:
     title = _heading(section.title) if section.title else ""
     table = section.table.html() if section.table is not None else ""
-    block = f'<pre style="margin: 0; white-space: pre-wrap">{escape(section.block)}</pre>' if section.block else ""
+    block = f'<pre style="{_BLOCK}">{escape(section.block)}</pre>' if section.block else ""
+    prose = "".join(f'<p style="margin: 0 0 0.3em 0">{escape(paragraph)}</p>' for paragraph in section.prose)
     words = _words_for_nothing(section)
     empty = f'<p style="margin: 0">{escape(words)}</p>' if words else ""
-    content = _pairs_html(section.pairs) + table + block + empty
+    content = _pairs_html(section.pairs) + table + block + prose + empty
     return f"<div>{title}{content}</div>" if content else f'<div style="width: 100%">{title}</div>'
 
 

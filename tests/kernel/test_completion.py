@@ -51,4 +51,4 @@ def test_matches_carry_types_for_the_front_end(client: BlockingKernelClient) -> 
     reply = client.complete(code, len(code), reply=True, timeout=30)["content"]
 
     types = {one["text"]: one["type"] for one in reply["metadata"]["_jupyter_types_experimental"]}
-    assert types["--train.lr"] == "float = 0.5"
+    assert types["--train.lr"] == "float = 0.5".replace(" ", "\N{NO-BREAK SPACE}")

@@ -99,7 +99,7 @@ def _offered(shell: InteractiveShell, text: str) -> dict[str, str]:
     """What the completer offers at the end of `text`, as the whole cell would then read, with its type."""
     with provisionalcompleter():
         found = list(shell.Completer.completions(text, len(text)))
-    return {text[: one.start] + one.text: one.type for one in found}
+    return {text[: one.start] + one.text: one.type.replace("\N{NO-BREAK SPACE}", " ") for one in found}
 
 
 @pytest.fixture(params=[True, False], ids=["with jedi", "without jedi"])

@@ -55,6 +55,14 @@ def test_words_for_nothing_stay_away_where_there_is_something() -> None:
     assert "none</p>" not in card.html()
 
 
+def test_prose_fills_lines_of_text_and_is_broken_by_the_browser_in_html() -> None:
+    words = " ".join(["word"] * 50)
+    card = Card(title="help", sections=(Section(title="notes", prose=(words, "another")),))
+
+    assert [len(line) for line in card.text().split("\n")] == [4, 5, 111, 111, 31, 9]
+    assert f">{words}</p>" in card.html()
+
+
 @pytest.mark.parametrize(
     "card",
     [
@@ -62,6 +70,7 @@ def test_words_for_nothing_stay_away_where_there_is_something() -> None:
         Card(title="t", sections=(Section(title=HOSTILE, empty=HOSTILE),)),
         Card(title="t", sections=(Section(pairs=((HOSTILE, HOSTILE),)),)),
         Card(title="t", sections=(Section(block=HOSTILE),)),
+        Card(title="t", sections=(Section(prose=(HOSTILE,)),)),
         Card(title="t", sections=(Section(table=Table(headers=(HOSTILE,), rows=((HOSTILE,),), note=HOSTILE)),)),
         Card(title="t", sections=(Section(table=Table(headers=(), rows=(), empty=HOSTILE)),)),
     ],
@@ -83,5 +92,5 @@ def test_html_has_no_color_that_a_theme_could_clash_with_and_no_style_that_untru
     }
     assert declared == {
         *("display", "flex-wrap", "gap", "width", "margin", "padding"),
-        *("font-weight", "opacity", "text-align", "vertical-align", "white-space"),
+        *("font-weight", "opacity", "text-align", "vertical-align", "white-space", "word-break", "overflow-wrap"),
     }
