@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from dvc_magic.model.operation import SourceKind
@@ -102,7 +103,7 @@ def run_card(
         Section(title="params", pairs=tuple(params)),
         Section(title="deps", table=_deps_table(record)),
         Section(title="outs", table=_outs_table(record)),
-        Section(title="learned", pairs=learned_pairs(record.learned) if record.learned is not None else ()),
+        Section(title="learned", pairs=_learned(record)),
         Section(title="warnings", block="\n".join(record.warnings)),
     ]
     return Card(title=f"run {record.name}", sections=tuple(filter(_has_content, sections)))
@@ -115,6 +116,18 @@ def _operation(record: RunRecord) -> list[tuple[str, str]]:
     serves = [("serves", f"stage {record.op.serves}")] if record.op.serves else []
     script = [("script", few(record.op.code, width=_CELL))] if record.op.code else []
     return [("operation", f"{record.op.name}, from {operation_origin(record.op.origin)}"), *serves, *script]
+
+
+def _learned(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    """What a run found out, without what its deps and outs tell already, unless it was asked to learn."""
+    learned = record.learned
+    if learned is None:
+        return ()
+    if record.op is None or not record.op.learn:
+        read = tuple(path for path in learned.read if path not in record.deps)
+        made = tuple(path for path in learned.made if path not in record.outs)
+        learned = replace(learned, read=read, made=made)
+    return learned_pairs(learned)
 
 
 def _has_content(section: Section) -> bool:

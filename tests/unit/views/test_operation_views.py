@@ -166,6 +166,20 @@ def test_the_card_of_a_run_says_which_operation_it_was_and_what_it_learned() -> 
     ]
 
 
+def test_of_a_run_that_was_not_to_learn_the_card_has_only_what_its_deps_and_outs_lack() -> None:
+    deps = {"a.csv": DepRecord(source=SourceKind.FILE, origin="a.csv")}
+    record = replace(plotted_run(Path("nowhere")).record, op=replace(CELL, learn=False), deps=deps)
+    known, further = Learned(read=("a.csv",)), Learned(read=("a.csv", "b.csv"))
+
+    cards = [
+        run_card(replace(record, learned=learned), Notes(), metrics={}, upstream={}, folder="runs/a")
+        for learned in (known, further)
+    ]
+
+    assert "learned" not in [section.title for section in cards[0].sections]
+    assert _pairs(cards[1], "learned") == {"read": "b.csv"}
+
+
 def test_files_read_are_told_as_a_guess_where_only_imports_could_be_seen() -> None:
     record = replace(plotted_run(Path("nowhere")).record, op=CELL, learned=Learned(read=("a.py",), read_by="imports"))
 
