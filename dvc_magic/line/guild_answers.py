@@ -65,7 +65,7 @@ def answered(
         message = pointed(message, seen[0].token.line, seen[0].token.start)
     if left is None:
         message += _shown([f"{command} {line}".strip() for line in lines])
-    code = "".join(f"\nIn Python, after project = %dvc_project: {piece.instead}" for piece in seen if piece.instead)
+    code = "".join(f"\nIn Python, with project = %dvc_project, {piece.instead}" for piece in seen if piece.instead)
     return type(error)(message + code)
 
 

@@ -58,16 +58,13 @@ class _Filters:
     def lines(self, options: Sequence[Option]) -> list[str]:
         """The line that they come to."""
         words = " ".join(piece.ours[0] for piece in self.pieces if piece.word)
-        parts = [part for part in (words, *self.queries, _any_of(self.statuses)) if part]
+        statuses = list(dict.fromkeys(self.statuses))
+        several = f"status in [{', '.join(statuses)}]" if len(statuses) > 1 else ""
+        parts = [part for part in (words, *self.queries, several) if part]
         query = " and ".join(part if len(parts) == 1 or " or " not in part else f"({part})" for part in parts)
+        status = f"--status {statuses[0]}" if len(statuses) == 1 else ""
         rest = lines_of([piece for piece in self.pieces if not piece.word], options)
-        return [f"{text} {query}".strip() for text in rest]
-
-
-def _any_of(statuses: Sequence[str]) -> str:
-    if len(statuses) > 1:
-        return f"status in [{', '.join(dict.fromkeys(statuses))}]"
-    return "".join(f"status = {status}" for status in statuses)
+        return [" ".join(part for part in (text, status, query) if part) for text in rest]
 
 
 def _filters(tokens: Sequence[Token], options: Sequence[Option]) -> _Filters:
@@ -104,7 +101,8 @@ def _part(tokens: Sequence[Token], index: int, queries: list[str], statuses: lis
     given, after = taken
     query = _query(answer, given.value)
     (statuses if status else queries).append(query)
-    said = is_here(_raw(tokens[index:after]), f"status = {query}" if status else query, "a part of the query")
+    ours, why = (f"--status {query}", "") if status else (query, "a part of the query")
+    said = is_here(_raw(tokens[index:after]), ours, why)
     return Piece(token=tokens[index], ours=(), said=said), after
 
 

@@ -18,6 +18,7 @@ from dvc_magic.line.guild_answers import Piece, answered, is_here, lines_of, tak
 from dvc_magic.line.guild_options import RUN_ANSWERS, Answer
 from dvc_magic.line.guild_values import is_boolean_word, respelled
 from dvc_magic.line.options import Option, is_dashed, take_option, unforced
+from dvc_magic.line.overrides import DEFAULT_FILE
 from dvc_magic.line.stages import find_stage, flags_of
 from dvc_magic.line.tokens import Token, partition, read_line, split
 from dvc_magic.model.stage import Param, Pipeline, Stage
@@ -222,11 +223,11 @@ def _unquoted(token: Token) -> Token:
 
 
 def _dependency(walk: _Walk, token: Token, key: Token, value: Token) -> Piece | None:
-    stage = dependency(key, walk.known.pipeline)
+    stage = _upstream(key, walk.known.pipeline)
     if not stage:
         return None
     runs = _runs(value)
-    ours = tuple(f"--use {as_word(f'{stage}={run}')}" for run in runs)
+    ours = tuple(f"--use {as_word(stage)}={run}" for run in runs)
     return Piece(token=token, ours=ours, said=is_here(token.raw, " or ".join(ours), _USE), lost=not runs)
 
 
@@ -234,12 +235,13 @@ _USE = "a run by its number, id or label"
 
 
 def _runs(value: Token) -> list[str]:
+    """The runs that a dependency names, as written: one, or several in brackets."""
     if not (value.raw.startswith("[") and value.raw.endswith("]")):
-        return [value.text] if value.text else []
-    return [run for item in value.raw[1:-1].split(",") if (run := Token(raw=item.strip()).text)]
+        return [value.raw] if value.text else []
+    return [run for item in value.raw[1:-1].split(",") if (run := item.strip())]
 
 
-def dependency(key: Token, pipeline: Pipeline) -> str:
+def _upstream(key: Token, pipeline: Pipeline) -> str:
     """The stage of which ``dvcstage:STAGE=RUN`` names a run, given what stands before the ``=``; else an empty text."""
     kind, colon, stage = key.text.partition(":")
     if not (colon and stage and kind in _DEPENDENCIES):
@@ -254,7 +256,8 @@ def refuse_dependency(token: Token, pipeline: Pipeline) -> None:
     Raises:
         LineError: it is one.
     """
-    stage = dependency(partition(token, "=")[0], pipeline)
+    key, value = partition(_unquoted(token), "=")
+    stage = _upstream(key, pipeline) if value is not None else ""
     if stage:
         raise token.error(f"{token.raw} names no param. A run of {stage} to build on is --use {as_word(stage)}=RUN.")
 
@@ -265,12 +268,17 @@ def _bare_flag(walk: _Walk, token: Token, key: Token, value: Token) -> Piece | N
     if not found:
         return None
     ours = respelled(value, found[0])
-    if ours is None and name in (found[0].key, found[0].name):
+    if ours is None and _is_set_already(name, (*walk.own, *walk.upstream)):
         return None
     flag = f"--{_flag_name(key.raw, name, found[0], walk.known.options)} {ours.text if ours else value.raw}"
     said = is_here(token.raw, flag, ours.why if ours else "")
     plain = (ours is None or ours.plain) and flag.startswith(f"--{key.raw} ")
     return Piece(token=token, ours=(flag,), said=said, plain=plain)
+
+
+def _is_set_already(name: str, params: Iterable[Param]) -> bool:
+    """Whether ``NAME=VALUE`` sets a param as it stands."""
+    return any(name == param.name or (param.file == DEFAULT_FILE and param.key == name) for param in params)
 
 
 def _flag_name(raw: str, name: str, param: Param, options: Iterable[Option]) -> str:
@@ -285,18 +293,17 @@ def _batch_file(walk: _Walk, index: int) -> _Taken:
     path = token.text[1:]
     if not token.raw.startswith("@") or not path:
         return None
-    reader = _READERS.get(path.rpartition(".")[2].lower(), "rows of {!r}").format(path)
+    module, rows = _READERS.get(path.rpartition(".")[2].lower(), _READERS["yaml"])
     stage = next((one.text for one in walk.tokens if one is not token and walk.stage(one.text)), "STAGE")
     said = f"A batch file, {token.raw}, is not read here."
-    code = f"[project.run({stage!r}, row) for row in {reader}]"
+    code = f"after import {module}: [project.run({stage!r}, row) for row in {rows.format(path)}]"
     return Piece(token=token, ours=(), said=said, lost=True, instead=code), index + 1
 
 
 _READERS = {
-    "csv": "pandas.read_csv({!r}).to_dict('records')",
-    "json": "json.load(open({!r}))",
-    "yaml": "yaml.safe_load(open({!r}))",
-    "yml": "yaml.safe_load(open({!r}))",
+    "csv": ("pandas", "pandas.read_csv({!r}).to_dict('records')"),
+    "json": ("json", "json.load(open({!r}))"),
+    "yaml": ("yaml", "yaml.safe_load(open({!r}))"),
 }
 
 
@@ -307,8 +314,8 @@ def _word(walk: _Walk, index: int) -> _Taken:
     stage = walk.stage(name) if colon and prefix != "op" and not walk.known.target else None
     if stage is None or walk.stage(text) is not None:
         return _as_it_is(walk, index, index + 1, word=True), index + 1
-    said = is_here(token.raw, stage.address, "a stage goes by its address from the project's root")
-    return Piece(token=token, ours=(as_word(stage.address),), said=said, word=True), index + 1
+    said = is_here(token.raw, name, "its name will do" if stage.name == name else "")
+    return Piece(token=token, ours=(as_word(name),), said=said, word=True), index + 1
 
 
 _RULES: tuple[Callable[[_Walk, int], _Taken], ...] = (
