@@ -31,21 +31,40 @@ def missing_file_hint(record: RunRecord, tail: Sequence[str], paths: RunPaths, p
             continue
         if _tracked(project, path):
             return (
-                f"{path!r} is data that DVC tracks, and no dep of the stage names it: runs get what is declared. "
-                f"Add it to the stage: deps: [{path}]"
+                f"{path!r} is data that DVC tracks, and no dep {_of(record)} names it: runs get what is declared. "
+                f"{_with_dep(record, path)}"
             )
         if (project / path).exists():
             return (
-                f"{path!r} is in the project but not in the run: git ignores it, and no dep of the stage names it. "
+                f"{path!r} is in the project but not in the run: git ignores it, and no dep {_of(record)} names it. "
                 f"{_with_copy(record, path)} takes it along; 'copy-paths: [{path}]' in dvc_magic.yaml always does"
             )
     return ""
 
 
+def _of(record: RunRecord) -> str:
+    return "of the stage" if record.op is None else "of the operation"
+
+
+def _with_dep(record: RunRecord, path: str) -> str:
+    """How a dep is declared: in the line of a cell, in a file, in Python."""
+    if record.op is not None and record.op.origin == "cell":
+        return f"Add it to the cell's first line: -d {_word(path)} (or --learn, which looks at what the code names)"
+    if record.op is not None and record.op.origin == "api":
+        return f"Add it to the operation: deps=[{path!r}]"
+    if record.op is not None:
+        return f"Add it to the operation in {record.op.origin}: requires: [dvcfile: {path}]"
+    return f"Add it to the stage: deps: [{path}]"
+
+
 def _with_copy(record: RunRecord, path: str) -> str:
     if record.line is None:
         return f"run({record.stage!r}, copy_paths=[{path!r}])"
-    return f"%dvc_run {record.stage} -C {path if _PLAIN.fullmatch(path) else repr(path)}"
+    return f"%dvc_run {record.stage} -C {_word(path)}"
+
+
+def _word(path: str) -> str:
+    return path if _PLAIN.fullmatch(path) else repr(path)
 
 
 def _tracked(project: Path, path: str) -> bool:

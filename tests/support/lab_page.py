@@ -37,6 +37,36 @@ _ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets
     .filter((output) => output.output_type === 'error')
     .map((output) => output.traceback.join('\\n') || `${output.ename}: ${output.evalue}`)"""
 _TRUSTED = "([index]) => window.jupyterapp.shell.currentWidget.content.widgets[index].model.trusted"
+_CLIPPED = """(output) => [output, ...output.querySelectorAll('*')]
+    .filter((part) => part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0)
+    .map((part) => part.textContent.slice(0, 80))"""
+# What lies below a text shows through a background with alpha, and a text with opacity is mixed with it.
+_CONTRAST = """(output) => {
+    const parse = (color) => {
+        const [r, g, b, a = 1] = color.match(/[\\d.]+/g).map(Number);
+        return { rgb: [r, g, b], a };
+    };
+    const mix = (over, under, a) => over.map((value, index) => a * value + (1 - a) * under[index]);
+    const light = (rgb) => {
+        const [r, g, b] = rgb.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const above = (node) => (node ? [...above(node.parentElement), node] : []);
+    const ratio = (node) => {
+        let ground = [255, 255, 255];
+        let opacity = 1;
+        for (const part of above(node)) {
+            const { rgb, a } = parse(getComputedStyle(part).backgroundColor);
+            ground = mix(rgb, ground, a);
+            opacity *= Number(getComputedStyle(part).opacity);
+        }
+        const { rgb, a } = parse(getComputedStyle(node).color);
+        const [dark, bright] = [light(ground), light(mix(rgb, ground, a * opacity))].sort((x, y) => x - y);
+        return (bright + 0.05) / (dark + 0.05);
+    };
+    const texts = [...output.querySelectorAll('th, td, p, pre')].filter((node) => node.textContent.trim());
+    return Math.min(...texts.map(ratio));
+}"""
 _SHUT_DOWN = "() => window.jupyterapp?.shell.currentWidget?.context?.sessionContext.shutdown()"
 
 
@@ -106,6 +136,38 @@ class LabPage:
         """Scroll to a cell, of which there may be no element before; returns its outputs."""
         self.page.evaluate(_GO_TO, [index])
         return self.output(index)
+
+    def complete(self, index: int) -> Locator:
+        """Ask for completions at the end of a cell's first line; returns what is offered."""
+        self.page.evaluate(_GO_TO, [index])
+        self.page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{index}"] .cm-line').first.click()
+        self.page.keyboard.press("End")
+        self.page.keyboard.press("Tab")
+        return self.page.locator(".jp-Completer-item")
+
+    def first_line(self, index: int) -> str:
+        """The first line of a cell as it stands now."""
+        return self.page.locator(f'.jp-Cell[data-windowed-list-index="{index}"] .cm-line').first.inner_text()
+
+    def answer(self, text: str) -> None:
+        """Type into the box of a cell that asks for something, when it is there, and press Enter."""
+        box = self.page.wait_for_selector(".jp-Stdin-input")
+        assert box is not None
+        box.fill(text)
+        box.press("Enter")
+        box.wait_for_element_state("hidden")  # it stays for a moment, and the next answer would go into it
+
+    def clipped(self, index: int) -> list[str]:
+        """Beginnings of what is wider than its place in a cell's outputs, so that one has to scroll to see it."""
+        found = (output.evaluate(_CLIPPED) for output in self.show(index).all())
+        return [text for texts in found for text in texts]
+
+    def contrast(self, index: int) -> float:
+        """The least contrast of a text with what it stands on in a cell's result, as WCAG counts it: 1 to 21."""
+        lowest: float = (
+            self.show(index).locator("css=table").first.locator("xpath=ancestor::div[1]").evaluate(_CONTRAST)
+        )
+        return lowest
 
     def trusts(self, index: int) -> bool:
         """Whether Lab would run scripts in a cell's outputs: not so in files that someone else has written."""
