@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+# As in an activated environment: cells that are shell commands find dvc, and the Python that has what stages import.
+IN_ENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .PHONY: test lint types layers unit browser notebooks demo lab bench format clean
 .DEFAULT_GOAL := test
@@ -44,7 +45,7 @@ browser: $(STAMP)
 # On a copy: the notebooks make their projects beside them, and find new ones each time.
 notebooks: $(STAMP)
 	@rm -rf build/notebooks && mkdir -p build/notebooks && cp notebooks/*.ipynb build/notebooks
-	LANGUAGE=en $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg build/notebooks
+	$(IN_ENV) LANGUAGE=en $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg build/notebooks
 
 corpus: $(STAMP)
 	$(BIN)/python -m tests.corpus
@@ -53,8 +54,8 @@ demo: $(STAMP)
 	@$(BIN)/python scripts/demo.py demo
 
 lab: $(STAMP)
-	@mkdir -p demo && test -e demo/quickstart.ipynb || cp notebooks/quickstart.ipynb demo
-	@cd demo && ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
+	@mkdir -p demo && for each in notebooks/*.ipynb; do test -e "demo/$${each##*/}" || cp "$$each" demo; done
+	@cd demo && $(IN_ENV) ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
 		--LabApp.default_url=/lab/tree/quickstart.ipynb $(LAB)
 
 bench: $(STAMP)
@@ -65,5 +66,5 @@ format: $(STAMP)
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv build dist demo notebooks/iris *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist demo notebooks/iris notebooks/flowers notebooks/guild *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
