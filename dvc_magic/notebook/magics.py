@@ -68,8 +68,15 @@ class DvcMagics(Magics):
             %dvc_stages train
         """
         options = _STAGES.read(line, namespace=self.session.names(local_ns))
-        stages = self.session.project.stages
-        return stages if options.positional is None else stages[options.positional]
+        project = self.session.project
+        if options.positional is None:
+            return project.stages
+        try:
+            return project.stages[options.positional]
+        except StageNotFoundError:
+            if not project.recall():  # operations of cells that an earlier kernel has run
+                raise
+            return project.stages[options.positional]
 
     @dvc_line_magic(RUN_USAGE)
     def dvc_run(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run | Runs | Plan | CardView | None:

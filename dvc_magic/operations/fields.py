@@ -130,7 +130,7 @@ def read_path(value: object, key: str, *, at: str, url: str = "") -> str:
         raise refusal(at, f"{shown(text)} is an absolute path, and {key!r} takes one from the project's root")
     path = posixpath.normpath(text)
     if leads_out(path):
-        raise refusal(at, f"{shown(text)} leads out of the project, and {key!r} takes a path in it")
+        raise refusal(at, f"{shown(text)} leads out of the project, and {key!r} takes a path in it, from its root")
     return path
 
 

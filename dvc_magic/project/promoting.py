@@ -89,9 +89,12 @@ class Promoted:
 def _said(change: FileChange) -> str:
     lines = len(change.after.splitlines())
     if change.before is None:
-        return f"new, {lines} lines"
-    more = lines - len(change.before.splitlines())
-    return f"{more} line{'' if more == 1 else 's'} more"
+        return f"new, {_lines(lines)}"
+    return f"{_lines(lines - len(change.before.splitlines()))} more"
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'}"
 
 
 def _is_shown(change: FileChange, *, dry: bool) -> bool:

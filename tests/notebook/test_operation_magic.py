@@ -184,6 +184,17 @@ def test_a_lone_line_is_answered_by_us(shell: InteractiveShell, capsys: pytest.C
     assert "two percent signs" in str(single.error_in_exec)
 
 
+@pytest.mark.parametrize("asked", ["dvc_run", "dvc_stages"])
+def test_a_kernel_that_has_just_started_knows_cells_by_their_runs(shell: InteractiveShell, asked: str) -> None:
+    _op(shell, "note", "word = 'one'\nopen('note.txt', 'w').write(word)")
+    shell.extension_manager.unload_extension("dvc_magic")
+    shell.extension_manager.load_extension("dvc_magic")
+
+    shown = shell.run_line_magic(asked, "note")
+
+    assert "note.py" in shown._repr_html_()
+
+
 def test_unloading_leaves_the_shell_as_it_was(shell: InteractiveShell) -> None:
     shell.extension_manager.unload_extension("dvc_magic")
 
