@@ -50,6 +50,7 @@ def execute(path: Path, folder: Path) -> bool:
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--log-level=ERROR"],  # the kernel would warn of its own transport
         record_timing=False,
+        coalesce_streams=True,
         store_widget_state=False,  # says nothing to anyone without the kernel; what stands in for the panel does
         on_cell_start=announcer(notebook),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,15 @@ class ExampleMagics(Magics):
 def _said(project: Project, name: str, *, made: bool) -> str:
     if not made:
         return f"The example {name} is there already and is taken as it is, with its {len(project.runs)} runs."
-    return (
-        f"Made the example {name}: {' -> '.join(project.stages)}. Its data is in a DVC remote; the first run pulls it."
-    )
+    return f"Made the example {name}: {_chains(project)}. Its data is in a DVC remote; the first run pulls it."
+
+
+def _chains(project: Project) -> str:
+    """The stages, with an arrow from one to the next where that one needs it."""
+    pipeline = project.pipeline()
+    said = ""
+    for before, stage in pairwise((None, *pipeline.stages)):
+        assert stage is not None
+        arrow = " -> " if before in pipeline.lineage(stage) else ", " if before else ""
+        said += f"{arrow}{stage.address}"
+    return said

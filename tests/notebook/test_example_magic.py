@@ -35,6 +35,13 @@ def test_the_example_becomes_the_project_and_says_what_it_has(
     assert list(shell.run_line_magic("dvc_stages", "")) == ["prepare", "train", "evaluate"]
 
 
+def test_stages_that_do_not_need_each_other_are_told_apart(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _example(shell, "guild")
+    assert "hello, faketrain, prepare-data -> train-models -> eval-models." in capsys.readouterr().out
+
+
 def test_a_second_time_it_is_taken_as_it_is(
     shell: InteractiveShell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
