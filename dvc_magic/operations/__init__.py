@@ -10,6 +10,7 @@ from dvc_magic.operations.files import read_operations, read_outs
 from dvc_magic.operations.guild import read_guild
 from dvc_magic.operations.promotion import promotion, written_files
 from dvc_magic.operations.sources import ATTRIBUTES, parse_source, read_source, read_sources
+from dvc_magic.operations.yaml_text import load_yaml
 
 __all__ = [
     "ATTRIBUTES",
@@ -18,6 +19,7 @@ __all__ = [
     "cell_params",
     "constants",
     "line_settings",
+    "load_yaml",
     "parse_source",
     "plain_source",
     "promotion",

@@ -24,6 +24,7 @@ from dvc_magic.operations.cell_settings import CellSettings, plain_source, read_
 from dvc_magic.operations.fields import check_key, read_bool, read_map, read_text, refusal
 from dvc_magic.operations.files import read_outs
 from dvc_magic.operations.sources import read_source
+from dvc_magic.operations.yaml_text import check_aliases
 
 KEYS = frozenset({"requires", "deps", "outs", "metrics", "stage", "script", "learn", "desc"})
 """What a block can have: what the options of these names say."""
@@ -132,13 +133,14 @@ def _entries(block: _Block) -> _Entries:
         node = loader.get_single_node()
         if node is None:
             return {}
+        check_aliases(node, at=_at(block.first))
         content = read_map(loader.construct_document(node), at=_at(block.first), such_as=_EXAMPLE)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = block.first + (mark.line if mark is not None else 0)
         raise refusal(_at(line), f"the block is not valid YAML: {error.problem or error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        problem = str(error).split("\n")[0]
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
+        problem = (str(error) or type(error).__name__).split("\n")[0]
         raise refusal(_at(block.first), f"the block is not valid YAML: {problem}") from error
     entries: dict[str, tuple[int, Any, list[int]]] = {}
     for key_node, value_node in node.value:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import reprlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -25,8 +26,17 @@ def refusal(at: str, problem: str) -> OperationError:
 
 def shown(value: object) -> str:
     """A value as a message quotes it, not too long of it."""
-    written = repr(value)
+    written = _quoted().repr(value)
     return written if len(written) <= _SHOWN else f"{written[:_SHOWN]}.."
+
+
+def _quoted() -> reprlib.Repr:
+    """Writes no more of a value than is shown: by aliases of YAML, a small file can hold a value without bound."""
+    quoted = reprlib.Repr()
+    quoted.maxlevel = 3
+    quoted.maxlist = quoted.maxdict = quoted.maxset = quoted.maxfrozenset = quoted.maxtuple = 20
+    quoted.maxstring = quoted.maxlong = quoted.maxother = 3 * _SHOWN  # what is left out is then past what is shown
+    return quoted
 
 
 def abridged(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -25,7 +25,8 @@ REST = "${args}"
 
 _ARGUMENT = re.compile(r"\w[\w.-]*")
 _SEVERAL_COMMANDS = re.compile(r"[|&;<>()`\n#]")
-_DEPTH = 50
+_DEPTH = 50  # lists in lists
+_MOST = 10_000  # single values in the value of one flag
 _Tree: TypeAlias = dict[str, Any]
 
 
@@ -77,19 +78,34 @@ def read_flags(value: object, dest: object, *, at: str) -> Flags:
     return Flags(names=names, defaults=given, dest=where)
 
 
-def check_value(value: object, name: str, *, at: str, depth: int = 0) -> Value:
+def check_value(value: object, name: str, *, at: str) -> Value:
     """A value that a param can have.
 
     Raises:
-        OperationError: it is something else, such as a date, which YAML makes of ``2024-01-31``.
+        OperationError: it is something else, such as a date, which YAML makes of ``2024-01-31``, or too much of it.
     """
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if depth < _DEPTH and isinstance(value, list):
-        return [check_value(item, name, at=at, depth=depth + 1) for item in value]
-    if depth < _DEPTH and isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {key: check_value(item, name, at=at, depth=depth + 1) for key, item in value.items()}
-    raise refusal(at, f"the flag {name!r} cannot have this value; {seen(value)}. Put text in quotes")
+    for count, (depth, part) in enumerate(_parts(value)):
+        if count >= _MOST or depth >= _DEPTH:
+            raise refusal(at, f"the flag {name!r} has more in it than the value of a flag can have; {seen(value)}")
+        if not _is_value(part):
+            raise refusal(at, f"the flag {name!r} cannot have this value; {seen(value)}. Put text in quotes")
+    return value  # type: ignore[return-value]
+
+
+def _parts(value: object) -> Iterator[tuple[int, object]]:
+    """A value and all that it contains, each with how deep it lies."""
+    waiting = [(0, value)]
+    while waiting:
+        depth, part = waiting.pop()
+        yield depth, part
+        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        waiting += ((depth + 1, item) for item in inner)
+
+
+def _is_value(part: object) -> bool:
+    if isinstance(part, dict):
+        return all(isinstance(key, str) for key in part)
+    return part is None or isinstance(part, bool | int | float | str | list)
 
 
 def bind_flags(

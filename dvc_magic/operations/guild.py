@@ -16,7 +16,7 @@ from dvc_magic.errors import OperationError
 from dvc_magic.model.operation import Operation, Source, SourceKind
 from dvc_magic.operations.arguments import arguments, takes_arguments
 from dvc_magic.operations.constants import constants
-from dvc_magic.operations.fields import listed, read_map, read_text, read_texts, refusal, seen, shown
+from dvc_magic.operations.fields import abridged, listed, read_map, read_text, read_texts, refusal, seen, shown
 from dvc_magic.operations.files import check_name
 from dvc_magic.operations.flags import (
     ARGS,
@@ -31,6 +31,7 @@ from dvc_magic.operations.flags import (
 )
 from dvc_magic.operations.programs import Program, ProjectFiles, commands, read_cmd, read_main, split_main
 from dvc_magic.operations.sources import ATTRIBUTES, GUILD_KINDS, read_sources
+from dvc_magic.operations.yaml_text import load_yaml
 
 ORIGIN = "guild.yml"
 
@@ -67,7 +68,7 @@ def read_guild(
         OperationError: the text is not YAML, or neither a list of objects nor a map of operations.
     """
     reader = _Reader(files=ProjectFiles(exists=exists, read_text=read_text))
-    entries = list(_entries(_load(text), reader))
+    entries = list(_entries(load_yaml(text, at=ORIGIN), reader))
     models = Counter(name for _, name, _ in entries)
     found: list[Operation] = []
     for model, name, entry in entries:
@@ -79,18 +80,6 @@ def read_guild(
         if operation is not None:
             found.append(operation)
     return tuple(found), tuple(reader.warnings)
-
-
-def _load(text: str) -> object:
-    import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
-
-    try:
-        content: object = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
-        # the last five are PyYAML's own, for dates, numbers and tags that are none
-        message = f"{ORIGIN} is not valid YAML: {(str(error) or type(error).__name__).splitlines()[0]}"
-        raise OperationError(message) from error
-    return content
 
 
 def _entries(content: object, reader: _Reader) -> Iterator[tuple[str, str, object]]:
@@ -256,7 +245,7 @@ class _Reader:
         kind = next((kind for kind in SourceKind if kind in fields), None)
         other = next((key for key in fields if key in {*GUILD_KINDS, "resource"}), None)
         if kind is None and other:
-            self.warn(at, f"'{other}: {fields[other]}' is no source that is supported, and left out")
+            self.warn(at, f"'{other}: {abridged(fields[other])}' is no source that is supported, and left out")
             return None
         if kind is None:
             return fields
@@ -264,7 +253,7 @@ class _Reader:
             fields.setdefault("target-path", fields.pop("path"))
         known = {kind, *ATTRIBUTES[kind]}
         unknown = [key for key in fields if key not in known and key not in _SOURCE_KEYS_UNSAID]
-        self.skipped(f"{at}, '{kind}: {fields[kind]}'", unknown)
+        self.skipped(f"{at}, '{kind}: {abridged(fields[kind])}'", unknown)
         return {str(key): value for key, value in fields.items() if key in known}
 
     def _serves(self, value: object, *, at: str) -> str:

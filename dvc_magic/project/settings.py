@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dvc_magic.errors import NotAProjectError, ProjectError
+from dvc_magic.errors import NotAProjectError, OperationError, ProjectError
+from dvc_magic.operations import load_yaml
 
 SETTINGS_FILE = "dvc_magic.yaml"
 STORE_FOLDER = ".dvc_magic"
@@ -98,12 +99,12 @@ def read_file(path: Path) -> dict[str, Any]:
         data = path.read_bytes()
     except FileNotFoundError:
         return {}
-    import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
-
     try:
-        content = yaml.safe_load(data.decode("utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = f"{SETTINGS_FILE} is not valid YAML: {str(error).splitlines()[0]}"
+        content = load_yaml(data.decode("utf-8"), at=SETTINGS_FILE)
+    except OperationError as error:
+        raise ProjectError(str(error)) from error
+    except UnicodeDecodeError as error:
+        message = f"{SETTINGS_FILE} is not valid YAML: {error}"
         raise ProjectError(message) from error
     if content is not None and not isinstance(content, dict):
         message = f"{SETTINGS_FILE} has to be a map, such as 'copy-paths: [.env]'; it is a {type(content).__name__}"

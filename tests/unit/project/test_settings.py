@@ -21,3 +21,14 @@ def test_a_pull_timeout_that_is_no_time_is_refused(tmp_path: Path, value: str) -
     (tmp_path / "dvc_magic.yaml").write_text(f"pull-timeout: {value}\n")
     with pytest.raises(ProjectError, match="'pull-timeout' in dvc_magic.yaml has to be a number of seconds"):
         read_settings(tmp_path, {})
+
+
+@pytest.mark.parametrize("key", ["home", "pull-timeout", "copy-paths", "operations"])
+def test_aliases_that_grow_without_bound_are_refused_wherever_they_go(tmp_path: Path, key: str) -> None:
+    lines = [
+        "x0: &x0 [a, a, a, a, a, a, a, a, a]",
+        *(f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 9)}]" for i in range(1, 10)),
+    ]
+    (tmp_path / "dvc_magic.yaml").write_text("\n".join([*lines, f"{key}: *x9\n"]))
+    with pytest.raises(ProjectError, match=r"^dvc_magic.yaml: its aliases \(\*NAME\) repeat more than 100,000 values"):
+        read_settings(tmp_path, {})
