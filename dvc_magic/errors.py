@@ -83,7 +83,15 @@ class PipelineError(ProjectError):
 
 
 class StageNotFoundError(ProjectError):
-    """No stage of that address."""
+    """No stage of that address.
+
+    Attributes:
+        name: what was asked for, as it was written; empty when that is not known.
+    """
+
+    def __init__(self, message: str, *, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class MissingInputError(ProjectError):

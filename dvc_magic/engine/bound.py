@@ -14,8 +14,19 @@ from dvc_magic.workspace.param_files import ValueChange, set_values
 
 
 def own_files(operations: Iterable[Operation]) -> frozenset[str]:
-    """The files that some of these operations bring: values for them are not the project's."""
-    return frozenset(file.path for operation in operations for file in operation.files)
+    """The files that some of these operations bring: values for them are not the project's.
+
+    A file of the project that they have at its own place is not among them: its values hold for every stage.
+    """
+    return frozenset(file.path for operation in operations for file in operation.files if file.origin != file.path)
+
+
+def values_for(operation: Operation, target: Operation | None, overrides: Sequence[Override]) -> list[Override]:
+    """The values of a call that an operation takes: those for the target's own script are not for another's."""
+    if target is None or operation.address == target.address:
+        return list(overrides)
+    scripts = {file.path for file in target.files if not file.origin}
+    return [entry for entry in overrides if entry.file not in scripts]
 
 
 def bound(operation: Operation, text_of: Callable[[str], str], overrides: Sequence[Override] = ()) -> Operation:

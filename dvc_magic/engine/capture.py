@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from dvc_magic.engine.bound import bound, changes_of, described, disk_text, own_files
+from dvc_magic.engine.bound import bound, changes_of, described, disk_text, own_files, values_for
+from dvc_magic.engine.listing import text_marks
 from dvc_magic.engine.order import Capture, CaptureRequest, Point
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError, ParamError, ProjectError
@@ -16,7 +17,7 @@ from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import Override
 from dvc_magic.model.snapshot import Snapshot
-from dvc_magic.model.stage import DepKind, Pipeline, Stage
+from dvc_magic.model.stage import DepKind, Pipeline, Stage, overlaps
 from dvc_magic.pipeline import ProjectReader
 from dvc_magic.workspace import (
     HashCache,
@@ -70,7 +71,7 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, hashes: HashCache
             for file in dict.fromkeys(stage.dvcfile for stage in locked)
         },
         imports={stage.address: _imports(root, stage, snapshot, roots) for stage in locked},
-        notices=(*notices, *_gaps(root, points, base)),
+        notices=(*notices, *_gaps(root, points, base), *_of_operations(points, base, snapshot)),
     )
 
 
@@ -204,10 +205,11 @@ def _bound_operations(
     """
     asked = base.get(target)
     lineage = {stage.address for stage in base.lineage(asked)} if asked is not None else {target}
+    meant = asked.operation if asked is not None else None
     found: list[Operation] = []
     for operation in operations:
         try:
-            found.append(bound(operation, text_of, overrides))
+            found.append(bound(operation, text_of, values_for(operation, meant, overrides)))
         except DvcMagicError:
             if operation.address in lineage:
                 raise
@@ -301,6 +303,40 @@ def _gaps(root: Path, points: Iterable[Point], base: Pipeline) -> list[str]:
         for folder in sorted(folders)
         if data.path.startswith(f"{folder}/") and (root / folder).is_dir() and not (root / data.path).exists()
     ]
+
+
+def _of_operations(points: Iterable[Point], base: Pipeline, snapshot: Snapshot) -> list[str]:
+    """What people should know of the operations of a call: each once."""
+    stages = [stage for point in points for stage in point.pipeline.stages]
+    said = [
+        line
+        for stage in stages
+        if stage.operation is not None
+        for line in (*_hidden_files(stage.operation, snapshot), *_partly_there(stage, stage.operation, base))
+    ]
+    return list(dict.fromkeys(said))
+
+
+def _hidden_files(operation: Operation, snapshot: Snapshot) -> Iterator[str]:
+    """Files of the project in whose place an operation's own script stands."""
+    for file in operation.files:
+        known = snapshot.files.get(file.path)
+        own = text_marks({file.path: file.text or ""})[file.path]
+        if known is not None and file.path in operation.code and own != known.md5:
+            yield f"the project's {file.path} is not in this run: the operation's script has its place"
+
+
+def _partly_there(stage: Stage, operation: Operation, base: Pipeline) -> Iterator[str]:
+    """Folders that a learning operation names and of which it is given a part."""
+    given = [dep.path for dep in stage.deps]
+    for folder in operation.hints if operation.learn else ():
+        absent = [
+            data.path
+            for data in base.tracked
+            if data.path.startswith(f"{folder}/") and not any(overlaps(data.path, path) for path in given)
+        ]
+        if absent and folder not in given:
+            yield f"{folder!r} is there without {absent[0]!r}, which the code does not name; -d {folder} gives it all"
 
 
 def file_hasher(hashes: HashCache) -> Callable[[Path], tuple[str, int]]:

@@ -30,7 +30,7 @@ from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, Run
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import CallInfo, DepRecord, Notes, OutRecord, RunRecord, RunStatus, Times
-from dvc_magic.model.request import RunRequest
+from dvc_magic.model.request import RunRequest, UpstreamPolicy
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.store import RunStore
@@ -127,9 +127,20 @@ class Driver:
         )
 
     def _uses(self) -> dict[str, str]:
-        """The runs that are named for upstream stages: by the sources of the target, then by the call."""
-        targets = [point.pipeline.stages[-1] for point in self._capture.points]
-        named = {dep.maker: dep.run for target in targets for dep in target.deps if dep.maker and dep.run}
+        """The runs that are named for upstream stages: by sources of operations, then by the call.
+
+        Raises:
+            RequestError: two operations of the call name different runs of a stage.
+        """
+        named: dict[str, str] = {}
+        for dep in (dep for point in self._capture.points for stage in point.pipeline.stages for dep in stage.deps):
+            known = named.setdefault(dep.maker, dep.run) if dep.maker and dep.run else dep.run
+            if known != dep.run and dep.maker not in self._request.use:
+                message = (
+                    f"operations of this call take {dep.maker!r} from different runs, {known} and {dep.run}; a "
+                    f"call has one lineage: say which with --use {dep.maker}=RUN"
+                )
+                raise RequestError(message)
         return {**named, **self._request.use}
 
     def _named_run(self, stage: str, name: str) -> RunRecord:
@@ -290,11 +301,20 @@ class Driver:
         while open_ends:
             stage = open_ends.pop()
             for producer in state.point.pipeline.upstream(stage):
-                if producer.address not in needed:
-                    needed.add(producer.address)
-                    if producer.address not in self._used and not producer.frozen:
-                        open_ends.append(producer)
+                if producer.address in needed:
+                    continue
+                needed.add(producer.address)
+                given = producer.address in self._used or producer.frozen
+                if not given and not self._is_served(state, producer):
+                    open_ends.append(producer)
         return needed
+
+    def _is_served(self, state: PointState, stage: Stage) -> bool:
+        """Whether a run of an operation stands for a stage whatever lies above it."""
+        automatic = self._request.upstream in (UpstreamPolicy.AUTO, UpstreamPolicy.NEVER)
+        if not automatic or not state.point.pipeline.serving(stage.address):
+            return False
+        return state.served(stage, self._completed(stage)) is not None
 
     def _decide(self, state: PointState, stage: Stage) -> Decision:
         decision = state.decide(
@@ -561,7 +581,7 @@ class Driver:
             overrides=point.overrides,
             params=params,
             locked=stage.locked,
-            op=self._operations.get(stage.address, stage.operation),
+            op=self._operation(stage),
             from_run=self._request.from_run if job.asked else None,
             import_roots=self._capture.import_roots,
             copied=self._capture.copied,
@@ -570,6 +590,12 @@ class Driver:
             dirty=self._capture.dirty,
             environment=self._capture.environment,
         )
+
+    def _operation(self, stage: Stage) -> Operation | None:
+        """What a stage was compiled from, as it was read: without the values of this call."""
+        if stage.operation is None:
+            return None
+        return replace(self._operations.get(stage.address, stage.operation), serves=stage.operation.serves)
 
     def _number(self, stage: Stage) -> int:
         if stage.address in self._numbers:

@@ -265,6 +265,7 @@ class _Run:
         # Whatever a command asks DVC, DVC reads every .dvc file: this says nothing of the data behind it. And it
         # looks where each link leads, at the latest when the run's own repository is opened.
         told = {path for path in read if not path.endswith(".dvc") and not (prepared.root / path).is_symlink()}
+        told -= {entry.path for entry in self._stage.params}
         news = sorted(told - set(self._order.known_reads))
         if news:
             self._warnings.append(_undeclared(self._order.stage, news))

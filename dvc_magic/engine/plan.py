@@ -70,6 +70,7 @@ class Facts:
         project_outs: out path -> md5 in the project, for outs that it has.
         lock_stale: why the project's own outputs are not current although ``dvc.lock`` matches, or an empty text.
         serving: the same of the operations whose runs can stand for the stage's, by their address.
+        unheard: of such an operation, a key that the call sets for the stage and that the operation does not take.
     """
 
     stage: Stage
@@ -78,6 +79,7 @@ class Facts:
     project_outs: Mapping[str, str] = field(default_factory=dict)
     lock_stale: str = ""
     serving: Mapping[str, Facts] = field(default_factory=dict)
+    unheard: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,12 @@ def decide(
     return _automatic(facts, candidates)
 
 
+def _stands(facts: Facts, run: RunRecord | None) -> bool:
+    """Whether a run of a serving operation matches with all inputs of that operation known."""
+    serving = facts.serving.get(run.stage) if run is not None else None
+    return serving is not None and all(md5 is not None for md5 in serving.inputs.values())
+
+
 def _latest(facts: Facts, newest: RunRecord) -> Decision:
     difference = mismatch(facts, newest)
     reason = f"newest run, stale: {difference}" if difference else "newest run"
@@ -137,7 +145,7 @@ def _automatic(facts: Facts, candidates: Sequence[RunRecord]) -> Decision:
     if matching is None and project_difference:
         reason = _nearest([difference for _, difference in differences]) or f"no run of it yet; {project_difference}"
         return Decision(stage=stage, action=Action.RUN, reason=reason)
-    if pending:
+    if pending and not _stands(facts, matching):
         return Decision(stage=stage, action=Action.WHEN_CHANGED, reason="if its inputs change")
     if matching is not None:
         return Decision(stage=stage, action=Action.REUSE, reason="code, data, params equal", run=matching)
@@ -246,8 +254,11 @@ def mismatch(facts: Facts, run: RunRecord) -> str:
     A run of an operation that serves the stage is compared with that operation, and has to have made the stage's outs.
     """
     if run.stage in facts.serving:
+        serving = facts.serving[run.stage]
+        if serving.unheard:
+            return f"operation {serving.stage.name} does not take {serving.unheard}"
         absent = {out.path for out in facts.stage.outs} - set(run.outs)
-        return mismatch(facts.serving[run.stage], run) or (f"it did not make {min(absent)}" if absent else "")
+        return mismatch(serving, run) or (f"it did not make {min(absent)}" if absent else "")
     stage = facts.stage
     if run.cmd != stage.cmd or run.wdir != stage.wdir:
         return "its command changed"
@@ -268,10 +279,12 @@ def mismatch(facts: Facts, run: RunRecord) -> str:
 
 
 def _other_outs(stage: Stage, run: RunRecord) -> bool:
-    named = {out.path for out in stage.outs}
+    named = {out.path: (out.kind, out.cache) for out in stage.outs}
+    made = {path: (out.kind, out.cache) for path, out in run.outs.items()}
     if stage.operation is not None and stage.operation.as_written:
-        return not named <= set(run.outs)
-    return named != set(run.outs)
+        alike = run.op is not None and run.op.as_written and run.op.outs == stage.operation.outs
+        return not (alike and named.items() <= made.items())
+    return named != made
 
 
 def _params_difference(before: Mapping[str, FlatValues], now: Mapping[str, FlatValues]) -> str:

@@ -29,14 +29,16 @@ from dvc_magic.engine.plan import (
     decide,
     decide_target,
     going_equal,
+    mismatch,
 )
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.operation import SourceKind
-from dvc_magic.model.record import DepRecord, RunRecord
+from dvc_magic.model.record import DepRecord, Override, RunRecord
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Dep, DepKind, Out, Stage, overlaps
+from dvc_magic.model.values import keys_overlap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +105,21 @@ class PointState:
             sources=self._marks(stage),
             project_outs={path: found.hash for path, found in outs.items() if found is not None and found.present},
             lock_stale=self._lock_stale(stage),
-            serving={op.address: self.facts(op) for op in self.point.pipeline.serving(stage.address)},
+            serving={op.address: self._serving_facts(op, stage) for op in self.point.pipeline.serving(stage.address)},
         )
+
+    def _serving_facts(self, operation: Stage, stage: Stage) -> Facts:
+        """What `decide` needs of an operation that could stand for a stage."""
+        unheard = (entry.key for entry in self.point.overrides if _takes(stage, entry) and not _takes(operation, entry))
+        return replace(self.facts(operation), unheard=next(unheard, ""))
+
+    def served(self, stage: Stage, candidates: Sequence[RunRecord]) -> RunRecord | None:
+        """The first run that is to stand for a stage, if that is one of an operation whose inputs are all known."""
+        facts = self.facts(stage)
+        whole = (run for run in candidates if self._outs_kept(run))
+        run = next((run for run in whole if not mismatch(facts, run)), None)
+        known = facts.serving.get(run.stage) if run is not None else None
+        return run if known is not None and all(md5 is not None for md5 in known.inputs.values()) else None
 
     def _counts(self, stage: Stage, dep: Dep) -> bool:
         """Whether a dep is compared by its hash: not what is read in place, nor what is compared by its values."""
@@ -427,7 +442,14 @@ def _missing(stage: Stage, dep: Dep, facts: InputFacts) -> str:
     if dep.local and facts.present:
         nowhere = f"though {facts.dvcfile or 'DVC'} records it: require it as dvcfile:{dep.taken}, or pull it"
     said = f"{needs}: {facts.problem}" if facts.problem else f"{needs}, {nowhere}"
+    if dep.found:
+        said += "\n(A text in its code names that: it learns. Without --learn, it gets what -d and --requires name.)"
     return f"{said}\n{dep.help}" if dep.help else said
+
+
+def _takes(stage: Stage, entry: Override) -> bool:
+    """Whether a value of the call reaches a stage's params."""
+    return any(flag.file == entry.file and keys_overlap(flag.key, entry.key) for flag in stage.flags)
 
 
 def _configs(stage: Stage) -> dict[str, DepRecord]:

@@ -68,7 +68,12 @@ def prepare(
     paths.log.touch(mode=0o600)
     snapshot = load_snapshot(store, order.record.snapshot)
     written = {file: text.encode() for file, text in order.replace.items()}
-    materialise(snapshot, store.objects, root, leave_out=_is_not_placed, replace=written)
+    made = _made_anew(order.stage)
+
+    def leave_out(path: str) -> bool:
+        return _is_not_placed(path) or any(path == out or path.startswith(f"{out}/") for out in made)
+
+    materialise(snapshot, store.objects, root, leave_out=leave_out, replace=written)
     _link_secrets(snapshot, Path(order.project), root)
     _write_dvc_files(order, root, store, reader)
     deps = _place(order, root, store, reader, hashes)
@@ -76,7 +81,7 @@ def prepare(
     _make_folders(order.stage, root)
     linked = _link_environments(order, snapshot, root)
     marks = source_marks(snapshot, order.replace)
-    sources = {path: mark for path, mark in marks.items() if path in order.replace or not _is_not_placed(path)}
+    sources = {path: mark for path, mark in marks.items() if path in order.replace or not leave_out(path)}
     passing = _passing(order.stage, sources)
     left_out = {*passing, *(path for path in snapshot.files if path not in sources), order.stage.dvcfile}
     write_git(order, root, store, left_out={path: snapshot.files.get(path) for path in left_out}, ignored=linked)
@@ -88,6 +93,17 @@ def prepare(
         environments=linked,
         passing=passing,
     )
+
+
+def _made_anew(stage: Stage) -> tuple[str, ...]:
+    """The outs that are absent when the command starts, as they are in ``dvc repro``.
+
+    The outs of all stages are no sources; those of an operation may be: files of the project that it writes anew.
+    """
+    if stage.operation is None:
+        return ()
+    deps = {dep.path for dep in stage.deps}
+    return tuple(out.path for out in stage.outs if not out.persist and out.path not in deps)
 
 
 def _passing(stage: Stage, sources: Iterable[str]) -> tuple[str, ...]:
@@ -113,7 +129,9 @@ def _is_not_placed(path: str) -> bool:
 def _undeclared(order: WorkOrder, sources: dict[str, str]) -> tuple[str, ...]:
     """The sources whose reading would be news: params count by their keys, deps by their hashes."""
     stage = order.stage
-    declared = {*(dep.path for dep in stage.deps), *(entry.path for entry in stage.params)}
+    # Of a config file, an operation may have named some keys as flags, and its code reads the others as well.
+    whole = (entry.path for entry in stage.params if stage.operation is None or not entry.keys)
+    declared = {*(dep.path for dep in stage.deps), *whole}
     folders = tuple(f"{path}/" for path in declared)
     return tuple(
         path

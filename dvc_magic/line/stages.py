@@ -34,7 +34,7 @@ def find_stage(name: str, pipeline: Pipeline) -> Stage:
     for fault in (address, f"op:{address}"):
         if fault in pipeline.faults and not named:
             raise OperationError(pipeline.faults[fault])
-    raise StageNotFoundError(_missing(address, pipeline))
+    raise StageNotFoundError(_missing(address, pipeline), name=address)
 
 
 def expected_stage(name: str, pipeline: Pipeline) -> Stage:

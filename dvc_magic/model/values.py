@@ -52,3 +52,8 @@ def same(one: Any, other: Any) -> bool:
 def ends_with_key(key: str, end: str) -> bool:
     """Whether the dotted `key` is `end` or ends in it at a dot: ``train.lr`` ends with ``lr``, not with ``r``."""
     return key == end or key.endswith(f".{end}")
+
+
+def keys_overlap(one: str, other: str) -> bool:
+    """Whether two dotted keys are equal, or one is inside of the other."""
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")

@@ -73,8 +73,8 @@ class DvcMagics(Magics):
             return project.stages
         try:
             return project.stages[options.positional]
-        except StageNotFoundError:
-            if not project.recall():  # operations of cells that an earlier kernel has run
+        except StageNotFoundError as error:
+            if not project.recall(error.name):  # a cell that an earlier kernel has run
                 raise
             return project.stages[options.positional]
 
@@ -123,8 +123,8 @@ class DvcMagics(Magics):
         pipeline = self.session.project.pipeline()
         try:
             asked = self._read(line, names, pipeline)
-        except StageNotFoundError:
-            if not self.session.project.recall():  # operations of cells that an earlier kernel has run
+        except StageNotFoundError as error:
+            if not self.session.project.recall(error.name):  # a cell that an earlier kernel has run
                 raise
             pipeline = self.session.project.pipeline()
             asked = self._read(line, names, pipeline)

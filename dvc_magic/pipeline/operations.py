@@ -16,12 +16,13 @@ from dvc_magic.errors import DvcMagicError, OperationError, close_matches
 from dvc_magic.model.operation import Operation, OperationOut, Source, SourceKind
 from dvc_magic.model.stage import Dep, Out, OutKind, Pipeline, Stage, overlaps
 from dvc_magic.pipeline.definition import dump, stage_files
+from dvc_magic.pipeline.found import RESERVED, found_data
 from dvc_magic.pipeline.scan import Loader
+from dvc_magic.pipeline.trim import literal
 
 _DVCFILE = "dvc.yaml"
 _LOCK = b'schema: "2.0"\n'
 _PATTERN = re.compile(r"[*+?^$|()\[\]{}]")
-_RESERVED = (".dvc", ".git", ".dvc_magic", "dvc.yaml", "dvc.lock")
 _LISTS = {OutKind.OUT: "outs", OutKind.METRIC: "metrics", OutKind.PLOT: "plots"}
 
 
@@ -108,7 +109,9 @@ class _Compiler:
             raise OperationError(f"operation {operation.name!r} cannot be a stage: {loaded.problem or name}")
         stage = loaded.stages[0]
         deps = tuple(self._complete(dep, entry.deps) for dep in stage.deps)
-        return replace(stage, address=operation.address, deps=deps, lock=None, operation=operation, texts=texts)
+        served = self._stage_named(operation.serves) if operation.serves else None
+        known = operation if served is None else replace(operation, serves=served.address)
+        return replace(stage, address=operation.address, deps=deps, lock=None, operation=known, texts=texts)
 
     @staticmethod
     def _complete(dep: Dep, known: Mapping[str, Dep]) -> Dep:
@@ -140,11 +143,14 @@ class _Compiler:
         deps = self._all_deps(operation, outs)
         definition: dict[str, Any] = {
             "cmd": list(operation.cmd) if isinstance(operation.cmd, tuple) else operation.cmd,
-            "desc": operation.desc,
+            "desc": literal(operation.desc),
             "vars": list(operation.variables),
-            "deps": list(deps),
-            "params": [{file.path: list(file.keys) or None} for file in operation.params],
-            **{kind: [{path: options} if options else path for path, options in made] for kind, made in outs.items()},
+            "deps": literal(list(deps)),
+            "params": [{literal(file.path): list(file.keys) or None} for file in operation.params],
+            **{
+                kind: [{literal(path): options} if options else literal(path) for path, options in made]
+                for kind, made in outs.items()
+            },
         }
         filled = {key: value for key, value in definition.items() if value or key == "cmd"}
         return _Entry(definition=filled, deps=deps)
@@ -153,16 +159,45 @@ class _Compiler:
         """The deps by where they go: scripts, sources, and what the code itself names."""
         where = f"operation {operation.name!r}"
         deps: dict[str, Dep] = {path: Dep(path=path, declared=path) for path in operation.code}
+        places = {path: path for path in operation.code} | self._config_places(operation, where)
         for source in operation.requires:
             for dep in self._deps(source, operation, made=[path for made in outs.values() for path, _ in made]):
                 _check_target(dep.path, source, where)
-                if dep.path in deps:
-                    raise OperationError(
-                        f"{where}: two of its sources go to {dep.path!r}; give one of them another name with rename "
-                        "or another folder with target-path"
-                    )
+                self._check_place(dep, places, where)
+                places[dep.path] = dep.taken
                 deps[dep.path] = dep
-        return deps | {dep.path: dep for dep in self._found(operation, deps, outs)}
+        _check_runs(deps.values(), where)
+        if not operation.learn:
+            return deps
+        taken = [*deps, *(path for made in outs.values() for path, _ in made)]
+        taken += [*(file.path for file in operation.files), *(file.path for file in operation.params)]
+        found = found_data(operation.hints, self._pipeline, root=self._root, taken=taken)
+        return deps | {path: Dep(path=path, declared=path, found=True) for path in found}
+
+    @staticmethod
+    def _config_places(operation: Operation, where: str) -> dict[str, str]:
+        """Where the config files go, and what they are taken from."""
+        places: dict[str, str] = {}
+        for source in operation.requires:
+            if source.kind is SourceKind.CONFIG:
+                target = source.target(source.path)
+                _check_target(target, source, where)
+                if places.setdefault(target, source.path) != source.path or target in operation.code:
+                    raise OperationError(_taken_place(where, target))
+        return places
+
+    def _check_place(self, dep: Dep, places: Mapping[str, str], where: str) -> None:
+        """Refuse a place that another source, or a folder of the project, has already.
+
+        What lies where it does in the project may lie in a folder that is required, too.
+        """
+        for place, taken in places.items():
+            moved = dep.origin or taken != place
+            if place == dep.path or (moved and overlaps(place, dep.path)):
+                raise OperationError(_taken_place(where, dep.path))
+        there = self._root / dep.path
+        if dep.origin and there.is_dir() and not (self._root / dep.taken).is_dir():
+            raise OperationError(f"{where}: {dep.taken!r} would take the place of the project's folder {dep.path!r}")
 
     def _outs(self, operation: Operation) -> dict[str, list[tuple[str, dict[str, bool]]]]:
         """What an operation makes, as entries of ``dvc.yaml``: what it names, else what its stage makes."""
@@ -233,35 +268,6 @@ class _Compiler:
         listed = f" The stages are {', '.join(addresses)}." if addresses else " The project has no stages."
         return f"the stage {name!r}, which there is not.{close_matches(name, addresses)}{listed}"
 
-    # --- what the code itself names ---------------------------------------------------------------------------------
-
-    def _found(
-        self, operation: Operation, deps: Mapping[str, Dep], outs: Mapping[str, list[tuple[str, Any]]]
-    ) -> Iterator[Dep]:
-        """Deps for the texts in the code that name data of the project, when the operation learns.
-
-        Of a folder and something in it that are both named, the latter counts: the folder is on the way to it.
-        """
-        if not operation.learn:
-            return
-        taken = [*deps, *(path for entries in outs.values() for path, _ in entries)]
-        taken += [*(file.path for file in operation.files), *(file.path for file in operation.params)]
-        there = [hint for hint in operation.hints if self._is_data(hint)]
-        for hint in there:
-            inner = any(other.startswith(f"{hint}/") for other in there)
-            if not inner and not any(overlaps(hint, path) for path in taken):
-                yield Dep(path=hint, declared=hint, found=True)
-
-    def _is_data(self, path: str) -> bool:
-        """Whether a path names something that the project has, DVC tracks, or a stage makes."""
-        parts = path.split("/")
-        if path in ("", ".") or ".." in parts or path.startswith("/") or parts[0] in _RESERVED:
-            return False
-        known = [data.path for data in self._pipeline.tracked]
-        known += [out.path for stage in self._pipeline.stages for out in stage.outs]
-        inside = any(path == one or path.startswith(f"{one}/") for one in known)
-        return inside or os.path.lexists(os.path.join(self._root, path))
-
 
 def _unnamed_outs(operation: Operation) -> str:
     return (
@@ -270,9 +276,27 @@ def _unnamed_outs(operation: Operation) -> str:
     )
 
 
+def _taken_place(where: str, path: str) -> str:
+    return (
+        f"{where}: two of its sources go to {path!r}, or one into the other; give one of them another name with rename "
+        "or another folder with target-path"
+    )
+
+
+def _check_runs(deps: Iterable[Dep], where: str) -> None:
+    """Refuse two runs of one stage: a call has one lineage."""
+    named: dict[str, str] = {}
+    for dep in deps:
+        if dep.maker and dep.run and named.setdefault(dep.maker, dep.run) != dep.run:
+            raise OperationError(
+                f"{where} takes outs of {dep.maker!r} from two runs, {named[dep.maker]} and {dep.run}; a call takes "
+                "each stage from one run"
+            )
+
+
 def _check_target(target: str, source: Source, where: str) -> None:
     above = target.startswith("../") and target != source.path
-    if above or posixpath.isabs(target) or target in ("", ".", "..") or target.split("/", maxsplit=1)[0] in _RESERVED:
+    if above or posixpath.isabs(target) or target in ("", ".", "..") or target.split("/", maxsplit=1)[0] in RESERVED:
         raise OperationError(
             f"{where}: {source.kind} {source.path!r} would go to {target!r}, which is no place for data in a run; "
             "correct its rename or target-path"

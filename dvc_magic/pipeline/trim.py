@@ -21,13 +21,13 @@ def _bare(value: Any) -> Any:
     return [_bare(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _literal(value: Any) -> Any:
+def literal(value: Any) -> Any:
     """`value` with ``${`` escaped: it was resolved already, and DVC is going to resolve it again."""
     if isinstance(value, str):
         return value.replace("${", "\\${")
     if isinstance(value, Mapping):
-        return {_literal(key): _literal(item) for key, item in value.items()}
-    return [_literal(item) for item in value] if isinstance(value, list) else value
+        return {literal(key): literal(item) for key, item in value.items()}
+    return [literal(item) for item in value] if isinstance(value, list) else value
 
 
 def _iteration(definition: Any, key: str) -> Any:
@@ -36,10 +36,10 @@ def _iteration(definition: Any, key: str) -> Any:
     A simple list stays a list, since only a map brings ``${key}``; of anything else the key is the name.
     """
     iterable = definition.resolved_iterable
-    item = _literal(plain(_bare(definition.normalized_iterable[key])))
+    item = literal(plain(_bare(definition.normalized_iterable[key])))
     if isinstance(iterable, Sequence) and not any(map(is_map_or_seq, iterable)):
         return [item]
-    return {_literal(key): item}
+    return {literal(key): item}
 
 
 def _shadows_key(resolver: DataResolver, definition: Any) -> bool:
@@ -61,5 +61,5 @@ def trimmed(resolver: DataResolver, name: str, resolved: Mapping[str, Any]) -> t
     if isinstance(definition, EntryDefinition):
         return group, deepcopy(definition.definition)
     if _shadows_key(resolver, definition):
-        return group, {FOREACH_KWD: {_literal(key): None}, DO_KWD: _literal(plain(resolved))}
+        return group, {FOREACH_KWD: {literal(key): None}, DO_KWD: literal(plain(resolved))}
     return group, {FOREACH_KWD: _iteration(definition, str(key)), DO_KWD: deepcopy(definition.template)}

@@ -28,7 +28,6 @@ from dvc_magic.store import RunStore
 from dvc_magic.views import Table, stages_table
 
 GUILD_FILE = "guild.yml"
-_RECALLED = 200  # of the newest runs, whose operations a new kernel still knows
 _KEPT_BY_RUNS = ("cell", "api")  # origins of operations that no file of the project has
 
 
@@ -85,16 +84,14 @@ class KnownOperations:
         """Make an operation known; one of that name before it is replaced."""
         self._registered[operation.name] = operation
 
-    def recall(self, store: RunStore) -> bool:
-        """Register the operations of a store's newest runs that are unknown and in no file; whether there were any."""
-        known = {operation.name for operation in self.all().operations}
-        found: dict[str, Operation] = {}
-        for stored in store.all(limit=_RECALLED):
+    def recall(self, name: str, store: RunStore) -> bool:
+        """Register the operation of this name, ``op:`` or not, as its newest run has it; whether there is one."""
+        for stored in store.newest_of_stage(f"op:{name.removeprefix('op:')}", limit=1):
             operation = stored.record.op
-            if operation is not None and operation.origin in _KEPT_BY_RUNS and operation.name not in known:
-                found.setdefault(operation.name, operation)
-        self._registered |= found
-        return bool(found)
+            if operation is not None and operation.origin in _KEPT_BY_RUNS:
+                self.register(operation)
+                return True
+        return False
 
 
 class _Texts:

@@ -178,12 +178,12 @@ class Project:
         """Make an operation known under its name, until this object is gone; one of that name before it is replaced."""
         self._known.register(operation)
 
-    def recall(self) -> bool:
-        """Make the operations of earlier cells known again, as they were in their newest runs; whether there were any.
+    def recall(self, name: str) -> bool:
+        """Make the operation of an earlier cell known again, as it was in its newest run; whether there is one.
 
         A kernel that has just started knows no cells, but what was run of them.
         """
-        return self._known.recall(self.store)
+        return self._known.recall(name, self.store)
 
     @property
     def operations(self) -> Operations:
@@ -210,7 +210,7 @@ class Project:
         try:
             stages[name]
         except StageNotFoundError:
-            return self.stages if self.recall() else stages
+            return self.stages if self.recall(name) else stages
         return stages
 
     @property

@@ -10,7 +10,7 @@ from dvc_magic.line import OPTION_NAMES, find_stage, flags_of, format_line
 from dvc_magic.model.record import Override, RunRecord
 from dvc_magic.model.request import Change, ChangeKind, RunRequest
 from dvc_magic.model.stage import Pipeline
-from dvc_magic.model.values import Value, same
+from dvc_magic.model.values import Value, keys_overlap, same
 
 _Place = tuple[str, str]  # file, key
 
@@ -68,7 +68,7 @@ def _elsewhere(run: RunRecord, values: Iterable[_Place]) -> list[Change]:
     return [
         Change(file=entry.file, key=entry.key, values=(entry.value,), kind=_again(entry))
         for entry in run.overrides
-        if not any(file == entry.file and _overlap(key, entry.key) for file, key in known)
+        if not any(file == entry.file and keys_overlap(key, entry.key) for file, key in known)
     ]
 
 
@@ -78,12 +78,7 @@ def _again(entry: Override) -> ChangeKind:
 
 
 def _covers(asked: Iterable[_Place], change: Change) -> bool:
-    return any(file == change.file and _overlap(key, change.key) for file, key in asked)
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether two dotted keys are equal, or one is inside of the other."""
-    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+    return any(file == change.file and keys_overlap(key, change.key) for file, key in asked)
 
 
 def _gone_message(run: RunRecord, gone: Sequence[_Place], rest: RunRequest) -> str:

@@ -31,7 +31,10 @@ def atime_works(folder: Path) -> bool:
 
 
 def read_files(root: Path, files: Iterable[str]) -> tuple[str, ...]:
-    """Those of `files`, paths below `root`, that were read since their atime was set to 0; what is gone is left out."""
+    """Those of `files`, paths below `root`, that were read since their atime was set to 0.
+
+    One that is gone counts as read: it may have been before it was removed or moved.
+    """
     return tuple(path for path in files if _was_read(f"{root}/{path}"))
 
 
@@ -39,7 +42,7 @@ def _was_read(file: str) -> bool:
     try:
         return os.lstat(file).st_atime_ns > 0
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return True
 
 
 def imported_modules(root: Path, scripts: Iterable[str], roots: Iterable[str]) -> tuple[str, ...]:

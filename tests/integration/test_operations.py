@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -554,3 +555,139 @@ def test_what_there_is_not_is_told_at_the_first_use(project: Project) -> None:
         _ = missing.path
     with pytest.raises(OperationError, match=r"dm\.dvcstage.*rename"):
         sources.dvcstage("prepare", rename="( x", find=lambda: project)
+
+
+# --- what an operation must not get wrong ---------------------------------------------------------------------------
+
+
+def test_an_out_is_absent_before_the_command_although_the_project_has_a_file_there(
+    project: Project, folder: Path
+) -> None:
+    (folder / "o.txt").write_text("of the project")
+    with pytest.raises(RunError, match=r"o\.txt"):
+        project.op("look", "print()", outs=["o.txt"])
+    run = project.op("look", "open('o.txt', 'a').write('new')", outs=["o.txt"])
+    assert run.outs["o.txt"].read_text() == "new"
+
+
+def test_an_operation_does_not_stand_for_a_stage_under_a_value_that_it_does_not_take(project: Project) -> None:
+    served = project.op("mine", "open('model.txt', 'w').write('mine')", stage="train")
+    look = cell(reads("model.txt"), "dvcstage:train")
+    project.register(look)
+    assert project.run("op:look").upstream["train"].id == served.id
+    assert project.run("op:look", {"lr": 0.9}).log.text() == "x\n1\nlr: 0.9\n"
+    assert "mine does not take lr" in repr(project.plan("op:look", {"lr": 0.7}))
+
+
+def test_a_value_of_a_config_file_holds_for_the_stages_above_as_well(project: Project) -> None:
+    operation = cell(reads("params.yaml", "model.txt"), "config:params.yaml", "dvcstage:train")
+    run = project_run(project, operation, {"params.yaml:lr": 0.125})
+    assert run.log.text() == "lr: 0.125\nx\n1\nlr: 0.125\n"
+
+
+def test_two_cells_with_one_script_have_values_of_their_own(project: Project) -> None:
+    first = cell("x = 1\nopen('a.txt', 'w').write(str(x))\n", name="first", script="s.py", stage="begin")
+    project.register(replace(first, outs=(OperationOut(path="a.txt"),)))
+    second = cell("x = 2\nprint(open('a.txt').read(), x)\n", "dvcstage:begin", name="second", script="s.py")
+    assert project_run(project, second, {"x": 7}).log.text() == "1 7\n"
+
+
+def test_one_stage_is_taken_from_one_run(project: Project) -> None:
+    first, second = project.run("train"), project.run("train", {"lr": 0.9})
+    both = [{"dvcstage": "train", "run": str(run.number), "rename": f"{run.number}.txt"} for run in (first, second)]
+    with pytest.raises(OperationError, match="takes outs of 'train' from two runs, 2 and 3"):
+        project.op("look", "print()", requires=both)
+
+
+def test_the_run_that_an_operation_above_names_is_used(project: Project) -> None:
+    first = project.run("train")
+    project.run("train", {"lr": 0.9})
+    middle = cell(
+        "open('m.txt', 'w').write(open('model.txt').read())\n",
+        read_source({"dvcstage": "train", "run": str(first.number)}, where="test"),
+        name="middle",
+        stage="between",
+        outs=(OperationOut(path="m.txt"),),
+    )
+    project.register(middle)
+    run = start(project, cell(reads("m.txt"), "dvcstage:between"))
+    assert run.log.text() == "x\n1\nlr: 0.5\n"
+
+
+def test_what_changes_in_a_config_file_is_noticed_although_it_is_no_flag(project: Project, folder: Path) -> None:
+    (folder / "dvc_magic.yaml").write_text(
+        "operations:\n"
+        "  show:\n"
+        "    main: show.py\n"
+        "    requires: [{config: settings.json}]\n"
+        "    flags: [depth]\n"
+        "    flags-dest: config:settings.json\n"
+    )
+    (folder / "show.py").write_text("print(open('settings.json').read())\n")
+    first = project.run("show", reuse=True)
+    assert first.params == {"depth": 3}
+    assert project.run("show", reuse=True).id == first.id
+    (folder / "settings.json").write_text('{"depth": 3, "loss": {"name": "l1"}}')
+    assert project.run("show", reuse=True).id != first.id
+
+
+def test_an_equal_run_has_the_same_outs_of_the_same_kind(project: Project) -> None:
+    code = "open('m.json', 'w').write('{\"f1\": 0.5}')\nopen('b.txt', 'w').write('b')"
+    first = project.op("look", code, outs=["m.json"])
+    assert project.op("look", code, outs=["m.json"], reuse=True).id == first.id
+    assert project.op("look", code, metrics=["m.json"], reuse=True).metrics == {"f1": 0.5}
+    assert sorted(project.op("look", code, reuse=True).outs) == ["b.txt", "m.json"]
+
+
+def test_a_file_that_was_read_and_removed_is_noticed_when_it_changes(project: Project, folder: Path) -> None:
+    code = "import os\nprint(open('labels.txt').read())\nos.remove('labels.txt')"
+    first = project.op("look", code, reuse=True)
+    (folder / "labels.txt").write_text("other labels\n")
+    assert project.op("look", code, reuse=True).id != first.id
+
+
+def test_a_stage_that_is_spelled_with_its_file_is_served_too(project: Project) -> None:
+    served = project.op("mine", "open('model.txt', 'w').write('mine')", stage="dvc.yaml:train")
+    assert start(project, cell(reads("model.txt"), "dvcstage:train")).upstream["train"].id == served.id
+
+
+def test_nothing_above_a_stage_runs_that_an_operation_stands_for(project: Project) -> None:
+    project.op("mine", "open('model.txt', 'w').write('mine')", stage="train")
+    run = start(project, cell(reads("model.txt"), "dvcstage:train"))
+    assert run.number == 2
+    assert [one.stage for one in project.runs.unfolded()] == ["op:look", "op:mine"]
+
+
+def test_a_new_kernel_recalls_the_cell_that_is_asked_for_and_no_other(project: Project, folder: Path) -> None:
+    project.op("mine", "open('model.txt', 'w').write('mine')", stage="train")
+    project.op("look", "print(1)")
+    with Project.open(folder) as second:
+        assert second.run("look").log.text() == "1\n"
+        assert list(second.operations) == ["look"]
+
+
+@pytest.mark.parametrize(
+    "both",
+    [
+        [{"config": "settings.json", "rename": "s.json"}, {"config": "params.yaml", "rename": "s.json"}],
+        [{"config": "settings.json", "rename": "s.json"}, {"file": "labels.txt", "rename": "s.json"}],
+        [{"file": "labels.txt", "target-path": "data/more.csv"}, {"dvcfile": "data/more.csv"}],
+        [{"file": "labels.txt", "rename": "look.py"}],
+        [{"file": "labels.txt", "rename": "data"}],
+    ],
+)
+def test_sources_that_take_each_others_place_are_refused(project: Project, both: list[dict[str, str]]) -> None:
+    with pytest.raises(OperationError, match="two of its sources go to|would take the place of"):
+        project.op("look", "print()", requires=both)
+
+
+def test_a_script_in_the_place_of_a_file_of_the_project_is_told(project: Project) -> None:
+    run = project.op("lookup", "print(1)")
+    assert "the project's lookup.py is not in this run: the operation's script has its place" in run.record.warnings
+
+
+def test_names_that_look_like_templates_are_names(project: Project, folder: Path) -> None:
+    (folder / "${lr}.txt").write_text("odd")
+    run = project.op("look", "print(open('${lr}.txt').read())", deps=["${lr}.txt"], desc="${nope}")
+    assert run.log.text() == "odd\n"
+    assert dvc_status_code(run.workspace) == 0

@@ -8,7 +8,10 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["dvc.cli", "dvc.repo.reproduce", "dvc.commands.repro", "dvc.commands.status"])
@@ -33,11 +36,25 @@ def dvc_program(folder: Path, arguments: Sequence[str], environ: Mapping[str, st
     with tempfile.TemporaryDirectory(prefix="dvc-program-") as scratch:
         logs = (Path(scratch) / "output.log", Path(scratch) / "errors.log")
         process = _CONTEXT.Process(target=_main, args=(str(folder), list(arguments), {**environ, "PATH": path}, logs))
-        process.start()
+        _start(process)
         process.join()
         assert process.exitcode is not None
         output, errors = (log.read_text(encoding="utf-8", errors="replace") for log in logs)
         return Done(code=process.exitcode, output=output, errors=errors)
+
+
+def _start(process: BaseProcess) -> None:
+    """Start a process from the fork server; a new one when a test of supervision has ended and reaped the old one.
+
+    The server is asked for by its process id, which is then nobody's, and `multiprocessing` knows no way to forget it.
+    """
+    try:
+        process.start()
+    except ChildProcessError:
+        server: Any = forkserver._forkserver
+        server._forkserver_pid = server._forkserver_address = None
+        os.close(server._forkserver_alive_fd)
+        process.start()
 
 
 def _main(folder: str, arguments: list[str], environ: dict[str, str], logs: tuple[Path, Path]) -> None:
