@@ -107,6 +107,12 @@ def test_operations_stand_for_the_stages_that_they_declare(project: Project) -> 
     assert evaluated.metrics == project.run("eval-models").metrics
 
 
+def test_a_value_for_the_stage_is_one_for_the_operation_that_has_its_file_under_another_name(project: Project) -> None:
+    trained = project.run("train-models-op", {"train.C": 2.0})
+    assert project.run("eval-models", {"train.C": 2.0}).upstream["train-models"].id == trained.id
+    assert "train-models runs" in repr(project.plan("eval-models", {"train.C": 5.0}))
+
+
 def test_a_run_with_other_values_is_used_only_when_it_is_named(project: Project) -> None:
     other = project.run("train-models-op", {"train.C": 0.01})
     assert project.run("best-model").upstream["train-models"].stage == "train-models"
