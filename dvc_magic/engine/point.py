@@ -448,7 +448,7 @@ def _missing(stage: Stage, dep: Dep, facts: InputFacts) -> str:
 
 
 def _takes(stage: Stage, entry: Override) -> bool:
-    """Whether a value of the call reaches a stage's params; of an operation also under the name that it gives a file."""
+    """Whether a value of the call reaches a stage's params, of an operation under the name that it gives a file, too."""
     own = stage.operation.files if stage.operation is not None else ()
     files = {entry.file, *(file.path for file in own if file.origin == entry.file)}
     return any(flag.file in files and keys_overlap(flag.key, entry.key) for flag in stage.flags)
