@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -144,7 +143,7 @@ class _Run:
         self._warnings: list[str] = list(record.warnings)
         self._before: dict[str, tuple[int, ...]] = {}
         self._stage: Stage = order.stage  # with the outs that are known so far
-        self._tree: Tree = {}
+        self._tree = Tree()
 
     def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
         """Prepare, execute, finish; returns the final record."""
@@ -267,7 +266,8 @@ class _Run:
         told = {path for path in read if not path.endswith(".dvc") and not (prepared.root / path).is_symlink()}
         told -= {entry.path for entry in self._stage.params}
         news = sorted(told - set(self._order.known_reads))
-        if news:
+        operation = self._order.stage.operation  # its stage will have what it reads among its deps
+        if news and (operation is None or operation.runs):
             self._warnings.append(_undeclared(self._order.stage, news))
 
     def _note_made(self, prepared: Prepared) -> None:
@@ -393,21 +393,13 @@ def take_spoiled(deps: Mapping[str, DepRecord], *, cache: Path, hashes: HashCach
 
 
 def _undeclared(stage: Stage, read: Sequence[str]) -> str:
-    """What a command was seen to read without a word of it in its definition, and how that would be said there."""
+    """What a stage's command was seen to read without a word of it among the deps, and how to declare it."""
     few = read[:_NAMED]
     shown = ", ".join(few) + (f" and {len(read) - _NAMED} more" if len(read) > _NAMED else "")
-    operation = stage.operation
-    if operation is None or operation.runs:
-        name = operation.runs if operation is not None else stage.address
-        return (
-            f"stage {name!r} reads what its deps do not name: {shown}. Runs here notice when these change, dvc repro "
-            f"does not; to declare them: deps: [{', '.join(few)}]"
-        )
-    in_file = f"requires: [{', '.join(f'file: {path}' for path in few)}]"
-    declared = " ".join(f"-d {shlex.quote(path)}" for path in few) if operation.origin == "cell" else in_file
+    name = stage.operation.runs if stage.operation is not None else stage.address
     return (
-        f"operation {operation.name!r} reads what it does not require: {shown}. Its runs notice when these change; to "
-        f"declare them: {declared}"
+        f"stage {name!r} reads what its deps do not name: {shown}. Runs here notice when these change, dvc repro does "
+        f"not; to declare them: deps: [{', '.join(few)}]"
     )
 
 

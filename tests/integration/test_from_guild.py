@@ -120,12 +120,6 @@ def test_a_run_with_other_values_is_used_only_when_it_is_named(project: Project)
     assert named.upstream["train-models"].id == other.id
 
 
-def test_a_stage_with_the_values_of_an_operations_run_takes_that_run(project: Project) -> None:
-    trained = project.run("train-models-op", {"train.C": 0.01})
-    plan = project.plan("eval-models", {"train.C": 0.01})
-    assert f"train-models by op:train-models-op {trained.number} reused" in str(plan)
-
-
 def test_what_is_selected_is_there_and_nothing_else(project: Project) -> None:
     run = project.run("best-model")
     assert run.metrics["of"] == 2
