@@ -14,6 +14,7 @@ from dvc_magic.model.operation import Operation, Source, SourceKind, TextFile
 from dvc_magic.model.promotion import Promotion
 from dvc_magic.model.record import DepRecord, OutRecord, RunRecord, RunStatus
 from dvc_magic.model.stage import Pipeline, overlaps
+from dvc_magic.operations.expressions import slow_rename
 
 _NAME = re.compile(r"[\w-]+")
 _SUFFIX = ".py"
@@ -194,6 +195,11 @@ def _check_texts(record: RunRecord, operation: Operation, texts: Mapping[str, st
 def _check_source(source: Source, record: RunRecord, pipeline: Pipeline) -> None:
     """Refuse data that lies elsewhere in the project than where the code reads it: a stage has no such thing."""
     for path in _paths(source, pipeline):
+        if slow_rename(source, path):
+            raise OperationError(
+                f"the name that {path} has in a run cannot be told soon: take rename away from the {source.kind} "
+                f"{source.path!r}, run it again, and promote that run"
+            )
         target = source.target(path)
         if target != path and (source.kind is SourceKind.CONFIG or target in record.deps):
             raise OperationError(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from dvc_magic.errors import close_matches
 from dvc_magic.model.operation import Rename, Source, SourceKind
+from dvc_magic.operations.expressions import check_expression, slow_rename
 from dvc_magic.operations.fields import (
     abridged,
     check_key,
@@ -135,22 +135,6 @@ def read_renames(value: object, *, at: str) -> tuple[Rename, ...]:
     """
     items = value if isinstance(value, list | tuple) else [value]
     return tuple(_rename(item, at=at) for item in items)
-
-
-def check_expression(pattern: str, key: str, *, at: str, repl: str = "") -> None:
-    """See that `pattern` is a regular expression, and that `repl` can take the place of what it matches.
-
-    Raises:
-        OperationError: it is not, or cannot.
-    """
-    try:
-        compiled = re.compile(pattern)
-    except (re.error, ValueError, OverflowError, RecursionError, Warning) as error:
-        raise refusal(at, f"{shown(pattern)} in {key!r} is not a regular expression: {error}") from error
-    try:
-        compiled.sub(repl, "")
-    except (re.error, ValueError, IndexError, OverflowError) as error:
-        raise refusal(at, f"{shown(repl)} in {key!r} cannot take the place of {shown(pattern)}: {error}") from error
 
 
 def _kind(fields: Mapping[str, Any], *, where: str) -> SourceKind:
@@ -296,12 +280,22 @@ def _rename_of_text(item: object, *, at: str) -> Rename:
 
 
 def _check_target(source: Source, *, at: str) -> None:
-    """See that the source has a place in a run, as far as that is known: outs of a stage are not."""
-    if source.kind != SourceKind.DVCSTAGE:
+    """See that the source has a place in a run, as far as that can be told here.
+
+    Outs of a stage are not known, and a pattern whose search may never end is left to a worker, which sees to it that
+    it does; only a config file needs its place now, as its flags do.
+    """
+    if source.kind == SourceKind.DVCSTAGE:
+        return
+    slow = slow_rename(source, source.path)
+    if slow is None:
         target = source.target(source.path)
         if target == "." or leads_out(target):
             raise refusal(at, f"its place in a run would be {shown(target)}; change 'rename' or 'target-path'")
         _check_place(target, at=at)
+    elif source.kind == SourceKind.CONFIG:
+        problem = f"{shown(slow.pattern)} in 'rename' is more than the name of a config file needs"
+        raise refusal(at, f"{problem}; give the new name alone, or a pattern without repeated groups")
 
 
 def _check_place(path: str, *, at: str) -> None:

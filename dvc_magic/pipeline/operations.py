@@ -15,6 +15,7 @@ from typing import Any
 from dvc_magic.errors import DvcMagicError, OperationError, close_matches
 from dvc_magic.model.operation import Operation, OperationOut, Source, SourceKind
 from dvc_magic.model.stage import Dep, Out, OutKind, Pipeline, Stage, overlaps
+from dvc_magic.pipeline.deadline import in_time
 from dvc_magic.pipeline.definition import dump, stage_files
 from dvc_magic.pipeline.found import RESERVED, found_data
 from dvc_magic.pipeline.scan import Loader
@@ -140,7 +141,7 @@ class _Compiler:
 
     def _entry(self, operation: Operation) -> _Entry:
         outs = self._outs(operation)
-        deps = self._all_deps(operation, outs)
+        deps = in_time(lambda: self._all_deps(operation, outs), name=operation.name)
         definition: dict[str, Any] = {
             "cmd": list(operation.cmd) if isinstance(operation.cmd, tuple) else operation.cmd,
             "desc": literal(operation.desc),

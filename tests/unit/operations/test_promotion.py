@@ -140,6 +140,12 @@ def test_outs_of_a_stage_that_go_elsewhere_are_refused():
     assert "the code reads model.txt, and the project has it at out/model.txt" in _refusal(record)
 
 
+def test_a_rename_that_may_take_for_ever_is_not_tried():
+    rule = Rename(pattern="(a+)+$", repl="b")
+    source = Source(kind=SourceKind.FILE, path=f"{'a' * 60}!", rename=(rule,))
+    assert "take rename away from the file" in _refusal(_with({"requires": (source,)}))
+
+
 def test_outs_of_a_stage_become_plain_deps():
     deps = {**RECORD.deps, "out/model.txt": _dep(SourceKind.DVCSTAGE, hash="m1", run="r1", origin="train")}
     made = promotion(_with({"requires": (DATA, TRAIN)}, deps=deps), PIPELINE, texts=TEXTS)
