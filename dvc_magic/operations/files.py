@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from dvc_magic.errors import OperationError
 from dvc_magic.model.operation import Operation, OperationOut
 from dvc_magic.operations.fields import (
+    abridged,
     check_key,
     read_bool,
     read_map,
@@ -23,6 +25,7 @@ from dvc_magic.operations.programs import Program, ProjectFiles, read_cmd, read_
 from dvc_magic.operations.sources import read_sources
 
 ORIGIN = "dvc_magic.yaml"
+_AT = f"'operations' in {ORIGIN}"
 KEYS = frozenset(
     {"main", "cmd", "requires", "flags", "flags-dest", "outs", "metrics", "stage", "run-attrs", "desc", "description"}
 )
@@ -45,8 +48,8 @@ _HINTS = {
 
 def read_operations(
     content: Mapping[str, Any], *, exists: Callable[[str], bool], read_text: Callable[[str], str | None]
-) -> tuple[Operation, ...]:
-    """The operations of ``dvc_magic.yaml``, in its order.
+) -> tuple[tuple[Operation, ...], dict[str, str]]:
+    """The operations of ``dvc_magic.yaml`` in its order, and why others cannot be used, by name.
 
         >>> read_operations({"operations": {"fit": {"main": "fit.py"}}}, exists=exists, read_text=read_text)
 
@@ -56,14 +59,22 @@ def read_operations(
         read_text: its text; None where there is none.
 
     Raises:
-        OperationError: an entry cannot be read. The others are then not known either.
+        OperationError: ``operations`` is no map.
     """
     section = content.get("operations")
     if section is None:
-        return ()
+        return (), {}
+    if not isinstance(section, Mapping):
+        raise refusal(_AT, f"it has to be a map, such as {_EXAMPLE}; {seen(section)}")
     files = ProjectFiles(exists=exists, read_text=read_text)
-    entries = read_map(section, at=f"'operations' in {ORIGIN}", such_as=_EXAMPLE)
-    return tuple(_read_operation(name, entry, files) for name, entry in entries.items())
+    found: list[Operation] = []
+    faults: dict[str, str] = {}
+    for name, entry in section.items():
+        try:
+            found.append(_read_operation(name, entry, files))
+        except OperationError as error:
+            faults[abridged(name)] = str(error)
+    return tuple(found), faults
 
 
 def check_name(name: str, *, at: str) -> str:
@@ -77,8 +88,10 @@ def check_name(name: str, *, at: str) -> str:
     return name
 
 
-def _read_operation(name: str, entry: object, files: ProjectFiles) -> Operation:
-    check_name(name, at=f"'operations' in {ORIGIN}")
+def _read_operation(name: object, entry: object, files: ProjectFiles) -> Operation:
+    if not isinstance(name, str):
+        raise refusal(_AT, f"the key {shown(name)} has to be text; put it in quotes")
+    check_name(name, at=_AT)
     at = f"operation {name!r} in {ORIGIN}"
     fields = read_map({"main": entry} if isinstance(entry, str) else entry, at=at, such_as="{main: fit.py}")
     for key in fields:

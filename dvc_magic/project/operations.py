@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from dvc_magic.errors import OperationError, close_matches
+from dvc_magic.errors import OperationError, ProjectError, close_matches
 from dvc_magic.model.operation import Operation, Source
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.operations import (
@@ -38,29 +39,35 @@ class FileOperations:
     Attributes:
         operations: of ``dvc_magic.yaml``, then those of ``guild.yml`` with other names.
         warnings: lines for people: what is not supported, and why a file could not be read.
+        faults: why an operation that has an entry cannot be used, by its address.
     """
 
     operations: tuple[Operation, ...] = ()
     warnings: tuple[str, ...] = ()
+    faults: dict[str, str] = field(default_factory=dict)
 
 
 def operations_of(root: Path) -> FileOperations:
     """The operations in ``dvc_magic.yaml`` and ``guild.yml`` at a project's root, as the files are now.
 
-    A file that cannot be read gives a warning: stages do not need it.
+    A file that cannot be read gives a warning, and an entry a fault: stages do not need them.
     """
+    files = [_read_or_warn(read, root) for read in (_own, _guild)]
     found: dict[str, Operation] = {}
-    warnings: list[str] = []
-    reader = _Texts(root)
-    for read in (_own, _guild):
-        try:
-            operations, said = read(root, reader)
-        except OperationError as error:
-            warnings.append(str(error))
-            continue
-        warnings += said
-        found = {**{operation.name: operation for operation in operations}, **found}
-    return FileOperations(operations=tuple(found.values()), warnings=tuple(warnings))
+    faults: dict[str, str] = {}
+    for file in files:
+        taken = {*found, *(address.removeprefix("op:") for address in faults)}
+        found |= {operation.name: operation for operation in file.operations if operation.name not in taken}
+        faults |= file.faults
+    warnings = tuple(warning for file in files for warning in file.warnings)
+    return FileOperations(operations=tuple(found.values()), warnings=warnings, faults=faults)
+
+
+def _read_or_warn(read: Callable[[Path, _Texts], FileOperations], root: Path) -> FileOperations:
+    try:
+        return read(root, _Texts(root))
+    except (OperationError, ProjectError) as error:
+        return FileOperations(warnings=(str(error),))
 
 
 class KnownOperations:
@@ -78,11 +85,23 @@ class KnownOperations:
         """Those of the project's files as they are now, and those that were registered, which come before them."""
         named = operations_of(self._root)
         found = {operation.name: operation for operation in named.operations}
-        return replace(named, operations=tuple({**found, **self._registered}.values()))
+        faults = {at: said for at, said in named.faults.items() if at.removeprefix("op:") not in self._registered}
+        return replace(named, operations=tuple({**found, **self._registered}.values()), faults=faults)
 
     def register(self, operation: Operation) -> None:
         """Make an operation known; one of that name before it is replaced."""
         self._registered[operation.name] = operation
+
+    @contextlib.contextmanager
+    def trying(self, operation: Operation) -> Iterator[None]:
+        """Make an operation known for good, or for a block alone that raises: then what was known before is again."""
+        before = dict(self._registered)
+        self.register(operation)
+        try:
+            yield
+        except BaseException:
+            self._registered = before
+            raise
 
     def recall(self, name: str, store: RunStore) -> bool:
         """Register the operation of this name, ``op:`` or not, as its newest run has it; whether there is one."""
@@ -112,19 +131,20 @@ class _Texts:
             return None
 
 
-def _own(root: Path, texts: _Texts) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
-    content = read_file(root / SETTINGS_FILE)
-    return read_operations(content, exists=texts.exists, read_text=texts.read), ()
+def _own(root: Path, texts: _Texts) -> FileOperations:
+    found, faults = read_operations(read_file(root / SETTINGS_FILE), exists=texts.exists, read_text=texts.read)
+    return FileOperations(operations=found, faults={f"op:{name}": said for name, said in faults.items()})
 
 
-def _guild(root: Path, texts: _Texts) -> tuple[tuple[Operation, ...], tuple[str, ...]]:
+def _guild(root: Path, texts: _Texts) -> FileOperations:
     if not (root / GUILD_FILE).is_file():
-        return (), ()
+        return FileOperations()
     text = texts.read(GUILD_FILE)
     if text is None:
         message = f"{GUILD_FILE} is no UTF-8 text; its operations are not read"
         raise OperationError(message)
-    return read_guild(text, exists=texts.exists, read_text=texts.read)
+    found, warnings = read_guild(text, exists=texts.exists, read_text=texts.read)
+    return FileOperations(operations=found, warnings=warnings)
 
 
 class HasSource(Protocol):
@@ -221,7 +241,7 @@ class Operations(Mapping[str, StageView]):
 
     def table(self) -> Table:
         """The operations as a table, ready to show."""
-        return stages_table(Pipeline(operations=self.pipeline.operations, problems=self.pipeline.problems))
+        return stages_table(replace(self.pipeline, stages=()))
 
     def __repr__(self) -> str:
         """The table as text."""

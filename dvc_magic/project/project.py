@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -172,11 +173,19 @@ class Project:
             operations=to_data(known.operations),
         )
         found = from_data(answer, Pipeline)
-        return replace(found, problems=(*found.problems, *known.warnings)) if known.warnings else found
+        problems, faults = (*found.problems, *known.warnings), {**known.faults, **found.faults}
+        return replace(found, problems=problems, faults=faults)
 
     def register(self, operation: Operation) -> None:
         """Make an operation known under its name, until this object is gone; one of that name before it is replaced."""
         self._known.register(operation)
+
+    def trying(self, operation: Operation) -> AbstractContextManager[None]:
+        """``with project.trying(operation): ...``: it stays known, unless the block raises; see `register`.
+
+        So one whose call is refused leaves no trace, and the one of that name before it comes back.
+        """
+        return self._known.trying(operation)
 
     def recall(self, name: str) -> bool:
         """Make the operation of an earlier cell known again, as it was in its newest run; whether there is one.
@@ -395,19 +404,21 @@ class Project:
             learn=learn,
             desc=desc,
         )
-        self.register(operation)
-        return self.run(
-            operation.address,
-            params,
-            reuse=reuse,
-            use=use,
-            upstream=upstream,
-            copy_paths=copy_paths,
-            timeout=timeout,
-            label=label,
-            tags=tags,
-            raise_errors=raise_errors,
-        )
+        with self.trying(operation):
+            request = self._request(
+                operation.address,
+                {key: [value] for key, value in (params or {}).items()},
+                from_run=None,
+                reuse=reuse,
+                use=use,
+                upstream=upstream,
+                copy_paths=copy_paths,
+                timeout=timeout,
+                label=label,
+                tags=tags,
+                jobs=1,
+            )
+        return self.start(request, raise_errors=raise_errors)[0]
 
     def plan(
         self,

@@ -366,6 +366,6 @@ def preselected(pipeline: Pipeline, address: str | None) -> str:
     if address is not None:
         return find_stage(address, pipeline).address
     if not pipeline.every:
-        problems = "".join(f"\n{problem}" for problem in pipeline.problems)
+        problems = "".join(f"\n{problem}" for problem in (*pipeline.problems, *pipeline.faults.values()))
         raise StageNotFoundError(f"The project has no stages. Add one with `dvc stage add`.{problems}")
     return (pipeline.final_stages() or pipeline.every)[0].address

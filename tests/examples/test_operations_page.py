@@ -38,7 +38,7 @@ def test_the_block_in_a_cell_is_read() -> None:
 
 def test_the_file_is_read() -> None:
     content = yaml.safe_load(block_with("# dvc_magic.yaml"))
-    (operation,) = read_operations(content, exists=lambda _: True, read_text=lambda _: "train:\n  lr: 1\n")
+    (operation,), _ = read_operations(content, exists=lambda _: True, read_text=lambda _: "train:\n  lr: 1\n")
     assert (operation.name, operation.serves, operation.cmd) == ("score", "evaluate", "python src/score.py")
     assert [(out.path, out.metric, out.cache) for out in operation.outs] == [
         ("scores.csv", False, True),

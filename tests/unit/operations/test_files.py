@@ -45,14 +45,18 @@ ANYTHING = st.recursive(
 
 
 def read(entry: Any, name: str = "fit") -> Operation:
-    (operation,) = read_operations({"operations": {name: entry}}, exists=FILES.__contains__, read_text=FILES.get)
+    (operation,), faults = read_operations(
+        {"operations": {name: entry}}, exists=FILES.__contains__, read_text=FILES.get
+    )
+    assert faults == {}
     return operation
 
 
-def refused(entry: Any, name: str = "fit") -> str:
-    with pytest.raises(OperationError) as caught:
-        read(entry, name)
-    return str(caught.value)
+def refused(entry: Any, name: Any = "fit") -> str:
+    found, faults = read_operations({"operations": {name: entry}}, exists=FILES.__contains__, read_text=FILES.get)
+    assert found == ()
+    (fault,) = faults.values()
+    return fault
 
 
 def test_an_entry_is_an_operation():
@@ -78,14 +82,14 @@ def test_an_entry_is_an_operation():
 
 
 def test_a_file_without_operations_has_none():
-    assert read_operations({"home": "x"}, exists=FILES.__contains__, read_text=FILES.get) == ()
-    assert read_operations({"operations": None}, exists=FILES.__contains__, read_text=FILES.get) == ()
+    assert read_operations({"home": "x"}, exists=FILES.__contains__, read_text=FILES.get) == ((), {})
+    assert read_operations({"operations": None}, exists=FILES.__contains__, read_text=FILES.get) == ((), {})
 
 
 def test_operations_come_in_the_order_of_the_file():
     content = {"operations": {"b": "fit.py", "a": "cli.py"}}
 
-    found = read_operations(content, exists=FILES.__contains__, read_text=FILES.get)
+    found, _ = read_operations(content, exists=FILES.__contains__, read_text=FILES.get)
 
     assert [operation.name for operation in found] == ["b", "a"]
 
@@ -198,6 +202,16 @@ def test_any_other_name_is_refused(name):
 def test_operations_that_are_no_map_are_refused(section):
     with pytest.raises(OperationError, match="'operations' in dvc_magic.yaml: it has to be a map, such as 'fit: "):
         read_operations({"operations": section}, exists=FILES.__contains__, read_text=FILES.get)
+
+
+def test_an_entry_that_cannot_be_used_hides_no_other():
+    entries = {"a": "fit.py", "bad": {"mian": "fit.py"}, 1: "fit.py", "z": "fit.py"}
+    found, faults = read_operations({"operations": entries}, exists=FILES.__contains__, read_text=FILES.get)
+    assert [operation.name for operation in found] == ["a", "z"]
+    assert faults["bad"].startswith(
+        "operation 'bad' in dvc_magic.yaml: an operation has no 'mian'. Did you mean 'main'"
+    )
+    assert faults["1"] == "'operations' in dvc_magic.yaml: the key 1 has to be text; put it in quotes"
 
 
 # --- flags: constants -------------------------------------------------------------------------------------------------
@@ -462,19 +476,18 @@ def test_a_stage_that_is_none_is_refused(entry, problem):
 
 @given(st.dictionaries(st.sampled_from(["fit", "a"]), ANYTHING) | ANYTHING)
 def test_whatever_the_file_holds_is_read_or_refused(section):
-    said = []
+    found, faults = (), {}
     try:
-        found = read_operations({"operations": section}, exists=FILES.__contains__, read_text=FILES.get)
+        found, faults = read_operations({"operations": section}, exists=FILES.__contains__, read_text=FILES.get)
     except OperationError as error:
-        said, found = [str(error)], ()
-    assert all("dvc_magic.yaml" in message for message in said)
+        faults = {"": str(error)}
+    assert all("dvc_magic.yaml" in message for message in faults.values())
     assert all(isinstance(operation, Operation) for operation in found)
 
 
 @given(st.dictionaries(KEYS, ANYTHING))
 def test_whatever_an_entry_holds_is_read_or_refused(fields):
-    try:
-        found = read({"main": "cli.py", **fields}).address
-    except OperationError as error:
-        found = str(error)
-    assert found.startswith(("op:fit", "operation 'fit' in dvc_magic.yaml"))
+    entries = {"fit": {"main": "cli.py", **fields}}
+    found, faults = read_operations({"operations": entries}, exists=FILES.__contains__, read_text=FILES.get)
+    assert [operation.name for operation in found] + list(faults) == ["fit"]
+    assert all(message.startswith("operation 'fit' in dvc_magic.yaml") for message in faults.values())
