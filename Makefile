@@ -45,7 +45,7 @@ browser: $(STAMP)
 # On a copy: the notebooks make their projects beside them, and find new ones each time.
 notebooks: $(STAMP)
 	@rm -rf build/notebooks && mkdir -p build/notebooks && cp notebooks/*.ipynb build/notebooks
-	$(IN_ENV) LANGUAGE=en $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg build/notebooks
+	$(IN_ENV) LANGUAGE=en DVC_NO_ANALYTICS=true $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg build/notebooks
 
 corpus: $(STAMP)
 	$(BIN)/python -m tests.corpus
