@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import codecs
+import io
 import re
+import tokenize
 
 from dvc_magic.errors import OperationError
 
@@ -17,6 +20,7 @@ _PLAIN = (
     "a notebook can do this, a script cannot. An operation is a plain Python script: magics and commands go into cells "
     "of their own"
 )
+_COOKIE = re.compile(r"[ \t\f]*#.*?coding[:=]")
 _SHOWN = 100
 
 
@@ -41,10 +45,30 @@ def parse_cell(code: str, *, first_line: int = 1) -> ast.Module:
     except (ValueError, RecursionError, MemoryError) as error:
         message = f"Python cannot read the cell: {error}"
         raise OperationError(message) from error
+    _check_encoding(code, first_line)
     if not tree.body:
         message = "the cell has comments only; the code of the operation goes below the line with its name"
         raise OperationError(message)
     return tree
+
+
+def _check_encoding(code: str, first_line: int) -> None:
+    """See that no comment asks Python to read the script in another encoding than it is written in.
+
+    Raises:
+        OperationError: one does, in the first two lines (PEP 263).
+    """
+    data = code.encode()
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        if codecs.lookup(encoding).name.startswith("utf-8"):
+            return
+        asked = f"asks for {encoding}"
+    except SyntaxError as error:
+        asked = f"names no encoding that Python has: {error.msg}"
+    lines = code.split("\n")
+    index = next((index for index, line in enumerate(lines[:2]) if _COOKIE.match(line)), 0)
+    raise OperationError(_said(lines, index, first_line, f"this {asked}. A cell's script is UTF-8; take the line away"))
 
 
 def _explained(error: SyntaxError, code: str, first_line: int) -> str:

@@ -185,3 +185,28 @@ def test_any_cell_is_an_operation_or_refused_by_an_error_of_ours(name, code):
     except DvcMagicError:
         return
     assert found.files[0].text.startswith(code.rstrip("\n"))
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            "# -*- coding: latin-1 -*-\nx = 'é'\n",
+            "line 2 of the cell: this asks for iso-8859-1. A cell's script is UTF-8",
+        ),
+        (
+            "# of mine\n# vim: fileencoding=utf-7\nx = 1\n",
+            "line 3 of the cell: this asks for utf-7. A cell's script is",
+        ),
+        ("# coding: nonsense\nx = 1\n", "line 2 of the cell: this names no encoding that Python has: unknown encoding"),
+    ],
+)
+def test_an_encoding_that_the_script_is_not_written_in_is_refused(code, said):
+    assert message(code).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "first", ["# coding: utf-8", "# -*- coding: UTF8 -*-", "x = 1\n# coding: latin-1", "# coding is fun"]
+)
+def test_what_asks_for_no_other_encoding_is_kept(first):
+    assert cell_operation("fit", f"{first}\ny = 'é'\n").files[0].text == f"{first}\ny = 'é'\n"
