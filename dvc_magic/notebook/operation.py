@@ -74,13 +74,13 @@ class OperationMagics(Magics):
         operation = cell_operation(asked.name, cell, settings=line_settings(asked), names=names, first_line=_FIRST_LINE)
         asked.check(cell_params(operation))
         project = self._session.project
-        project.register(operation)
-        call = asked.run_line(
-            project.pipeline(),
-            namespace=names,
-            stage_of=lambda name: project.store.find(name).record.stage,
-            reuse=self._session.reuse,
-        )
+        with project.trying(operation):
+            call = asked.run_line(
+                project.pipeline(),
+                namespace=names,
+                stage_of=lambda name: project.store.find(name).record.stage,
+                reuse=self._session.reuse,
+            )
         return carry_out(call, self._session)
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import dvc_magic as dm
-from dvc_magic.errors import MissingInputError, OperationError, RequestError, RunError, StageNotFoundError
+from dvc_magic.errors import MissingInputError, OperationError, ParamError, RequestError, RunError, StageNotFoundError
 from dvc_magic.model.operation import Operation, OperationOut, Source
 from dvc_magic.model.request import RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import overlaps
@@ -506,6 +506,12 @@ def test_code_is_run_from_python_as_from_a_cell(project: Project) -> None:
 def test_names_from_nowhere_are_refused_in_python_as_well(project: Project) -> None:
     with pytest.raises(OperationError, match="lr is defined nowhere"):
         project.op("fit", "print(lr)")
+
+
+def test_code_that_is_refused_with_its_params_leaves_no_operation(project: Project) -> None:
+    with pytest.raises(ParamError, match="rate"):
+        project.op("fit", "lr = 0.1", {"rate": 1})
+    assert "fit" not in project.operations
 
 
 # --- paths for plain use --------------------------------------------------------------------------------------------

@@ -158,6 +158,21 @@ def test_mistakes_are_answered(shell: InteractiveShell, line: str, cell: str, ex
     assert expected in _message(shell, line, cell)
 
 
+@pytest.mark.parametrize("line", ["fit twice", "fit --rate 1", "fit --requires dvcstage:prepar"])
+def test_a_line_that_is_refused_leaves_no_operation(shell: InteractiveShell, line: str) -> None:
+    _message(shell, line)
+
+    known = shell.run_line_magic("dvc_stages", "").pipeline
+    assert (known.operations, known.faults) == ((), {})
+
+
+def test_a_line_that_is_refused_leaves_the_operation_before_it(shell: InteractiveShell) -> None:
+    _op(shell, "note", "word = 'one'\nopen('note.txt', 'w').write(word)")
+    _message(shell, "note --rate 1", "word = 'two'\nopen('note.txt', 'w').write(word)")
+
+    assert shell.run_line_magic("dvc_run", "note").outs["note.txt"].path.read_text() == "one"
+
+
 def test_flags_that_are_options_have_another_spelling(shell: InteractiveShell) -> None:
     cell = "label = 'a'\nopen('out.txt', 'w').write(label)\n"
 
