@@ -41,6 +41,7 @@ _DVCFILE = "dvc.yaml"
 _LISTS = {OutKind.OUT: "outs", OutKind.METRIC: "metrics", OutKind.PLOT: "plots"}
 _NO_PLACE = (".git", ".dvc", ".dvc_magic")
 _SHOWN = 3
+_BOM = "\ufeff"
 
 
 def promote(
@@ -108,6 +109,7 @@ class _Draft:
 
     def files(self, hash_file: Callable[[Path], tuple[str, int]]) -> PromotedFiles:
         """All that is to be written, after all checks."""
+        self._check_file(Path(self._path))
         self._check_name()
         scripts = self._scripts()
         with translated(root=self._root, path=_DVCFILE):
@@ -179,6 +181,14 @@ class _Draft:
             raise OperationError(f"{path} lies in {around}, which DVC keeps: name another place with --script")
         if self._repo.dvcignore.is_ignored_file(os.fspath(self._root / path)):
             raise OperationError(f"{path} is hidden from DVC by .dvcignore: name another place with --script")
+
+    def _check_file(self, file: Path) -> None:
+        """A file that gets more lines lies in the project itself, whatever links lead to it."""
+        if not file.resolve().is_relative_to(self._root.resolve()):
+            raise OperationError(
+                f"{self._relative(file)} leads by a link to {file.resolve()}, which is outside of the project and is "
+                "not written: put a file or folder of the project in the place of the link"
+            )
 
     def _check_graph(self, stage: Any) -> None:
         """DVC's own word on the whole, after ours, which is clearer."""
@@ -257,6 +267,7 @@ class _Draft:
         entries: dict[str, list[str]] = {}
         for out in stage.outs:
             if out.use_scm_ignore and not isinstance(scm, NoSCM) and not scm.is_ignored(out.fspath):
+                self._check_file(Path(out.fspath).parent / scm.GITIGNORE)
                 entry, file = scm._get_gitignore(out.fspath)  # noqa: SLF001 - its public caller writes at once
                 entries.setdefault(file, []).append(entry)
         return entries
@@ -374,7 +385,12 @@ class _Sheet:
 
     @property
     def text(self) -> str:
-        return self._after.kept
+        """What was written, with the line ends and the byte order mark that the file had: DVC's writer has its own."""
+        before = self._before or ""
+        text = self._after.kept
+        if 2 * before.count("\r\n") > before.count("\n"):
+            text = text.replace("\n", "\r\n")
+        return f"{_BOM}{text}" if before.startswith(_BOM) else text
 
     def exists(self, _: str) -> bool:
         return self._before is not None

@@ -301,3 +301,64 @@ def test_templates_are_filled_from_the_operations_files(make_project):
     assert _promote(project, promotion).notices == ()
     dvc(project, "repro", "say")
     assert (project / "said.txt").read_text() == "0.5\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda text: text.replace("\n", "\r\n"), lambda text: f"\ufeff{text}", lambda text: text],
+    ids=["crlf", "bom", "plain"],
+)
+def test_the_pipeline_keeps_its_line_ends_and_its_mark(make_project, change):
+    before = change(PIPELINE).encode()
+    project = make_project({"dvc.yaml": before, "raw.csv": "1\n2\n"})
+    done = _promote(project)
+    after = (project / "dvc.yaml").read_bytes()
+    assert after.startswith(before)
+    assert after.count(b"\r\n") in {0, after.count(b"\n")}
+    assert not any("anew" in notice for notice in done.notices)
+    dvc(project, "repro", "fit")
+
+
+def test_a_pipeline_with_both_line_ends_keeps_those_of_most_lines(make_project):
+    project = make_project({"dvc.yaml": PIPELINE.replace("\n", "\r\n", 5).encode(), "raw.csv": "1\n2\n"})
+    _promote(project)
+    after = (project / "dvc.yaml").read_bytes()
+    assert after.count(b"\r\n") == after.count(b"\n")
+
+
+@pytest.mark.parametrize("name", ["dvc.yaml", ".gitignore"])
+def test_a_file_that_lies_elsewhere_is_not_written(project, tmp_path, name):
+    outside = tmp_path / "outside"
+    outside.write_text(PIPELINE if name == "dvc.yaml" else "/data.csv\n")
+    (project / name).unlink(missing_ok=True)
+    (project / name).symlink_to(outside)
+    before = outside.read_bytes()
+    assert _refusal(project).startswith(f"{name} leads by a link to {outside}, which is outside of the project")
+    assert outside.read_bytes() == before
+
+
+def test_an_out_in_a_folder_that_lies_elsewhere_is_not_written_to(project, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (project / "link").symlink_to(tmp_path / "outside")
+    message = _refusal(project, replace(PROMOTION, outs={"link/model.txt": OutRecord()}))
+    assert "link" in message
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["there", "gone"])
+def test_a_script_in_a_folder_that_lies_elsewhere_is_not_written(project, tmp_path, there):
+    if there:
+        (tmp_path / "outside").mkdir()
+    (project / "src").symlink_to(tmp_path / "outside")
+    files = (TextFile(path="src/fit.py", text=SCRIPT),)
+    message = _refusal(project, replace(PROMOTION, files=files, deps={"src/fit.py": "", "data.csv": ""}))
+    assert message == "src/fit.py is no place for a script: name one inside the project with --script"
+    assert there == (tmp_path / "outside").exists()
+
+
+def test_a_link_inside_the_project_is_followed(project):
+    (project / "dvc.yaml").rename(project / "real.yaml")
+    (project / "dvc.yaml").symlink_to("real.yaml")
+    _promote(project)
+    assert (project / "dvc.yaml").is_symlink()
+    assert "  fit:\n" in (project / "real.yaml").read_text()
