@@ -16,6 +16,7 @@ from dvc_magic.notebook.forms import LogView
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
 from dvc_magic.project import Run, Runs
+from dvc_magic.runs import Query, parse_query, stage_meant, with_operations
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -60,7 +61,7 @@ class RunsMagics(Magics):
 
         Options::
 
-            --stage S     runs of a stage or a group of stages, as its name alone
+            --stage S     runs of a stage, a group of stages or an operation, as its name alone
             --status S    completed, failed, stopped..., as the word alone
             --tag T       runs with this tag
             --sort KEY    by a param, metric or field; -KEY downwards
@@ -79,7 +80,8 @@ class RunsMagics(Magics):
             runs = runs.unfolded()
         for name, known in (("stage", self._stages), ("status", _statuses)):
             if wanted := options.values.get(f"--{name}"):
-                runs = runs.where(_one_of(name, _meant(wanted, known()) or _refuse(name, wanted, known())))
+                fitting = _meant(wanted, known()) or _refuse(name, wanted, known())
+                runs = runs.where(parse_query(_one_of(name, fitting)))
         if "--tag" in options.values:
             runs = runs.where(f"tags contains {quoted(options.values['--tag'])}")
         if options.positional:
@@ -89,19 +91,20 @@ class RunsMagics(Magics):
             runs = runs.order_by(key.lstrip("-"), descending=key.startswith("-"))
         return runs[: _count(options.values["-n"])] if "-n" in options.values else runs[:]
 
-    def _query(self, text: str) -> str:
-        """A query, where the name of a stage or a status alone stand for the runs that have it.
+    def _query(self, text: str) -> Query:
+        """A query, where a name of no stage means the operation; a name or a status alone stands for its runs.
 
         Raises:
             QueryError: a word alone is neither, or both.
         """
         if not _WORD.fullmatch(text):
-            return text
+            query = parse_query(text)
+            return with_operations(query, self._stages()) if "stage" in query.names() else query
         statuses, stages = _statuses(), self._stages()
         meant = {name: _meant(text, known) for name, known in (("stage", stages), ("status", statuses))}
         fitting = [name for name, names in meant.items() if names]
         if len(fitting) == 1:
-            return _one_of(fitting[0], meant[fitting[0]])
+            return parse_query(_one_of(fitting[0], meant[fitting[0]]))
         if fitting:
             message = f"{text!r} is a stage and a status. Write --stage {text} or --status {text}."
             raise QueryError(message)
@@ -168,8 +171,9 @@ def _statuses() -> list[str]:
 
 
 def _meant(text: str, known: Sequence[str]) -> list[str]:
-    """The names that `text` means: itself, or the stages of the group that it names; none when it means nothing."""
-    return [text] if text in known else [name for name in known if name.rpartition("@")[0] == text]
+    """The names that `text` means: itself, an operation, or the stages of the group that it names; maybe none."""
+    meant = stage_meant(text, known)
+    return [meant] if meant in known else [name for name in known if name.rpartition("@")[0] == text]
 
 
 def _one_of(name: str, wanted: Sequence[str]) -> str:

@@ -10,7 +10,19 @@ from dvc_magic.errors import RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
 from dvc_magic.project.plotting import Plots
 from dvc_magic.project.run import Caller, Run
-from dvc_magic.runs import RunRow, clear_rows, frame, lineage, metrics_of, parse_query, rows, run_row
+from dvc_magic.runs import (
+    Query,
+    RunRow,
+    clear_rows,
+    frame,
+    lineage,
+    metrics_of,
+    parse_query,
+    rows,
+    run_row,
+    stage_meant,
+    with_operations,
+)
 from dvc_magic.store import Listing, RunStore, StoredRun
 from dvc_magic.views import Table, runs_table
 
@@ -108,16 +120,17 @@ class Runs(Sequence[Run]):
     def _lineage(self, stored: StoredRun) -> list[StoredRun]:
         return lineage(stored, self._store.get)
 
-    def where(self, query: str) -> Runs:
+    def where(self, query: str | Query) -> Runs:
         """The runs that a query holds for: ``"metrics.loss < 0.1 and stage == 'train'"``.
 
         A value that a run has not is false, and so is one that several stages upstream have instead of the run. A name
-        that no run here has, and that is no field, is an error.
+        that no run here has, and that is no field, is an error. In a text, ``stage = fit`` is about the operation
+        ``fit`` where no run of the store is of a stage with that name.
 
         Raises:
             QueryError: the query cannot be read, has such a name, or one that means several things for every run.
         """
-        wanted = parse_query(query)
+        wanted = with_operations(parse_query(query), self._store.stages()) if isinstance(query, str) else query
         asked = clear_rows(wanted.names(), self._rows())
         return self._with(each.row.run for each in asked if wanted.matches(each))
 
@@ -163,15 +176,16 @@ class Runs(Sequence[Run]):
         raise RequestError(message)
 
     def latest(self, stage: str | None = None) -> Run:
-        """The newest completed run, of a stage if one is given.
+        """The newest completed run, of a stage if one is given; of the operation of that name, if no stage has it.
 
         Raises:
             RunNotFoundError: there is none.
         """
+        address = None if stage is None else stage_meant(stage, self._store.stages())
         fitting = [
             stored
             for stored in self._stored
-            if stored.record.status is RunStatus.COMPLETED and stage in (None, stored.record.stage)
+            if stored.record.status is RunStatus.COMPLETED and address in (None, stored.record.stage)
         ]
         if not fitting:
             message = f"no completed run{f' of stage {stage!r}' if stage else ''} among these {len(self)} runs"

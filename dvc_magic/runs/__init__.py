@@ -13,7 +13,7 @@ from dvc_magic.runs.metrics import (
     read_metric_file,
 )
 from dvc_magic.runs.names import check_names, clear_rows
-from dvc_magic.runs.query import Query, RowView, format_query, order_key, parse_query
+from dvc_magic.runs.query import Query, RowView, format_query, order_key, parse_query, stage_meant, with_operations
 
 __all__ = [
     "COUNTERS",
@@ -41,4 +41,6 @@ __all__ = [
     "read_metric_file",
     "rows",
     "run_row",
+    "stage_meant",
+    "with_operations",
 ]

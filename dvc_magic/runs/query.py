@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from dvc_magic.errors import ParamError, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 _DEPTH = 50  # parentheses and nots within each other
 _WORDS = {"and", "or", "not", "in", "contains"}
@@ -135,6 +135,36 @@ def _names(node: Node) -> Iterator[str]:
         case And() | Or():
             yield from _names(node.left)
             yield from _names(node.right)
+
+
+# naming stages
+
+
+def stage_meant(name: str, stages: Collection[str]) -> str:
+    """The address that a name means among `stages`: itself, or where none has it, that of the operation ``op:NAME``."""
+    return f"op:{name}" if name not in stages and f"op:{name}" in stages else name
+
+
+def with_operations(query: Query, stages: Collection[str]) -> Query:
+    """``stage = fit`` as ``stage = 'op:fit'`` where `stages`, a collection of addresses, has but the operation."""
+    return Query(_with_operations(query.node, stages))
+
+
+def _with_operations(node: Node, stages: Collection[str]) -> Node:
+    match node:
+        case Comparison("stage", "=" | "!=" | "in" | "not in" as operator, value):
+            return Comparison("stage", operator, _value_meant(value, stages))
+        case Not():
+            return Not(_with_operations(node.part, stages))
+        case And() | Or():
+            return type(node)(_with_operations(node.left, stages), _with_operations(node.right, stages))
+    return node
+
+
+def _value_meant(value: Any, stages: Collection[str]) -> Any:
+    if isinstance(value, list):
+        return [_value_meant(item, stages) for item in value]
+    return stage_meant(value, stages) if isinstance(value, str) else value
 
 
 # comparing

@@ -89,8 +89,10 @@ def _not_found(store: Lookups, name: str) -> RunNotFoundError:
 def _hint(name: str, runs: list[StoredRun]) -> str:
     if _is_number(name):
         return f" Numbers go from {runs[-1].number} to {runs[0].number}."
-    if newest := next((run for run in runs if run.record.stage == name), None):
-        return f" It is a stage; its newest run is {newest.number}."
+    for address in (name, f"op:{name}"):
+        if newest := next((run for run in runs if run.record.stage == address), None):
+            what = "an operation" if address.startswith("op:") else "a stage"
+            return f" It is {what}; its newest run is {newest.number}."
     if len(name) < _PREFIX and any(run.id.startswith(name) for run in runs):
         return f" Give {_PREFIX} or more characters of an id."
     known = dict.fromkeys([*(run.notes.label for run in runs if run.notes.label), "last", *(run.id for run in runs)])

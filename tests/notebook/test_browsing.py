@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from dvc_magic.errors import QueryError
+from dvc_magic.errors import QueryError, RunNotFoundError
 
 pytestmark = pytest.mark.integration
 
@@ -55,3 +57,31 @@ def test_a_metric_that_each_stage_of_a_group_has_is_asked_of_those_stages(shell:
 def test_a_word_that_names_one_run_is_answered_with_the_magic_that_shows_it(shell: InteractiveShell, word: str) -> None:
     with pytest.raises(QueryError, match=f"One run is shown by %dvc_show {word}"):
         _listed(shell, word)
+
+
+@pytest.mark.parametrize("line", ["look", "--stage look", "stage = look", "op:look", "stage != select"])
+def test_an_operation_is_named_as_it_is_run(shell: InteractiveShell, line: str) -> None:
+    shell.run_cell_magic("dvc_op", "look", "open('seen.txt', 'w').write('x')")
+
+    assert _listed(shell, line) == ["op:look"]
+
+
+@pytest.mark.parametrize("line", ["late", "--stage late", "stage = late"])
+def test_a_stage_that_was_never_run_comes_before_the_operation_of_its_name(
+    shell: InteractiveShell, place: Path, line: str
+) -> None:
+    shell.run_cell_magic("dvc_op", "late", "open('seen.txt', 'w').write('x')")
+    assert _listed(shell, line) == ["op:late"]
+    (place / "dvc.yaml").write_text("stages: {late: {cmd: 'true'}}")
+
+    assert _listed(shell, line) == []
+
+
+@pytest.mark.parametrize("magic", ["dvc_show", "dvc_log"])
+def test_an_operations_name_where_a_run_is_expected_is_answered_with_its_newest_run(
+    shell: InteractiveShell, magic: str
+) -> None:
+    run = shell.run_cell_magic("dvc_op", "look", "open('seen.txt', 'w').write('x')")
+
+    with pytest.raises(RunNotFoundError, match=f"It is an operation; its newest run is {run.number}"):
+        shell.run_line_magic(magic, "look")

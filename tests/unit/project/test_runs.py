@@ -76,3 +76,14 @@ def test_a_best_run_without_the_end_that_is_good_is_answered_with_both_spellings
     assert callable(ask)
     with pytest.raises(RequestError, match=r"best\(minimize='loss'\) or best\(maximize='loss'\)"):
         ask(_all(store))
+
+
+def test_the_name_of_an_operation_alone_finds_its_runs_unless_a_stage_has_it(tmp_path: Path) -> None:
+    store = RunStore.open(tmp_path / "other")
+    for number, stage in enumerate(["op:look", "train", "op:train"], start=1):
+        add_run(store, number, stage=stage)
+    runs = _all(store)
+
+    assert [run.number for run in runs.where("stage = look")] == [1]
+    assert [run.number for run in runs.where("stage = train")] == [2]
+    assert (runs.latest("look").number, runs.latest("train").number) == (1, 2)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dvc_magic.errors import QueryError
 from dvc_magic.model.record import Notes, Times
-from dvc_magic.runs import Query, format_query, order_key, parse_query, run_row
+from dvc_magic.runs import Query, format_query, order_key, parse_query, run_row, with_operations
 from dvc_magic.runs.query import And, Comparison, Not, Or
 
 ROW = {
@@ -208,3 +208,17 @@ def test_run_is_another_word_for_number(make_run):
 def test_a_word_alone_is_answered_with_the_stage_of_that_name():
     with pytest.raises(QueryError, match="write stage = 'train'"):
         parse_query("train")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("stage = look", "stage = 'op:look'"),
+        ("stage != look and not stage in [look, train]", "stage != 'op:look' and not stage in ['op:look', 'train']"),
+        ("stage = op:look or stage = fit", "stage = 'op:look' or stage = 'fit'"),
+        ("stage = train", "stage = 'train'"),
+        ("label = look and stage ~ 'look'", "label = 'look' and stage ~ 'look'"),
+    ],
+)
+def test_a_name_that_no_stage_has_means_the_operation(text, meant):
+    assert str(with_operations(parse_query(text), ["train", "op:train", "op:look"])) == meant

@@ -88,6 +88,21 @@ def test_an_unknown_name_is_answered_with_a_hint(store, add, name, hint):
         store.find(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("look", "It is an operation; its newest run is 2."),
+        ("op:look", "It is an operation; its newest run is 2."),
+        ("train", "It is a stage; its newest run is 3."),
+    ],
+)
+def test_the_name_of_an_operation_is_answered_as_that_of_a_stage_which_comes_first(store, add, name, hint):
+    for number, stage in enumerate(["op:look", "op:look", "train", "op:train"], start=1):
+        add(number, stage=stage)
+    with pytest.raises(RunNotFoundError, match=hint):
+        store.find(name)
+
+
 def test_a_run_in_the_trash_is_said_to_be_there(store, add):
     record = add(1)
     store.trash(record.id)
