@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.listing import (
@@ -31,7 +31,7 @@ from dvc_magic.engine.plan import (
     going_equal,
     mismatch,
 )
-from dvc_magic.errors import MissingInputError
+from dvc_magic.errors import MissingInputError, close_matches
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import DepRecord, Override, RunRecord
@@ -39,6 +39,8 @@ from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Dep, DepKind, Out, Stage, overlaps
 from dvc_magic.model.values import keys_overlap
+
+_NEAR = 3  # paths in a hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,7 +345,15 @@ class PointState:
                 continue
             found = self._inputs[dep.taken]
             if not found.present or (dep.local and found.origin != "project"):
-                raise MissingInputError(_missing(stage, dep, found))
+                hint = "" if found.dvcfile else _near(dep.taken, self._known_paths())
+                raise MissingInputError(_missing(stage, dep, found, hint))
+
+    def _known_paths(self) -> set[str]:
+        """What this point knows to be in the project: sources, what ``.dvc`` files stand for, outs, folders of these."""
+        data = {path.removesuffix(".dvc") for path in self._snapshot.files}
+        outs = {out.path for stage in self.stages[:-1] for out in stage.outs}
+        folders = {str(folder) for path in data for folder in PurePosixPath(path).parents}
+        return {*data, *outs, *folders} - {"."}
 
     def inputs(self, stage: Stage) -> tuple[dict[str, DepRecord], tuple[Placement, ...], dict[str, str]]:
         """How a stage that is about to run gets its deps: records, what to place, and the upstream runs used."""
@@ -432,7 +442,15 @@ class PointState:
         return write_listing(self._cache, self._composed(dep, makers))
 
 
-def _missing(stage: Stage, dep: Dep, facts: InputFacts) -> str:
+def _near(path: str, known: Collection[str]) -> str:
+    """A hint at the paths that may be meant: those with the same last part, else those that are spelled alike."""
+    same = sorted(one for one in known if PurePosixPath(one).name == PurePosixPath(path).name and one != path)
+    if same:
+        return f" Did you mean {' or '.join(map(repr, same[:_NEAR]))}?"
+    return close_matches(path, [one for one in known if one != path])
+
+
+def _missing(stage: Stage, dep: Dep, facts: InputFacts, hint: str = "") -> str:
     """What to say of a dep that nothing can supply; the words of its operation's author come last."""
     what = "operation" if stage.operation is not None else "stage"
     name = stage.name if stage.operation is not None else stage.address
@@ -442,6 +460,7 @@ def _missing(stage: Stage, dep: Dep, facts: InputFacts) -> str:
     if dep.local and facts.present:
         nowhere = f"though {facts.dvcfile or 'DVC'} records it: require it as dvcfile:{dep.taken}, or pull it"
     said = f"{needs}: {facts.problem}" if facts.problem else f"{needs}, {nowhere}"
+    said += f".{hint}" if hint else ""
     if dep.found:
         said += "\n(A text in its code names that: it learns. Without --learn, it gets what -d and --requires name.)"
     return f"{said}\n{dep.help}" if dep.help else said

@@ -204,6 +204,23 @@ def test_a_missing_file_is_told_in_the_words_of_its_operations_author(project: P
         start(project, cell("print()\n", source))
 
 
+@pytest.mark.parametrize(
+    ("source", "meant"),
+    [
+        ("dvcfile:more.csv", "'data/more.csv'"),
+        ("file:src/labels.txt", "'labels.txt'"),
+        ("file:labels.text", "'labels.txt'"),
+        ("dvcfile:in/data", "'data'"),
+    ],
+)
+def test_a_missing_file_is_answered_with_those_of_its_name_elsewhere(
+    project: Project, folder: Path, source: str, meant: str
+) -> None:
+    remove_data(folder, "data/more.csv", caches=False)
+    with pytest.raises(MissingInputError, match=rf"Did you mean {meant}\?"):
+        start(project, cell("print()\n", source))
+
+
 def test_a_renamed_source_file_is_copied_and_keeps_its_place_too(project: Project) -> None:
     source = read_source({"file": "labels.txt", "rename": "names.txt", "target-path": "in"}, where="test")
     assert start(project, cell(reads("in/names.txt"), source)).log.text() == "some labels\n"
