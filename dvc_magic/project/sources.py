@@ -14,11 +14,11 @@ from typing import Any
 
 from dvc_magic.errors import MissingInputError, RequestError
 from dvc_magic.model.operation import Source, SourceKind
-from dvc_magic.model.record import DepRecord, RunRecord
+from dvc_magic.model.record import DepRecord
 from dvc_magic.operations import read_source
 from dvc_magic.project.project import Project
 from dvc_magic.project.run import Content, Run
-from dvc_magic.store import read_noun
+from dvc_magic.project.sources_in_runs import in_command
 from dvc_magic.workspace import LinkPolicy, make_read_only, place_object
 
 Find = Callable[[], Project]
@@ -128,10 +128,12 @@ class SourcePath(Content):
         """Every path that it stands for, by the path from a run's root.
 
         Raises:
-            MissingInputError: it can neither be found nor pulled, or a stage would have to run first.
+            MissingInputError: it can neither be found nor pulled, or a stage would have to run first; in a run, it is
+                not required.
         """
         if self._paths is None:
-            self._paths = _in_command(self.source) or _in_notebook(self.source, self._find())
+            found = in_command(self.source)
+            self._paths = _in_notebook(self.source, self._find()) if found is None else found
         return self._paths
 
     @property
@@ -154,49 +156,6 @@ class SourcePath(Content):
         """The source, without a look at where it is."""
         chosen = f":{' '.join(self.source.select)}" if self.source.select else ""
         return f"<{self.source.kind} {self.source.path}{chosen}>"
-
-
-# --- in a command of a run or of dvc repro --------------------------------------------------------------------------
-
-
-def _in_command(source: Source) -> dict[str, Path] | None:
-    """What a source is for code that DVC, or a run, has started: what lies in the DVC root there."""
-    root = os.environ.get("DVC_ROOT")
-    if not (root and os.environ.get("DVC_STAGE")):
-        return None
-    folder = Path(root)
-    if source.kind is not SourceKind.DVCSTAGE:
-        return {source.target(source.path): folder / _there(folder, source, source.path)}
-    record = _record_around(folder)
-    if record is not None:
-        made = [path for path, dep in record.deps.items() if _is_of(dep, source)]
-        chosen = [path for path in made if not source.select or path in _literal(source)]
-        return {path: folder / path for path in chosen or made}
-    if not source.select:
-        message = f"name the outs of {source.path!r} that are meant, with select: dvc repro has no runs to look them up"
-        raise MissingInputError(message)
-    return {path: folder / _there(folder, source, path) for path in _literal(source)}
-
-
-def _there(folder: Path, source: Source, path: str) -> str:
-    """Where a path is: renamed in a run, under its own name in ``dvc repro``."""
-    target = source.target(path)
-    return target if (folder / target).exists() else path
-
-
-def _literal(source: Source) -> list[str]:
-    return [pattern.replace("\\.", ".") for pattern in source.select]
-
-
-def _is_of(dep: DepRecord, source: Source) -> bool:
-    return dep.source is SourceKind.DVCSTAGE and dep.origin.split(" ", 1)[0] == source.path
-
-
-def _record_around(folder: Path) -> RunRecord | None:
-    """The record of the run that a workspace belongs to."""
-    workspace = next((place for place in (folder, *folder.parents) if place.name == "workspace"), None)
-    record = workspace.parent / "run.json" if workspace is not None else None
-    return read_noun(record, RunRecord) if record is not None and record.is_file() else None
 
 
 # --- in a notebook --------------------------------------------------------------------------------------------------
