@@ -349,7 +349,7 @@ class PointState:
                 raise MissingInputError(_missing(stage, dep, found, hint))
 
     def _known_paths(self) -> set[str]:
-        """What this point knows to be in the project: sources, what ``.dvc`` files stand for, outs, folders of these."""
+        """What this point knows of in the project: sources, what ``.dvc`` files stand for, outs, folders of these."""
         data = {path.removesuffix(".dvc") for path in self._snapshot.files}
         outs = {out.path for stage in self.stages[:-1] for out in stage.outs}
         folders = {str(folder) for path in data for folder in PurePosixPath(path).parents}
@@ -467,7 +467,7 @@ def _missing(stage: Stage, dep: Dep, facts: InputFacts, hint: str = "") -> str:
 
 
 def _takes(stage: Stage, entry: Override) -> bool:
-    """Whether a value of the call reaches a stage's params, of an operation under the name that it gives a file, too."""
+    """Whether a value of the call reaches a stage's params, of an operation under the name it gives a file, too."""
     own = stage.operation.files if stage.operation is not None else ()
     files = {entry.file, *(file.path for file in own if file.origin == entry.file)}
     return any(flag.file in files and keys_overlap(flag.key, entry.key) for flag in stage.flags)

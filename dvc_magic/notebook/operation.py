@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
 
-from dvc_magic.errors import DvcMagicError
-from dvc_magic.line import OPERATION_USAGE, asks_for_help, format_value, read_operation_line
+from dvc_magic.errors import DvcMagicError, OperationError
+from dvc_magic.line import OPERATION_USAGE, OperationLine, asks_for_help, format_value, read_operation_line
 from dvc_magic.notebook.calls import carry_out
 from dvc_magic.notebook.forms import CardView
 from dvc_magic.notebook.session import Session
@@ -71,6 +73,7 @@ class OperationMagics(Magics):
         asked = read_operation_line(line, namespace=names)
         if asks_for_help(line):
             return CardView(_help(self.dvc_op.__doc__, cell))
+        _check_places(asked, self._session.project.root)
         operation = cell_operation(asked.name, cell, settings=line_settings(asked), names=names, first_line=_FIRST_LINE)
         asked.check(cell_params(operation))
         project = self._session.project
@@ -92,6 +95,21 @@ def with_body(lines: list[str]) -> list[str]:
     if lines and _LONE.match(lines[0]) and not "".join(lines[1:]):
         return [lines[0].rstrip("\n") + "\n", "\n"]
     return lines
+
+
+def _check_places(asked: OperationLine, root: Path) -> None:
+    """See that no path of the line leads to a file of the project from the notebook's folder: they begin at the root.
+
+    Raises:
+        OperationError: one does; the message has the path to write.
+    """
+    sources = (source.partition(":")[2].strip() for source in asked.requires)
+    for path in (*asked.deps, *sources, *(out.path for out in asked.outs)):
+        place = Path(os.path.normpath(Path.cwd() / path))  # links stay: DVC may have put one in a file's place
+        if os.path.normpath(path).startswith("../") and root.resolve() in place.parents:
+            meant = place.relative_to(root.resolve()).as_posix()
+            message = f"{path!r} leads out of the project, from whose root an operation's paths begin; write {meant!r}"
+            raise OperationError(message)
 
 
 def _help(doc: str | None, cell: str) -> Card:

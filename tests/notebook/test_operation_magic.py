@@ -173,6 +173,18 @@ def test_a_line_that_is_refused_leaves_the_operation_before_it(shell: Interactiv
     assert shell.run_line_magic("dvc_run", "note").outs["note.txt"].path.read_text() == "one"
 
 
+@pytest.mark.parametrize("option", ["-d ../in/labels.csv", "--requires file:../in/labels.csv", "-o ../in/labels.csv"])
+def test_a_path_from_the_notebooks_folder_is_answered_with_that_from_the_root(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    shell.run_line_magic("dvc_project", "")
+    (Path.cwd() / "notebooks").mkdir()
+    monkeypatch.chdir("notebooks")
+
+    assert "write 'in/labels.csv'" in _message(shell, f"fit {option}")
+    assert "write" not in _message(shell, f"fit {option.replace('../', '../../')}")
+
+
 def test_flags_that_are_options_have_another_spelling(shell: InteractiveShell) -> None:
     cell = "label = 'a'\nopen('out.txt', 'w').write(label)\n"
 
