@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
 
-from dvc_magic.errors import DvcMagicError, OperationError
+from dvc_magic.errors import DvcMagicError, LineError, OperationError
 from dvc_magic.line import OPERATION_USAGE, OperationLine, asks_for_help, format_value, read_operation_line
 from dvc_magic.notebook.calls import carry_out
 from dvc_magic.notebook.forms import CardView
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _LONE = re.compile(r"%%dvc_op\b")
+_ASSIGNED = re.compile(r"\s*(?P<name>[^\W\d]\w*)\s*=\s*%%dvc_op\b(?P<line>.*)")
 _FIRST_LINE = 2  # of the code, in a cell whose first line is the magic's
 
 
@@ -69,6 +70,7 @@ class OperationMagics(Magics):
             --desc TEXT                  one line about it
             --reuse, --dry-run...        what %dvc_run has: see %dvc_run --help
         """
+        _refuse_assignment(line)
         names = self._session.names(local_ns)
         asked = read_operation_line(line, namespace=names)
         if asks_for_help(line):
@@ -88,13 +90,25 @@ class OperationMagics(Magics):
 
 
 def with_body(lines: list[str]) -> list[str]:
-    """The lines of a cell; one of this magic alone gets an empty line, as IPython would refuse it in its own way.
+    """The lines of a cell; of one that IPython would refuse in its own way, those that let the magic answer.
 
-    For the shell's ``input_transformers_cleanup``: so ``%%dvc_op --help`` is answered, and an empty cell is an error.
+    For the shell's ``input_transformers_cleanup``: so ``%%dvc_op --help`` alone is answered, an empty cell is an error,
+    and ``run = %%dvc_op fit``, which is no Python, is told how that is written.
     """
+    if lines and _ASSIGNED.match(lines[0]):
+        return with_body([f"%%dvc_op {lines[0]}", *lines[1:]])
     if lines and _LONE.match(lines[0]) and not "".join(lines[1:]):
         return [lines[0].rstrip("\n") + "\n", "\n"]
     return lines
+
+
+def _refuse_assignment(line: str) -> None:
+    """Answer ``run = %%dvc_op fit``, of which `with_body` makes a line of the magic."""
+    if assigned := _ASSIGNED.match(line):
+        own = assigned["line"].strip()
+        wanted = own if "--into" in own else f"{own} --into {assigned['name']}".strip()
+        message = f"what a cell magic gives back cannot be assigned; its line names the variable: %%dvc_op {wanted}"
+        raise LineError(message)
 
 
 def _check_places(asked: OperationLine, root: Path) -> None:

@@ -211,6 +211,21 @@ def test_a_lone_line_is_answered_by_us(shell: InteractiveShell, capsys: pytest.C
     assert "two percent signs" in str(single.error_in_exec)
 
 
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("run = %%dvc_op note --lr 1\nlr = 2", "%%dvc_op note --lr 1 --into run"),
+        ("run = %%dvc_op note", "%%dvc_op note --into run"),
+        ("run=%%dvc_op note --into made\nlr = 2", "%%dvc_op note --into made"),
+    ],
+)
+def test_a_cell_that_is_assigned_is_answered_with_into(shell: InteractiveShell, cell: str, expected: str) -> None:
+    asked = shell.run_cell(cell)
+
+    assert str(asked.error_in_exec).endswith(f"its line names the variable: {expected}")
+    assert len(shell.run_line_magic("dvc_runs", "")) == 0
+
+
 @pytest.mark.parametrize("asked", ["dvc_run", "dvc_stages"])
 def test_a_kernel_that_has_just_started_knows_cells_by_their_runs(shell: InteractiveShell, asked: str) -> None:
     _op(shell, "note", "word = 'one'\nopen('note.txt', 'w').write(word)")
