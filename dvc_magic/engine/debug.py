@@ -19,7 +19,7 @@ from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.pipeline import ProjectReader, shell_argv
-from dvc_magic.store import RunLock, RunStore, read_noun
+from dvc_magic.store import RunLock, RunStore, read_noun, write_noun
 from dvc_magic.workspace import HashCache
 
 
@@ -50,6 +50,8 @@ def execute_copy(
         _check_inputs(order, store.paths.cache)
         began = datetime.now(UTC)
         prepared = prepare(order, store=store.paths, reader=reader, hashes=hashes, paths=paths)
+        placed = replace(order.record, deps=prepared.deps)
+        write_noun(paths.record, placed, durable=False)  # where the code's own dm.dvcstage looks
         ending = _run(order, prepared, request, paths, store.paths, environ, control)
         spoiled = take_spoiled(prepared.deps, cache=store.paths.cache, hashes=hashes, since=began)
         return CopyEnd(exit_code=ending.exit_code, stopped=ending.stopped, spoiled=tuple(spoiled))

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from dvc_magic.errors import MissingInputError, StoreError
 from dvc_magic.model.operation import Source, SourceKind
-from dvc_magic.model.paths import RunPaths
+from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import RunRecord
 from dvc_magic.store import read_noun
 
+_EXPRESSION = re.compile(r"[*+?^$|()\[\]{}]")
 _TAKEN_FROM = re.compile(r" (?:in the project|from remote .*)$")  # behind the stage that makes it, no run of which did
 
 
@@ -37,14 +38,11 @@ def in_command(source: Source) -> dict[str, Path] | None:
         return {source.target(source.path): _present(folder, source, source.path, record)}
     if paths is not None:
         return {place: folder / place for place in _of_stage(source, read_noun(paths.record, RunRecord), paths)}
-    if not source.select:
-        message = f"name the outs of {source.path!r} that are meant, with select: dvc repro has no runs to look them up"
-        raise MissingInputError(message)
-    return {source.target(path): _present(folder, source, path, None) for path in map(_plain, source.select)}
+    return _in_repro(source, folder)
 
 
 def _paths_around(folder: Path) -> RunPaths | None:
-    """The run whose workspace a folder belongs to."""
+    """The run, or the copy of one that is under a debugger, whose workspace a folder belongs to."""
     runs = (RunPaths(place.parent) for place in (folder, *folder.parents) if place.name == "workspace")
     return next((paths for paths in runs if paths.record.is_file()), None)
 
@@ -76,6 +74,18 @@ def _how_to_have(source: Source, path: str, record: RunRecord | None) -> str:
     return f"a run has what its operation requires. Add '{what}' to 'requires' of {record.op.name!r}"
 
 
+def _in_repro(source: Source, folder: Path) -> dict[str, Path]:
+    """The outs of a stage that are named as plain paths; a pattern could only be tried on what a stage makes."""
+    plain = [path for path in map(_plain, source.select) if not _EXPRESSION.search(path) or (folder / path).exists()]
+    if not plain or len(plain) < len(source.select):
+        message = (
+            f"name the outs of {source.path!r} that are meant, with select, as plain paths: dvc repro has no runs to "
+            "look them up"
+        )
+        raise MissingInputError(message)
+    return {source.target(path): _present(folder, source, path, None) for path in plain}
+
+
 # --- outs of stages ---------------------------------------------------------------------------------------------------
 
 
@@ -86,7 +96,7 @@ def _of_stage(source: Source, record: RunRecord, paths: RunPaths) -> list[str]:
         MissingInputError: it has none.
     """
     makers = {place: dep.run for place, dep in record.deps.items() if dep.source is SourceKind.DVCSTAGE}
-    runs = {run: _run_beside(paths, run) for run in makers.values()}
+    runs = {run: _other_run(paths, run) for run in makers.values()}
     names = {place: _names(record.deps[place].origin, runs[run]) for place, run in makers.items()}
     made = _named(_stage(source.path), names)
     if not made:
@@ -105,10 +115,11 @@ def _of_stage(source: Source, record: RunRecord, paths: RunPaths) -> list[str]:
     return chosen
 
 
-def _run_beside(paths: RunPaths, run: str | None) -> RunRecord | None:
+def _other_run(paths: RunPaths, run: str | None) -> RunRecord | None:
     """The record of another run of the store; None where it cannot be told."""
     try:
-        return None if run is None else read_noun(RunPaths(paths.folder.parent / run).record, RunRecord)
+        store = StorePaths(paths.folder.parent.parent)
+        return None if run is None else read_noun(store.run(run).record, RunRecord)
     except (FileNotFoundError, StoreError):
         return None
 

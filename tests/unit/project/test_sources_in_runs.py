@@ -189,13 +189,24 @@ def test_a_root_that_is_called_workspace_is_a_root_too(place: Place, monkeypatch
     [
         ({"file": "no.txt"}, "'no.txt' is not here: dvc repro takes what"),
         ({"dvcstage": "two"}, "name the outs of 'two'"),
-        ({"dvcstage": "two", "select": "b.*"}, "'b.*' is not here"),
+        ({"dvcstage": "two", "select": "b.txt"}, "'b.txt' is not here: dvc repro takes what"),
+        ({"dvcstage": "two", "select": "b.*"}, "as plain paths: dvc repro has no runs"),
     ],
 )
 def test_dvc_repro_has_what_the_project_has(place: Place, source: dict[str, str], said: str) -> None:
     (place.workspace / "a.txt").write_text("")
     assert _found(_source("dvcstage", "two", select=r"a\.txt")) == ["a.txt"]
     assert said in _missing(read_source(source, where="dm"))
+
+
+def test_a_copy_under_a_debugger_finds_what_its_run_does(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = [_source("dvcstage", "two", select=f"{name}.*", rename=f"txt {name}") for name in "ab"]
+    place.run({"a.a": "two", "b.b": "two"}, *calls, made=("a.txt", "b.txt"))
+    copies = place.runs.parent / "debug"
+    copies.mkdir()
+    (place.runs / ("b" * 12)).rename(copies / ("d" * 12))
+    monkeypatch.setenv("DVC_ROOT", str(copies / ("d" * 12) / "workspace"))
+    assert [_found(call) for call in calls] == [["a.a"], ["b.b"]]
 
 
 def test_elsewhere_it_is_no_command(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
