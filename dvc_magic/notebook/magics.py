@@ -74,7 +74,7 @@ class DvcMagics(Magics):
         try:
             return project.stages[options.positional]
         except StageNotFoundError as error:
-            if not project.recall(error.name):  # a cell that an earlier kernel has run
+            if not self._recall(error.name):
                 raise
             return project.stages[options.positional]
 
@@ -124,13 +124,20 @@ class DvcMagics(Magics):
         try:
             asked = self._read(line, names, pipeline)
         except StageNotFoundError as error:
-            if not self.session.project.recall(error.name):  # a cell that an earlier kernel has run
+            if not self._recall(error.name):
                 raise
             pipeline = self.session.project.pipeline()
             asked = self._read(line, names, pipeline)
         if asked.help:
             return CardView(stage_help(asked.request.stages, pipeline, explained(self.dvc_run.__doc__).options))
         return carry_out(asked, self.session)
+
+    def _recall(self, name: str) -> bool:
+        """Whether an earlier kernel has run a cell of this name, which is known from now on; says so, once."""
+        said = self.session.project.recall(name)
+        if said:
+            self.session.show(f"{said}\n")
+        return bool(said)
 
     def _read(self, line: str, names: Mapping[str, Any], pipeline: Pipeline) -> RunLine:
         return read_run_line(

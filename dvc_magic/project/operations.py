@@ -103,14 +103,25 @@ class KnownOperations:
             self._registered = before
             raise
 
-    def recall(self, name: str, store: RunStore) -> bool:
-        """Register the operation of this name, ``op:`` or not, as its newest run has it; whether there is one."""
+    def recall(self, name: str, store: RunStore) -> str:
+        """Register the operation of this name, ``op:`` or not, as its newest run has it.
+
+        Returns:
+            A line that tells people so, or an empty text: no run is of such an operation.
+        """
         for stored in store.newest_of_stage(f"op:{name.removeprefix('op:')}", limit=1):
             operation = stored.record.op
             if operation is not None and operation.origin in _KEPT_BY_RUNS:
                 self.register(operation)
-                return True
-        return False
+                return _recalled(operation, stored.record.number)
+        return ""
+
+
+def _recalled(operation: Operation, number: int) -> str:
+    known = f"{operation.address} is taken as it was in run {number}"
+    if operation.origin == "cell":
+        return f"{known}; execute its cell to have it as it is now"
+    return f"{known}; call project.op() to have it as it is now"
 
 
 class _Texts:

@@ -187,10 +187,13 @@ class Project:
         """
         return self._known.trying(operation)
 
-    def recall(self, name: str) -> bool:
-        """Make the operation of an earlier cell known again, as it was in its newest run; whether there is one.
+    def recall(self, name: str) -> str:
+        """Make the operation of an earlier cell known again, as it was in its newest run.
 
         A kernel that has just started knows no cells, but what was run of them.
+
+        Returns:
+            A line that says so, for people: the cell may have changed since. Empty when no run is of such an operation.
         """
         return self._known.recall(name, self.store)
 

@@ -685,6 +685,9 @@ def test_a_new_kernel_recalls_the_cell_that_is_asked_for_and_no_other(project: P
     project.op("mine", "open('model.txt', 'w').write('mine')", stage="train")
     project.op("look", "print(1)")
     with Project.open(folder) as second:
+        assert second.recall("none") == ""
+        assert "op:look is taken as it was in run 2; call project.op()" in second.recall("look")
+    with Project.open(folder) as second:
         assert second.run("look").log.text() == "1\n"
         assert list(second.operations) == ["look"]
 

@@ -226,15 +226,33 @@ def test_a_cell_that_is_assigned_is_answered_with_into(shell: InteractiveShell, 
     assert len(shell.run_line_magic("dvc_runs", "")) == 0
 
 
+def _restart(shell: InteractiveShell) -> None:
+    shell.extension_manager.unload_extension("dvc_magic")
+    shell.extension_manager.load_extension("dvc_magic")
+
+
 @pytest.mark.parametrize("asked", ["dvc_run", "dvc_stages"])
 def test_a_kernel_that_has_just_started_knows_cells_by_their_runs(shell: InteractiveShell, asked: str) -> None:
     _op(shell, "note", "word = 'one'\nopen('note.txt', 'w').write(word)")
-    shell.extension_manager.unload_extension("dvc_magic")
-    shell.extension_manager.load_extension("dvc_magic")
+    _restart(shell)
 
     shown = shell.run_line_magic(asked, "note")
 
     assert "note.py" in shown._repr_html_()
+
+
+@pytest.mark.parametrize("line", ["dvc_run note", "dvc_run note --dry-run", "dvc_stages note"])
+def test_a_cell_that_is_known_by_its_run_is_said_to_be_once(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    run = _op(shell, "note", "open('note.txt', 'w').write('one')")
+    _restart(shell)
+    capsys.readouterr()
+
+    for expected in (1, 0):
+        shell.run_line_magic(*line.split(" ", 1))
+        said = f"op:note is taken as it was in run {run.number}; execute its cell to have it as it is now\n"
+        assert capsys.readouterr().out.count(said) == expected
 
 
 def test_unloading_leaves_the_shell_as_it_was(shell: InteractiveShell) -> None:
