@@ -22,11 +22,10 @@ def own_files(operations: Iterable[Operation]) -> frozenset[str]:
 
 
 def values_for(operation: Operation, target: Operation | None, overrides: Sequence[Override]) -> list[Override]:
-    """The values of a call that an operation takes: those for the target's own script are not for another's."""
+    """The values of a call that an operation takes: those for the target's own files are not for another's."""
     if target is None or operation.address == target.address:
         return list(overrides)
-    scripts = {file.path for file in target.files if not file.origin}
-    return [entry for entry in overrides if entry.file not in scripts]
+    return [entry for entry in overrides if entry.file not in target.written]
 
 
 def bound(operation: Operation, text_of: Callable[[str], str], overrides: Sequence[Override] = ()) -> Operation:

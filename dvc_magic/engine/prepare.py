@@ -14,7 +14,7 @@ from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import DepRecord
 from dvc_magic.model.snapshot import Snapshot
-from dvc_magic.model.stage import Out, Stage
+from dvc_magic.model.stage import Out, Stage, lies_in
 from dvc_magic.pipeline import ProjectReader, first_lock, project_cache_types, run_config, stage_files
 from dvc_magic.workspace import (
     HashCache,
@@ -71,7 +71,7 @@ def prepare(
     made = _made_anew(order.stage)
 
     def leave_out(path: str) -> bool:
-        return _is_not_placed(path) or any(path == out or path.startswith(f"{out}/") for out in made)
+        return _is_not_placed(path) or any(lies_in(path, out) for out in made)
 
     materialise(snapshot, store.objects, root, leave_out=leave_out, replace=written)
     _link_secrets(snapshot, Path(order.project), root)

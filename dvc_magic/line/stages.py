@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from dvc_magic.errors import LineError, OperationError, StageNotFoundError, close_matches
-from dvc_magic.model.stage import Param, Pipeline, Stage
+from dvc_magic.model.stage import Param, Pipeline, Stage, address_of
 
 _SHOWN = 30
 
@@ -21,18 +21,16 @@ def find_stage(name: str, pipeline: Pipeline) -> Stage:
         StageNotFoundError: there is none, there are several of that name, or it is a group of stages.
         OperationError: it is an operation that could not be read as a stage.
     """
-    address = name.removeprefix("./").removeprefix("dvc.yaml:")
-    stage = pipeline.get(address)
+    address = address_of(name)
+    stage = pipeline.named(name) or pipeline.get(address)
     if stage is not None:
         return stage
-    named = [stage for stage in pipeline.stages if stage.name == address]
-    if len(named) == 1:
-        return named[0]
+    several = any(stage.name == address for stage in pipeline.stages)
     operation = pipeline.get(f"op:{address}")
-    if operation is not None and not named:
+    if operation is not None and not several:
         return operation
     for fault in (address, f"op:{address}"):
-        if fault in pipeline.faults and not named:
+        if fault in pipeline.faults and not several:
             raise OperationError(pipeline.faults[fault])
     raise StageNotFoundError(_missing(address, pipeline), name=address)
 
@@ -45,7 +43,7 @@ def expected_stage(name: str, pipeline: Pipeline) -> Stage:
     try:
         return find_stage(name, pipeline)
     except StageNotFoundError:
-        address = name.removeprefix("./").removeprefix("dvc.yaml:")
+        address = address_of(name)
         group, at, item = address.rpartition("@")
         like = next((stage for stage in pipeline.stages if stage.address.rpartition("@")[0] == group), None)
         if not at or like is None:

@@ -156,6 +156,11 @@ class Operation:
         return f"op:{self.name}"
 
     @property
+    def written(self) -> tuple[str, ...]:
+        """The paths of the texts that no file of the project has: its own script, the file of its values."""
+        return tuple(file.path for file in self.files if not file.origin)
+
+    @property
     def as_written(self) -> bool:
         """Whether what it writes counts as its outs: it names none, or metrics only, and serves no stage."""
         return not (self.runs or self.serves) and all(out.metric for out in self.outs)

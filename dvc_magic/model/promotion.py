@@ -14,10 +14,8 @@ class Promotion:
     """The stage that reproduces a completed run of an operation. All paths are from the project's root.
 
     Attributes:
-        run: what people call the run.
         name: of the stage, in the ``dvc.yaml`` of the root. desc: one line for people.
         cmd: as ``dvc.yaml`` is to have it, templates and all. variables: param files that fill its templates.
-        resolved: the command that the run executed.
         deps: path -> md5 of what the run had there (``.dir`` at the end for a directory), empty where nobody knows.
         taken: those of `deps` that the run had from a run of a stage.
         params: the param files with the keys that count.
@@ -27,10 +25,8 @@ class Promotion:
         notices: for people: what the stage does not do as the run did.
     """
 
-    run: str
     name: str
     cmd: str | tuple[str, ...]
-    resolved: str | list[str]
     desc: str = ""
     variables: tuple[str, ...] = ()
     deps: dict[str, str] = field(default_factory=dict)

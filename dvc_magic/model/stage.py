@@ -177,7 +177,17 @@ class Stage:
 
 def overlaps(one: str, other: str) -> bool:
     """Whether two paths are equal, or one lies in the directory that the other is (DVC's rule for its graph)."""
-    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+    return lies_in(one, other) or lies_in(other, one)
+
+
+def lies_in(path: str, folder: str) -> bool:
+    """Whether a path lies in a folder, or is it."""
+    return path == folder or path.startswith(f"{folder}/")
+
+
+def address_of(name: str) -> str:
+    """The address that people mean by ``./dvc.yaml:train`` or ``dvc.yaml:train``: ``train``, as DVC has it."""
+    return name.strip().removeprefix("./").removeprefix("dvc.yaml:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +252,13 @@ class Pipeline:
     def get(self, address: str) -> Stage | None:
         """The stage or operation of this address, or None."""
         return next((stage for stage in chain(self.stages, self.operations) if stage.address == address), None)
+
+    def named(self, name: str) -> Stage | None:
+        """The stage that people mean by `name`: that of this address (`address_of`), else the only one of this name."""
+        address = address_of(name)
+        alike = [stage for stage in self.stages if stage.name == address]
+        exact = next((stage for stage in self.stages if stage.address == address), None)
+        return exact or (alike[0] if len(alike) == 1 else None)
 
     def file(self, path: str) -> PipelineFile:
         """The ``dvc.yaml`` of this path."""

@@ -8,7 +8,7 @@ from dvc_magic.operations.cell_settings import CellSettings, line_settings, plai
 from dvc_magic.operations.constants import constants
 from dvc_magic.operations.files import read_operations, read_outs
 from dvc_magic.operations.guild import read_guild
-from dvc_magic.operations.promotion import promotion, written_files
+from dvc_magic.operations.promotion import promotion
 from dvc_magic.operations.sources import ATTRIBUTES, parse_source, read_source, read_sources
 from dvc_magic.operations.yaml_text import load_yaml
 
@@ -30,5 +30,4 @@ __all__ = [
     "read_script",
     "read_source",
     "read_sources",
-    "written_files",
 ]

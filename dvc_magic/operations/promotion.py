@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dvc_magic.errors import OperationError, RunError
 from dvc_magic.model.operation import Operation, Source, SourceKind, TextFile
 from dvc_magic.model.promotion import Promotion
 from dvc_magic.model.record import DepRecord, OutRecord, RunRecord, RunStatus
-from dvc_magic.model.stage import Pipeline, overlaps
+from dvc_magic.model.stage import Pipeline, address_of, lies_in, overlaps
 from dvc_magic.operations.expressions import slow_rename
+from dvc_magic.operations.promoted_script import check_texts, moved_script, own_scripts
 
 _NAME = re.compile(r"[\w-]+")
-_SUFFIX = ".py"
 _OF_TOOLS = re.compile(
     r"(.*/)?(\.git|\.dvc|\.dvc_magic)(/.*)?|(.*/)?(dvc\.(yaml|lock)|\.dvcignore|\.git\w+|[^/]*\.dvc)"
 )
 _OF_OPERATIONS = ("dvc_magic.yaml", "guild.yml")
-
-
-def written_files(operation: Operation) -> tuple[str, ...]:
-    """The paths of the texts that only an operation has: its promotion writes them."""
-    return tuple(file.path for file in operation.files if not file.origin)
 
 
 def promotion(
@@ -40,7 +34,7 @@ def promotion(
     Args:
         record: of the run.
         pipeline: the project's stages as they are now.
-        texts: what the run had at each of `written_files`.
+        texts: what the run had at each of `Operation.written`.
         name: of the stage, instead of that which the operation serves, or its own.
         script: where the operation's script goes, instead of where the run had it.
 
@@ -50,18 +44,16 @@ def promotion(
     """
     operation = _operation(record)
     _check_served(operation, pipeline)
-    stage = _stage_name(name or operation.serves or operation.name, operation)
-    moved = _moved(record, operation, script)
-    _check_texts(record, operation, texts)
+    stage = _stage_name(name or address_of(operation.serves) or operation.name, operation)
+    moved = moved_script(record, operation, script, read=_seen(record))
+    check_texts(record, operation, texts)
     deps = _deps(record, operation, pipeline)
     for source in operation.requires:
         _check_source(source, record, pipeline)
     _check_renamed_files(operation)
     return Promotion(
-        run=record.name.removeprefix("op:"),
         name=stage,
         cmd=moved.command(operation.cmd),
-        resolved=_moved_resolved(record.cmd, moved),
         desc=operation.desc,
         variables=tuple(moved.path(path) for path in operation.variables),
         deps={moved.path(path): md5 for path, md5 in deps.items()},
@@ -69,7 +61,7 @@ def promotion(
         params=tuple(replace(file, path=moved.path(file.path)) for file in operation.params),
         locked={moved.path(path): values for path, values in record.locked.items()},
         outs=dict(record.outs),
-        files=tuple(TextFile(path=moved.path(path), text=texts[path]) for path in written_files(operation)),
+        files=tuple(TextFile(path=moved.path(path), text=texts[path]) for path in operation.written),
         notices=tuple(_notices(record, operation, pipeline)),
     )
 
@@ -100,93 +92,12 @@ def _stage_name(name: str, operation: Operation) -> str:
 
 
 def _check_served(operation: Operation, pipeline: Pipeline) -> None:
-    if operation.serves and any(operation.serves in (stage.address, stage.name) for stage in pipeline.stages):
+    served = pipeline.named(operation.serves)
+    if served is not None:
         raise OperationError(
-            f"{operation.name!r} makes what the stage {operation.serves!r} makes, and DVC allows one maker of a path: "
-            f"take that stage away (dvc remove {operation.serves}), or let the operation write elsewhere"
+            f"{operation.name!r} makes what the stage {served.address!r} makes, and DVC allows one maker of a path: "
+            f"take that stage away (dvc remove {served.address}), or let the operation write elsewhere"
         )
-
-
-# --- the script -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    """The script's way from where the run had it to where the project gets it; the two are equal unless asked."""
-
-    old: str = ""
-    new: str = ""
-
-    def path(self, path: str) -> str:
-        return self.new if path == self.old else path
-
-    def command(self, cmd: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        return self.line(cmd) if isinstance(cmd, str) else tuple(map(self.line, cmd))
-
-    def line(self, line: str) -> str:
-        return line if self.old == self.new else self._word.sub(lambda _: shlex.quote(self.new), line)
-
-    @property
-    def _word(self) -> re.Pattern[str]:
-        return re.compile(rf"(?<![\w./-])(?:\./)?{re.escape(self.old)}(?![\w./-])")
-
-    def within(self, cmd: str | tuple[str, ...]) -> bool:
-        return any(self._word.search(line) for line in ([cmd] if isinstance(cmd, str) else cmd))
-
-
-def _moved_resolved(cmd: str | list[str], moved: _Moved) -> str | list[str]:
-    return moved.line(cmd) if isinstance(cmd, str) else [moved.line(line) for line in cmd]
-
-
-def _moved(record: RunRecord, operation: Operation, script: str) -> _Moved:
-    if not script:
-        return _Moved()
-    scripts = [path for path in written_files(operation) if path.endswith(_SUFFIX)]
-    if len(scripts) != 1:
-        raise OperationError(f"{operation.name!r} brings no script of its own: leave --script out")
-    new = posixpath.normpath(script)
-    if posixpath.isabs(new) or new.split("/")[0] == ".." or not new.endswith(_SUFFIX):
-        raise OperationError(f"{script!r} is no place for a script: name a .py file inside the project, from its root")
-    moved = _Moved(old=scripts[0], new=new)
-    if not moved.within(operation.cmd):
-        raise OperationError(
-            f"the command does not name {moved.old}, so it cannot be told of {new}: leave --script out"
-        )
-    _check_imports(record, moved)
-    return moved
-
-
-def _check_imports(record: RunRecord, moved: _Moved) -> None:
-    """Python looks for modules beside the script: one that moves would no longer find those it had."""
-    if posixpath.dirname(moved.old) == posixpath.dirname(moved.new):
-        return
-    roots = {root for root in record.import_roots if root != "."}
-    beside = [path for path in _seen(record) if path.endswith(_SUFFIX) and not _below_any(path, roots)]
-    if beside and "." not in record.import_roots:
-        raise OperationError(
-            f"the code reads {', '.join(beside[:3])}, which Python finds from {moved.old} and would not from "
-            f"{moved.new}: leave --script out, or name a place in the same folder"
-        )
-
-
-def _below_any(path: str, folders: set[str]) -> bool:
-    return any(path.startswith(f"{folder}/") for folder in folders)
-
-
-def _check_texts(record: RunRecord, operation: Operation, texts: Mapping[str, str]) -> None:
-    """Only the text that the run started with is the one that its hash stands for."""
-    for path in written_files(operation):
-        if path not in texts:
-            raise RunError(f"run {record.number} has no {path} any more; run the operation again, and promote that run")
-        known = record.deps.get(path, DepRecord(source=SourceKind.FILE))
-        altered = (
-            bool(known.hash) and hashlib.md5(texts[path].encode(), usedforsecurity=False).hexdigest() != known.hash
-        )
-        if known.changed or altered:
-            raise RunError(
-                f"{path} in run {record.number} is not what the run began with: its code, or somebody, changed it; run "
-                "the operation again, and promote that run"
-            )
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------
@@ -215,12 +126,12 @@ def _paths(source: Source, pipeline: Pipeline) -> tuple[str, ...]:
         return (source.path,)
     outs = _outs_of(source, pipeline)
     plain = [posixpath.normpath(pattern.replace("\\.", ".")) for pattern in source.select]
-    return (*outs, *(path for path in plain if any(path.startswith(f"{out}/") for out in outs)))
+    return (*outs, *(path for path in plain if any(lies_in(path, out) for out in outs)))
 
 
 def _outs_of(source: Source, pipeline: Pipeline) -> list[str]:
-    named = [stage for stage in pipeline.stages if source.path in (stage.address, stage.name)]
-    return [out.path for stage in named for out in stage.outs]
+    stage = pipeline.named(source.path)
+    return [out.path for out in stage.outs] if stage is not None else []
 
 
 def _check_renamed_files(operation: Operation) -> None:
@@ -257,7 +168,7 @@ def _short(run: str) -> str:
 
 
 def _named(record: RunRecord, operation: Operation) -> Iterator[tuple[str, DepRecord]]:
-    scripts = {*operation.code, *(path for path in written_files(operation) if path.endswith(_SUFFIX))}
+    scripts = {*operation.code, *own_scripts(operation)}
     params = {file.path for file in operation.params} - scripts
     for path, dep in record.deps.items():
         if dep.declared and path not in params and not _only_found(path, record):

@@ -9,7 +9,13 @@ from typing import Any
 
 import yaml
 
-from dvc_magic.model.stage import PipelineFile, Stage
+from dvc_magic.model.stage import OutKind, PipelineFile, Stage
+
+DVCFILE = "dvc.yaml"
+"""The pipeline file of the root."""
+
+LISTS = {OutKind.OUT: "outs", OutKind.METRIC: "metrics", OutKind.PLOT: "plots"}
+"""Kind of an out -> the list of a stage that names it."""
 
 # Plain text that YAML 1.2 takes for a number or a word of its own and YAML 1.1 (which PyYAML knows) does not.
 _MISREAD = re.compile(

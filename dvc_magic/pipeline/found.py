@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dvc_magic.model.stage import Pipeline, overlaps
+from dvc_magic.model.stage import Pipeline, lies_in, overlaps
 
 RESERVED = (".dvc", ".git", ".dvc_magic", "dvc.yaml", "dvc.lock")
 """What is DVC's, git's or ours at the root, and no data."""
@@ -44,7 +44,7 @@ def _is_known(path: str, pipeline: Pipeline) -> bool:
     """Whether DVC has a path, or a folder around it, as an out or as tracked data."""
     known = [data.path for data in pipeline.tracked]
     known += [out.path for stage in pipeline.stages for out in stage.outs]
-    return any(path == one or path.startswith(f"{one}/") for one in known)
+    return any(lies_in(path, one) for one in known)
 
 
 def _is_one_folder(path: str, pipeline: Pipeline, root: Path) -> bool:

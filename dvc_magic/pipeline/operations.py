@@ -14,17 +14,15 @@ from typing import Any
 
 from dvc_magic.errors import DvcMagicError, OperationError, close_matches
 from dvc_magic.model.operation import Operation, OperationOut, Source, SourceKind
-from dvc_magic.model.stage import Dep, Out, OutKind, Pipeline, Stage, overlaps
+from dvc_magic.model.stage import Dep, Out, OutKind, Pipeline, Stage, address_of, overlaps
 from dvc_magic.pipeline.deadline import in_time
-from dvc_magic.pipeline.definition import dump, stage_files
+from dvc_magic.pipeline.definition import DVCFILE, LISTS, dump, stage_files
 from dvc_magic.pipeline.found import RESERVED, found_data
 from dvc_magic.pipeline.scan import Loader
 from dvc_magic.pipeline.trim import literal
 
-_DVCFILE = "dvc.yaml"
 _LOCK = b'schema: "2.0"\n'
 _PATTERN = re.compile(r"[*+?^$|()\[\]{}]")
-_LISTS = {OutKind.OUT: "outs", OutKind.METRIC: "metrics", OutKind.PLOT: "plots"}
 
 
 def compile_operations(
@@ -101,7 +99,7 @@ class _Compiler:
             path, text, name = whole.dvcfile, self._text_of_whole(whole, operation), whole.definition_name
         else:
             entry = self._entry(operation)
-            path, name = _DVCFILE, operation.name
+            path, name = DVCFILE, operation.name
             text = dump({"stages": {operation.name: entry.definition}})
         overlay = {file: content.encode() for file, content in texts.items()}
         overlay |= {path: text.encode(), f"{posixpath.splitext(path)[0]}.lock": _LOCK}
@@ -110,7 +108,7 @@ class _Compiler:
             raise OperationError(f"operation {operation.name!r} cannot be a stage: {loaded.problem or name}")
         stage = loaded.stages[0]
         deps = tuple(self._complete(dep, entry.deps) for dep in stage.deps)
-        served = self._stage_named(operation.serves) if operation.serves else None
+        served = self._pipeline.named(operation.serves)
         known = operation if served is None else replace(operation, serves=served.address)
         return replace(stage, address=operation.address, deps=deps, lock=None, operation=known, texts=texts)
 
@@ -120,7 +118,7 @@ class _Compiler:
         return dep if named is None else replace(named, path=dep.path, declared=dep.declared, kind=dep.kind)
 
     def _whole(self, operation: Operation) -> Stage:
-        stage = self._stage_named(operation.runs)
+        stage = self._pipeline.named(operation.runs)
         if stage is None:
             raise OperationError(f"operation {operation.name!r} runs {self._no_stage(operation.runs)}")
         return stage
@@ -205,12 +203,12 @@ class _Compiler:
         made: dict[str, list[tuple[str, dict[str, bool]]]] = {"outs": [], "metrics": [], "plots": []}
         for out in operation.outs:
             made["metrics" if out.metric else "outs"].append((out.path, {} if out.cache else {"cache": False}))
-        served = self._stage_named(operation.serves) if operation.serves else None
+        served = self._pipeline.named(operation.serves)
         named = [out.path for out in operation.outs]
         if served is not None and all(out.metric for out in operation.outs):
             for other in served.outs:
                 if not any(overlaps(other.path, path) for path in named):
-                    made[_LISTS[other.kind]].append((other.path, {} if other.cache else {"cache": False}))
+                    made[LISTS[other.kind]].append((other.path, {} if other.cache else {"cache": False}))
         elif operation.serves and served is None and not operation.outs:
             raise OperationError(_unnamed_outs(operation))
         return made
@@ -248,21 +246,15 @@ class _Compiler:
 
     def _maker(self, source: Source, operation: Operation) -> tuple[str, Sequence[Out | OperationOut]]:
         """Who makes the outs of a ``dvcstage``: the stage itself, or an operation that serves where there is none."""
-        stage = self._stage_named(source.path)
+        stage = self._pipeline.named(source.path)
         if stage is not None:
             return stage.address, stage.outs
         for other in self._operations:
-            if other.serves == source.path and other.name != operation.name:
+            if address_of(other.serves) == address_of(source.path) and other.name != operation.name:
                 if not other.outs:
                     raise OperationError(_unnamed_outs(other))
                 return other.address, other.outs
         raise OperationError(f"operation {operation.name!r} requires {self._no_stage(source.path)}")
-
-    def _stage_named(self, name: str) -> Stage | None:
-        address = name.removeprefix("./").removeprefix("dvc.yaml:")
-        found = next((stage for stage in self._pipeline.stages if stage.address == address), None)
-        named = [stage for stage in self._pipeline.stages if stage.name == address]
-        return found or (named[0] if len(named) == 1 else None)
 
     def _no_stage(self, name: str) -> str:
         addresses = [stage.address for stage in self._pipeline.stages]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ from dvc_magic.codec import from_data, to_data
 from dvc_magic.model.promotion import FileChange, PromotedFiles
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.stage import Pipeline
-from dvc_magic.operations import promotion, written_files
+from dvc_magic.operations import promotion
 from dvc_magic.views import Card, Section
 
 _PIPELINE_FILE = "dvc.yaml"
@@ -87,10 +88,8 @@ class Promoted:
 
 
 def _said(change: FileChange) -> str:
-    lines = len(change.after.splitlines())
-    if change.before is None:
-        return f"new, {_lines(lines)}"
-    return f"{_lines(lines - len(change.before.splitlines()))} more"
+    count = len(_added_lines(change))
+    return f"new, {_lines(count)}" if change.before is None else f"{_lines(count)} more"
 
 
 def _lines(count: int) -> str:
@@ -103,8 +102,18 @@ def _is_shown(change: FileChange, *, dry: bool) -> bool:
 
 
 def _added(change: FileChange) -> str:
-    before = set((change.before or "").splitlines())
-    return "\n".join(line for line in change.after.splitlines() if change.before is None or line not in before)
+    return "\n".join(_added_lines(change))
+
+
+def _added_lines(change: FileChange) -> list[str]:
+    """The lines that a file gets; DVC's writer may also lay out anew, and so shorten, what was there."""
+    before = Counter((change.before or "").splitlines())
+    added = []
+    for line in change.after.splitlines():
+        before[line] -= 1
+        if before[line] < 0:
+            added.append(line)
+    return added
 
 
 def promote_record(
@@ -139,7 +148,7 @@ def promote_record(
 
 def _texts(record: RunRecord, workspace: Path) -> dict[str, str]:
     """The operation's own files as the run has them, with its values."""
-    paths = written_files(record.op) if record.op is not None else ()
+    paths = record.op.written if record.op is not None else ()
     return {path: _text(workspace / path) for path in paths if (workspace / path).is_file()}
 
 

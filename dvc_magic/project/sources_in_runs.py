@@ -16,6 +16,7 @@ from dvc_magic.errors import MissingInputError, StoreError
 from dvc_magic.model.operation import Source, SourceKind
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import RunRecord
+from dvc_magic.model.stage import address_of
 from dvc_magic.store import read_noun
 
 _EXPRESSION = re.compile(r"[*+?^$|()\[\]{}]")
@@ -98,11 +99,13 @@ def _of_stage(source: Source, record: RunRecord, paths: RunPaths) -> list[str]:
     makers = {place: dep.run for place, dep in record.deps.items() if dep.source is SourceKind.DVCSTAGE}
     runs = {run: _other_run(paths, run) for run in makers.values()}
     names = {place: _names(record.deps[place].origin, runs[run]) for place, run in makers.items()}
-    made = _named(_stage(source.path), names)
+    made = _named(address_of(source.path), names)
     if not made:
         raise MissingInputError(f"nothing of {source.path!r} is here: {_how_to_have(source, 'its outs', record)}")
     required = [
-        other for other in (record.op.requires if record.op else ()) if _stage(other.path) == _stage(source.path)
+        other
+        for other in (record.op.requires if record.op else ())
+        if address_of(other.path) == address_of(source.path)
     ]
     if required and all(_essence(other) == _essence(source) for other in required):
         return made
@@ -124,16 +127,11 @@ def _other_run(paths: RunPaths, run: str | None) -> RunRecord | None:
         return None
 
 
-def _stage(name: str) -> str:
-    """A stage's address, as its user may have spelled it."""
-    return name.strip().removeprefix("./").removeprefix("dvc.yaml:")
-
-
 def _names(origin: str, run: RunRecord | None) -> tuple[str, str]:
     """The address of what made a dep, and the stage that it serves."""
     if run is None:
         return _TAKEN_FROM.sub("", origin), ""
-    return run.stage, _stage(run.op.serves) if run.op else ""
+    return run.stage, address_of(run.op.serves) if run.op else ""
 
 
 def _named(stage: str, names: Mapping[str, tuple[str, str]]) -> list[str]:
@@ -147,7 +145,7 @@ def _named(stage: str, names: Mapping[str, tuple[str, str]]) -> list[str]:
 
 def _essence(source: Source) -> Source:
     """What of a source decides which paths it stands for, and where they are."""
-    return replace(source, path=_stage(source.path), name="", help="", flat=False)
+    return replace(source, path=address_of(source.path), name="", help="", flat=False)
 
 
 def _origins(place: str, sources: Sequence[Source], outs: Sequence[str]) -> set[str]:

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dvc_magic.model.record import RunRecord, RunStatus
-from dvc_magic.model.stage import OutKind
+from dvc_magic.model.stage import OutKind, lies_in
 from dvc_magic.runs.plot_declarations import PlotDeclaration, plot_declarations
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _is_foreign(path: str, record: RunRecord) -> bool:
     """Whether a path is another run's, or lies outside of the workspace."""
     if posixpath.isabs(path) or "://" in path:
         return True
-    return any(path == dep or path.startswith(f"{dep}/") for dep in record.deps)
+    return any(lies_in(path, dep) for dep in record.deps)
 
 
 def _within(root: Path, path: str, *, plot: bool) -> Iterator[str]:

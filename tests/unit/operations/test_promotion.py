@@ -78,7 +78,7 @@ def _refusal(record, *, pipeline=PIPELINE, texts=TEXTS, error=OperationError, **
 
 def test_a_stage_has_what_the_run_had():
     made = promotion(RECORD, PIPELINE, texts=TEXTS)
-    assert (made.name, made.cmd, made.desc, made.run) == ("fit", "python fit.py", "Fit", "fit 3")
+    assert (made.name, made.cmd, made.desc) == ("fit", "python fit.py", "Fit")
     assert made.deps == {"fit.py": RECORD.deps["fit.py"].hash, "data.csv": "d1"}
     assert made.params == OPERATION.params
     assert made.outs == RECORD.outs
@@ -113,7 +113,9 @@ def test_a_name_that_dvc_does_not_take_is_answered_with_one_that_it_does(name):
 
 def test_an_operation_that_serves_a_stage_cannot_stand_beside_it():
     assert "dvc remove train" in _refusal(_with({"serves": "train"}))
+    assert "dvc remove train" in _refusal(_with({"serves": "dvc.yaml:train"}))
     assert promotion(_with({"serves": "gone"}), PIPELINE, texts=TEXTS).name == "gone"
+    assert promotion(_with({"serves": "dvc.yaml:gone"}), PIPELINE, texts=TEXTS).name == "gone"
 
 
 # --- sources ----------------------------------------------------------------------------------------------------------
@@ -135,9 +137,20 @@ def test_data_that_lies_elsewhere_than_the_code_reads_it_is_refused(kind, change
     assert f"the code reads {source.target(source.path)}, and the project has it at {source.path}" in message
 
 
-def test_outs_of_a_stage_that_go_elsewhere_are_refused():
-    record = _with({"requires": (replace(TRAIN, flat=True),)}, deps={**RECORD.deps, "model.txt": _dep()})
+@pytest.mark.parametrize("name", ["train", "dvc.yaml:train", "./dvc.yaml:train"])
+def test_outs_of_a_stage_that_go_elsewhere_are_refused(name):
+    source = replace(TRAIN, path=name, flat=True)
+    record = _with({"requires": (source,)}, deps={**RECORD.deps, "model.txt": _dep()})
     assert "the code reads model.txt, and the project has it at out/model.txt" in _refusal(record)
+
+
+def test_a_stage_of_a_folder_is_not_mixed_with_that_of_the_root():
+    nested = replace(
+        PIPELINE.stages[0], address="sub/dvc.yaml:train", outs=(Out(path="sub/model.txt", declared="model.txt"),)
+    )
+    record = _with({"requires": (replace(TRAIN, select=("out/.*",)),)}, deps={**RECORD.deps, "out/model.txt": _dep()})
+    pipeline = replace(PIPELINE, stages=(*PIPELINE.stages, nested))
+    assert "sub/model.txt" not in " ".join(promotion(record, pipeline, texts=TEXTS).notices)
 
 
 def test_a_rename_that_may_take_for_ever_is_not_tried():

@@ -35,10 +35,8 @@ stages:
     outs: [data.csv]
 """
 PROMOTION = Promotion(
-    run="fit 3",
     name="fit",
     cmd="python fit.py",
-    resolved="python fit.py",
     desc="Fit the model",
     deps={"fit.py": "", "data.csv": ""},
     taken=("data.csv",),
@@ -289,10 +287,8 @@ def test_inputs_that_are_not_the_runs_are_told(project):
 def test_templates_are_filled_from_the_operations_files(make_project):
     project = make_project({"conf.yaml": "lr: 0.5\n"})
     promotion = Promotion(
-        run="say 1",
         name="say",
         cmd="echo ${lr} > said.txt",
-        resolved="echo 0.5 > said.txt",
         variables=("conf.yaml",),
         params=(OperationParams(path="conf.yaml", keys=("lr",)),),
         locked={"conf.yaml": {"lr": 0.5}},

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from dvc_magic.model.stage import Pipeline, Stage, lies_in
+
+
+def _stage(address):
+    dvcfile, _, name = address.rpartition(":")
+    return Stage(
+        address=address,
+        name=name,
+        dvcfile=dvcfile or "dvc.yaml",
+        wdir=".",
+        cmd="x",
+        commands=("x",),
+        definition_name=name,
+    )
+
+
+PIPELINE = Pipeline(
+    stages=tuple(
+        _stage(one) for one in ("train", "sub/dvc.yaml:train", "sub/dvc.yaml:prep", "a/dvc.yaml:x", "b/dvc.yaml:x")
+    ),
+    operations=(_stage("op:fit"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("train", "train"),
+        ("dvc.yaml:train", "train"),
+        ("./dvc.yaml:train", "train"),
+        (" train ", "train"),
+        ("sub/dvc.yaml:train", "sub/dvc.yaml:train"),
+        ("./sub/dvc.yaml:train", "sub/dvc.yaml:train"),
+        ("prep", "sub/dvc.yaml:prep"),
+    ],
+)
+def test_a_name_means_the_stage_of_that_address_else_the_only_one_of_that_name(name, address):
+    assert PIPELINE.named(name).address == address
+
+
+@pytest.mark.parametrize("name", ["x", "gone", "fit", "op:fit", ""])
+def test_a_name_of_several_stages_or_of_none_means_none(name):
+    assert PIPELINE.named(name) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "inside"), [("out", True), ("out/a/b", True), ("outer", False), ("a/out", False), ("", False)]
+)
+def test_a_path_lies_in_a_folder_or_is_it(path, inside):
+    assert lies_in(path, "out") is inside
