@@ -7,7 +7,7 @@ if it can be read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dvc_magic.errors import DvcMagicError, LineError
@@ -19,30 +19,12 @@ from dvc_magic.line.guild_options import RUN_ANSWERS, Answer
 from dvc_magic.line.guild_values import is_boolean_word, respelled
 from dvc_magic.line.options import Option, is_dashed, take_option, unforced
 from dvc_magic.line.overrides import DEFAULT_FILE
+from dvc_magic.line.scope import Known
 from dvc_magic.line.stages import find_stage, flags_of
 from dvc_magic.line.tokens import Token, partition, read_line, split
 from dvc_magic.model.stage import Param, Pipeline, Stage
 
 _DEPENDENCIES = ("dvcstage", "operation")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the words of a line can mean already, which goes before any answer.
-
-    Attributes:
-        command: the magic, as it stands before a line that is shown.
-        pipeline: the project's stages.
-        namespace: the names that ``{name}`` can mean.
-        options: of the magic.
-        target: the address of what runs, when the line's word is not the name of a stage.
-    """
-
-    command: str
-    pipeline: Pipeline
-    namespace: Mapping[str, object]
-    options: Sequence[Option]
-    target: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

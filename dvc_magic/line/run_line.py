@@ -6,16 +6,17 @@ import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from dvc_magic.errors import DvcMagicError, LineError, ParamError, RequestError, close_matches
 from dvc_magic.line.expansion import Passed, expand, expand_text
 from dvc_magic.line.fit import fit
-from dvc_magic.line.flags import find_param, matching, option_or_param
-from dvc_magic.line.formatting import format_value, format_values
-from dvc_magic.line.guild_spellings import Known, answer_run_line, refuse_dependency
-from dvc_magic.line.options import HELP, Given, Option, check_once, is_dashed, next_value, take_option, unforced
+from dvc_magic.line.flags import option_or_param
+from dvc_magic.line.formatting import format_values
+from dvc_magic.line.guild_spellings import answer_run_line, refuse_dependency
+from dvc_magic.line.options import HELP, Given, Option, check_once, is_dashed
 from dvc_magic.line.overrides import DEFAULT_FILE, read_override
+from dvc_magic.line.run_tokens import Assignment, Sorted, Spelling, is_bare_set, sorted_tokens
+from dvc_magic.line.scope import Known, Scope
 from dvc_magic.line.spaces import Grid, Space
 from dvc_magic.line.stages import expected_stage, final_stages, find_stage, flags_of, only_final_stage
 from dvc_magic.line.tokens import Line, Token, partition, read_line
@@ -51,7 +52,6 @@ RUN_USAGE = Usage(words=("STAGE",), options=RUN_OPTIONS, flags=True)
 OPTION_NAMES = frozenset(option.name.removeprefix("--") for option in RUN_OPTIONS)
 """Their names without dashes: flags that have to be spelled in another way."""
 
-_BOOLEANS = re.compile(r"(?:true|false|null)(?:,(?:true|false|null))*", re.IGNORECASE)
 _PLAIN_TEXT = re.compile(r"[^\s()\[\]{},'\"]+")
 _HOW_VALUES = (
     "A value follows its flag (--KEY VALUE): one with blanks in it goes into quotes, booleans are true and false, and "
@@ -83,72 +83,6 @@ class RunLine:
     silent: bool = False
     help: bool = False
     all: bool = False
-
-
-class _Spelling(Enum):
-    FLAG = "--KEY V"
-    SET = "-S KEY=V"
-    BARE = "KEY=V"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Assignment:
-    """A param and its value as they stand in the line. `name` is the flag without dashes."""
-
-    spelling: _Spelling
-    token: Token
-    name: str = ""
-    value: Token | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sorted:
-    """The tokens of a line, sorted."""
-
-    words: tuple[Token, ...]
-    options: tuple[Given, ...]
-    assignments: tuple[_Assignment, ...]
-
-    def switch(self, name: str) -> bool:
-        """Whether an option was given."""
-        return any(given.option.name == name for given in self.options)
-
-    def values(self, name: str) -> list[Token]:
-        """The values of an option, in order."""
-        return [given.value for given in self.options if given.option.name == name and given.value is not None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scope:
-    """What the names in a line can mean."""
-
-    namespace: Mapping[str, object]
-    own: Sequence[Param]
-    upstream: Sequence[Param]
-    options: Sequence[Option] = RUN_OPTIONS
-
-    def matching(self, spelling: str) -> tuple[Param, ...]:
-        """The params that `spelling` can mean."""
-        return matching(spelling, self.own, self.upstream)
-
-    def param(self, spelling: str) -> Param:
-        """The param that a flag means.
-
-        Raises:
-            ParamError: no such param, several, or an option of the same name.
-        """
-        options = {option.name.removeprefix("--") for option in self.options}
-        return find_param(spelling, self.own, self.upstream, options=options)
-
-    def is_bool(self, spelling: str) -> bool:
-        """Whether `spelling` means booleans only."""
-        found = self.matching(spelling)
-        return bool(found) and all(param.type == "bool" for param in found)
-
-    def negated(self, spelling: str) -> str:
-        """The boolean that ``--no-NAME`` turns off; empty when it is no such spelling."""
-        name = re.sub(r"^no[-_]", "", spelling)
-        return name if name != spelling and not self.matching(spelling) and self.is_bool(name) else ""
 
 
 def _unknown_run(name: str) -> str:
@@ -202,8 +136,8 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
     pipeline, target = known.pipeline, known.target
     read = read_line(line)
     params = [param for stage in pipeline.stages for param in stage.flags]
-    every = _Scope(namespace=known.namespace, own=params, upstream=(), options=known.options)
-    items = _sort(read, _first_scope(read, pipeline, every, target))
+    every = Scope(namespace=known.namespace, own=params, upstream=(), options=known.options)
+    items = sorted_tokens(read, _first_scope(read, pipeline, every, target))
     check_once(items.options)
     if items.switch("--help"):
         return _help(items, every, pipeline)
@@ -213,7 +147,7 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
     for given in items.options:
         _check_unambiguous(given, scope)
     for assignment in items.assignments:
-        if assignment.spelling is _Spelling.BARE:
+        if assignment.spelling is Spelling.BARE:
             refuse_dependency(assignment.token, pipeline)
     changes = _changes(items, scope)
     request = _request(items, scope, pipeline, stages)
@@ -227,110 +161,24 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
     )
 
 
-def _first_scope(read: Line, pipeline: Pipeline, every: _Scope, target: str) -> _Scope:
+def _first_scope(read: Line, pipeline: Pipeline, every: Scope, target: str) -> Scope:
     """What flags can mean before the stage is known for sure: it tells which flags are booleans."""
     if target:
         own, upstream = flags_of([find_stage(target, pipeline)], pipeline)
         return replace(every, own=own, upstream=upstream)
-    if not read.tokens or is_dashed(read.tokens[0]) or _is_bare_set(read.tokens[0]):
+    if not read.tokens or is_dashed(read.tokens[0]) or is_bare_set(read.tokens[0]):
         return every
     stage = expected_stage(expand_text(read.tokens[0], every.namespace), pipeline)
     own, upstream = flags_of([stage], pipeline)
     return replace(every, own=own, upstream=upstream)
 
 
-def _is_bare_set(token: Token) -> bool:
-    if token.raw.startswith("~"):
-        return True
-    key, value = partition(token, "=")
-    return (value is not None and bool(key.raw)) or (bool(token.quoted) and "=" in token.text)
-
-
-def _sort(read: Line, scope: _Scope) -> _Sorted:
-    words: list[Token] = []
-    options: list[Given] = []
-    assignments: list[_Assignment] = []
-    index = 0
-    while index < len(read.tokens):
-        token = read.tokens[index]
-        taken = take_option(unforced(read.tokens, index), index, scope.options)
-        if taken is not None:
-            given, index = replace(taken[0], token=token), taken[1]
-            if given.option.name == "--set":
-                assignments.append(_Assignment(spelling=_Spelling.SET, token=given.token, value=given.value))
-            options.append(given)
-        elif is_dashed(token):
-            flag, index = _take_flag(read.tokens, index, scope)
-            assignments.append(flag)
-        else:
-            index += 1
-            _check_comma(read.tokens, index - 1)
-            if _is_bare_set(token):
-                assignments.append(_Assignment(spelling=_Spelling.BARE, token=token, value=token))
-            else:
-                words.append(token)
-    return _Sorted(words=tuple(words), options=tuple(options), assignments=tuple(assignments))
-
-
-def _check_comma(tokens: Sequence[Token], index: int) -> None:
-    """Refuse a word that a blank parts from the values before it: ``--lr 0.1, 0.2``."""
-    first = last = index
-    while first and _is_parted(tokens[first - 1], tokens[first]):
-        first -= 1
-    while last + 1 < len(tokens) and _is_parted(tokens[last], tokens[last + 1]):
-        last += 1
-    if first == index:
-        return
-    flag = f"{tokens[first - 1].raw} " if first and is_dashed(tokens[first - 1]) else ""
-    values = "".join(token.raw for token in tokens[first : last + 1])
-    said = f"Several values have no blank between them: {flag}{values}. One text with a blank in it goes into quotes."
-    raise tokens[index].error(said)
-
-
-def _is_parted(token: Token, following: Token) -> bool:
-    return token.raw.endswith(",") or following.raw.startswith(",")
-
-
-def _take_flag(tokens: Sequence[Token], index: int, scope: _Scope) -> tuple[_Assignment, int]:
-    token = tokens[index]
-    if not token.raw.startswith("--"):
-        raise token.error(f"There is no option {token.raw}. The flag of a param has two dashes: --{token.raw[1:]}.")
-    name_token, value = partition(token, "=")
-    name = expand_text(name_token.after(2), scope.namespace)
-    if not name:
-        raise token.error("A flag needs a name: --KEY VALUE.")
-    flag = _Assignment(spelling=_Spelling.FLAG, token=token, name=name, value=value)
-    if value is not None or scope.negated(name):
-        return flag, index + 1
-    if scope.is_bool(name) and not _is_boolean(tokens[index + 1 : index + 2], scope):
-        return flag, index + 1
-    example = format_value(known[0].value) if (known := scope.matching(name)) else ""
-    try:
-        value = next_value(tokens, index, what=f"--{name}", options=scope.options, example=example)
-    except LineError:
-        scope.param(name)  # that there is no such flag is what helps, if so
-        raise
-    return replace(flag, value=value), index + 2
-
-
-def _is_boolean(following: Sequence[Token], scope: _Scope) -> bool:
-    """Whether the next token is the value of a boolean flag."""
-    if not following:
-        return False
-    if _BOOLEANS.fullmatch(following[0].raw) or following[0].raw.startswith("choice("):
-        return True
-    if not following[0].raw.startswith("{"):
-        return False
-    value = expand(following[0], scope.namespace)
-    return isinstance(value, Passed) and all(item is None or isinstance(item, bool) for item in value.values)
-
-
-def _help(items: _Sorted, every: _Scope, pipeline: Pipeline) -> RunLine:
+def _help(items: Sorted, every: Scope, pipeline: Pipeline) -> RunLine:
     asked = [find_stage(expand_text(word, every.namespace), pipeline) for word in items.words[:1]]
     return RunLine(request=RunRequest(stages=tuple(stage.address for stage in asked)), help=True)
 
 
-def _stages(items: _Sorted, every: _Scope, pipeline: Pipeline, stage_of: Callable[[str], str]) -> tuple[Stage, ...]:
+def _stages(items: Sorted, every: Scope, pipeline: Pipeline, stage_of: Callable[[str], str]) -> tuple[Stage, ...]:
     expected = expected_stage if items.assignments else find_stage
     found = [expected(expand_text(word, every.namespace), pipeline) for word in items.words[:1]]
     if len(items.words) > 1:
@@ -345,13 +193,13 @@ def _stages(items: _Sorted, every: _Scope, pipeline: Pipeline, stage_of: Callabl
     return tuple(found) or (only_final_stage(pipeline),)
 
 
-def _targeted(items: _Sorted, pipeline: Pipeline, target: str) -> tuple[Stage, ...]:
+def _targeted(items: Sorted, pipeline: Pipeline, target: str) -> tuple[Stage, ...]:
     if len(items.words) > 1:
         raise items.words[1].error(_ONE_NAME)
     return (find_stage(target, pipeline),)
 
 
-def _start(items: _Sorted, scope: _Scope) -> str | None:
+def _start(items: Sorted, scope: Scope) -> str | None:
     """The run that ``--from`` names."""
     for token in items.values("--from"):
         name = expand_text(token, scope.namespace).strip()
@@ -361,14 +209,14 @@ def _start(items: _Sorted, scope: _Scope) -> str | None:
     return None
 
 
-def _reuse(items: _Sorted, default: bool) -> bool:  # noqa: FBT001 - the only thing that it can be
+def _reuse(items: Sorted, default: bool) -> bool:  # noqa: FBT001 - the only thing that it can be
     given = [one for one in items.options if one.option.name in ("--reuse", "--no-reuse")]
     if len(given) > 1:
         raise given[1].token.error("--reuse and --no-reuse exclude each other.")
     return given[0].option.name == "--reuse" if given else default
 
 
-def _check_unambiguous(given: Given, scope: _Scope) -> None:
+def _check_unambiguous(given: Given, scope: Scope) -> None:
     """Refuse a long option that could as well be the flag of a param."""
     name = given.option.name.removeprefix("--")
     if not given.token.raw.startswith(given.option.name):
@@ -378,7 +226,7 @@ def _check_unambiguous(given: Given, scope: _Scope) -> None:
         raise ParamError(option_or_param(name, found[0]))
 
 
-def _changes(items: _Sorted, scope: _Scope) -> tuple[Change, ...]:
+def _changes(items: Sorted, scope: Scope) -> tuple[Change, ...]:
     changes: dict[tuple[str, str], Change] = {}
     for assignment in items.assignments:
         change = _flag_change(assignment, scope) if assignment.name else _set_change(assignment, scope)
@@ -391,7 +239,7 @@ def _changes(items: _Sorted, scope: _Scope) -> tuple[Change, ...]:
     return tuple(changes.values())
 
 
-def _flag_change(flag: _Assignment, scope: _Scope) -> Change:
+def _flag_change(flag: Assignment, scope: Scope) -> Change:
     negated = scope.negated(flag.name)
     if negated and flag.value is not None:
         raise flag.token.error(f"--{flag.name} takes no value; write --{negated} true or --{negated} false.")
@@ -409,7 +257,7 @@ def _flag_change(flag: _Assignment, scope: _Scope) -> Change:
     return Change(file=param.file, key=param.key, values=tuple(fit(value, param, raw) for value, raw in read.pairs))
 
 
-def _values(flag: _Assignment, param: Param, scope: _Scope) -> Grid | Space:
+def _values(flag: Assignment, param: Param, scope: Scope) -> Grid | Space:
     assert flag.value is not None
     read = expand(flag.value, scope.namespace)
     if isinstance(read, Passed):
@@ -433,16 +281,16 @@ def _passed(read: Passed) -> Grid | Space:
     return Grid(values=tuple(plain))
 
 
-def _set_change(assignment: _Assignment, scope: _Scope) -> Change:
+def _set_change(assignment: Assignment, scope: Scope) -> Change:
     assert assignment.value is not None
-    bare = assignment.spelling is _Spelling.BARE
+    bare = assignment.spelling is Spelling.BARE
     change = _read_set(assignment.value, scope)
     if bare and change.kind is ChangeKind.SET:
         _answer_guild(change, scope)
     return change
 
 
-def _read_set(token: Token, scope: _Scope) -> Change:
+def _read_set(token: Token, scope: Scope) -> Change:
     key, value = partition(token, "=")
     passed = expand(value, scope.namespace) if value is not None and value.raw else None
     if isinstance(passed, Passed):
@@ -455,7 +303,7 @@ def _read_set(token: Token, scope: _Scope) -> Change:
     return read_override(whole.raw if isinstance(whole, Token) and not whole.quoted else whole.text)
 
 
-def _answer_guild(change: Change, scope: _Scope) -> None:
+def _answer_guild(change: Change, scope: Scope) -> None:
     """Say what Guild AI's ``lr=[0.1,0.2]`` and ``lr=0.1`` are here, where they would miss what they mean."""
     known = [param for param in (*scope.own, *scope.upstream) if (param.file, param.key) == (change.file, change.key)]
     if known and isinstance(change.values[0], list) and known[0].type not in ("list", "null"):
@@ -475,7 +323,7 @@ def _answer_guild(change: Change, scope: _Scope) -> None:
     )
 
 
-def _request(items: _Sorted, scope: _Scope, pipeline: Pipeline, stages: Sequence[Stage]) -> RunRequest:
+def _request(items: Sorted, scope: Scope, pipeline: Pipeline, stages: Sequence[Stage]) -> RunRequest:
     def texts(name: str) -> list[str]:
         return [expand_text(token, scope.namespace) for token in items.values(name)]
 
@@ -495,7 +343,7 @@ def _request(items: _Sorted, scope: _Scope, pipeline: Pipeline, stages: Sequence
     )
 
 
-def _uses(tokens: Sequence[Token], scope: _Scope, pipeline: Pipeline) -> dict[str, str]:
+def _uses(tokens: Sequence[Token], scope: Scope, pipeline: Pipeline) -> dict[str, str]:
     uses: dict[str, str] = {}
     for token in tokens:
         stage, equals, run = expand_text(token, scope.namespace).partition("=")
@@ -540,7 +388,7 @@ def read_duration(text: str) -> float:
     return seconds
 
 
-def _variable(items: _Sorted) -> str | None:
+def _variable(items: Sorted) -> str | None:
     tokens = items.values("--into")
     if not tokens:
         return None

@@ -1,0 +1,63 @@
+"""What the words of a run line can mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dvc_magic.line.flags import find_param, matching
+from dvc_magic.line.options import Option
+from dvc_magic.model.stage import Param, Pipeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the words of a line can mean already, which goes before any answer.
+
+    Attributes:
+        command: the magic, as it stands before a line that is shown.
+        pipeline: the project's stages.
+        namespace: the names that ``{name}`` can mean.
+        options: of the magic.
+        target: the address of what runs, when the line's word is not the name of a stage.
+    """
+
+    command: str
+    pipeline: Pipeline
+    namespace: Mapping[str, object]
+    options: Sequence[Option]
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What the names in a line can mean."""
+
+    namespace: Mapping[str, object]
+    own: Sequence[Param]
+    upstream: Sequence[Param]
+    options: Sequence[Option]
+
+    def matching(self, spelling: str) -> tuple[Param, ...]:
+        """The params that `spelling` can mean."""
+        return matching(spelling, self.own, self.upstream)
+
+    def param(self, spelling: str) -> Param:
+        """The param that a flag means.
+
+        Raises:
+            ParamError: no such param, several, or an option of the same name.
+        """
+        options = {option.name.removeprefix("--") for option in self.options}
+        return find_param(spelling, self.own, self.upstream, options=options)
+
+    def is_bool(self, spelling: str) -> bool:
+        """Whether `spelling` means booleans only."""
+        found = self.matching(spelling)
+        return bool(found) and all(param.type == "bool" for param in found)
+
+    def negated(self, spelling: str) -> str:
+        """The boolean that ``--no-NAME`` turns off; empty when it is no such spelling."""
+        name = re.sub(r"^no[-_]", "", spelling)
+        return name if name != spelling and not self.matching(spelling) and self.is_bool(name) else ""
