@@ -69,14 +69,14 @@ def changes_of(overrides: Iterable[Override], file: str) -> list[ValueChange]:
 
 
 def _read(operation: Operation, origin: str, text_of: Callable[[str], str]) -> str:
+    where = f"operation {operation.name!r} in {operation.origin}"
     try:
         return text_of(origin)
     except (MissingInputError, OSError) as error:
-        message = (
-            f"operation {operation.name!r} in {operation.origin} takes {origin!r} from the project, which does not "
-            "have it; write the file, or correct the operation"
-        )
-        raise OperationError(message) from error
+        reason = "from the project, which does not have it; write the file, or correct the operation"
+        raise OperationError(f"{where} takes {origin!r} {reason}") from error
+    except UnicodeDecodeError as error:
+        raise OperationError(f"{where} takes {origin!r}, which is no UTF-8 text; save it as UTF-8") from error
 
 
 def disk_text(root: Path) -> Callable[[str], str]:
@@ -97,6 +97,6 @@ def described(
     for operation in operations:
         try:
             found.append(bound(operation, text_of))
-        except (DvcMagicError, UnicodeDecodeError) as error:
+        except DvcMagicError as error:
             faults[operation.address] = str(error)
     return tuple(found), faults

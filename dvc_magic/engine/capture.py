@@ -254,6 +254,8 @@ def _source_text(root: Path, paths: StorePaths, snapshot: Snapshot, file: str) -
     except FileNotFoundError:
         message = f"no param file {file!r} in the project; write it, or name another with FILE:KEY"
         raise MissingInputError(message) from None
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"the param file {file!r} is no UTF-8 text; save it as UTF-8") from error
 
 
 def _inputs(reader: ProjectReader, points: Iterable[Point], hashes: HashCache) -> dict[str, InputFacts]:

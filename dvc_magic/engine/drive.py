@@ -21,12 +21,13 @@ from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.interrupts import held
 from dvc_magic.engine.listing import source_marks
+from dvc_magic.engine.named_runs import named_runs
 from dvc_magic.engine.observer import Observer, PointPlan
 from dvc_magic.engine.order import Capture, Placement, WorkOrder
 from dvc_magic.engine.others import Others
 from dvc_magic.engine.plan import Action, Decision, mismatch
 from dvc_magic.engine.point import PointState
-from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, RunError, WorkerLostError
+from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, WorkerLostError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import CallInfo, DepRecord, Notes, OutRecord, RunRecord, RunStatus, Times
@@ -112,7 +113,7 @@ class Driver:
         self._plans: tuple[PointPlan, ...] = ()
         self._numbers: dict[str, int] = {}
         self._snapshot: Snapshot = load_snapshot(store.paths, capture.snapshot)
-        self._used = {stage: self._named_run(stage, name) for stage, name in self._uses().items()}
+        self._used = named_runs(capture, request.use, store)
         self._states = [self._state(index) for index in range(len(capture.points))]
 
     def _state(self, index: int) -> PointState:
@@ -125,39 +126,6 @@ class Driver:
             cache=self._store.paths.cache,
             inputs=self._inputs,
         )
-
-    def _uses(self) -> dict[str, str]:
-        """The runs that are named for upstream stages: by sources of operations, then by the call.
-
-        Raises:
-            RequestError: two operations of the call name different runs of a stage.
-        """
-        named: dict[str, str] = {}
-        for dep in (dep for point in self._capture.points for stage in point.pipeline.stages for dep in stage.deps):
-            known = named.setdefault(dep.maker, dep.run) if dep.maker and dep.run else dep.run
-            if known != dep.run and dep.maker not in self._request.use:
-                message = (
-                    f"operations of this call take {dep.maker!r} from different runs, {known} and {dep.run}; a "
-                    f"call has one lineage: say which with --use {dep.maker}=RUN"
-                )
-                raise RequestError(message)
-        return {**named, **self._request.use}
-
-    def _named_run(self, stage: str, name: str) -> RunRecord:
-        above = {other.address for point in self._capture.points for other in point.pipeline.stages[:-1]}
-        if stage not in above:
-            message = f"--use {stage}={name}: what is run does not build on {stage!r}; it builds on " + (
-                ", ".join(sorted(above)) or "no stage"
-            )
-            raise RequestError(message)
-        record = self._store.find(name).record
-        if stage not in (record.stage, record.op.serves if record.op is not None else ""):
-            message = f"--use {stage}={name}: run {name} is a run of {record.stage!r}, not of {stage!r}"
-            raise RunError(message)
-        if record.status is not RunStatus.COMPLETED:
-            message = f"--use {stage}={name}: that run is {record.status}; only a completed run has outputs to use"
-            raise RunError(message)
-        return record
 
     def _completed(self, stage: Stage) -> list[RunRecord]:
         """The completed runs that can stand for a stage, the marked one first, then newest first."""
@@ -317,12 +285,15 @@ class Driver:
         return state.served(stage, self._completed(stage)) is not None
 
     def _decide(self, state: PointState, stage: Stage) -> Decision:
+        named = self._used.get(stage.address)
         decision = state.decide(
             stage,
             candidates=self._completed(stage),
             policy=self._request.upstream,
-            used=self._used.get(stage.address),
+            used=named.record if named is not None else None,
         )
+        if named is not None:
+            return replace(decision, reason=f"named by {named.by}")
         if decision.action is not Action.RUN or not self._request.reuse:
             return decision
         return state.attach(stage, self._others.setting(state.point), self._others.going(stage)) or decision

@@ -81,6 +81,11 @@ class Facts:
     serving: Mapping[str, Facts] = field(default_factory=dict)
     unheard: str = ""
 
+    @property
+    def complete(self) -> bool:
+        """Whether all inputs are known."""
+        return all(md5 is not None for md5 in self.inputs.values())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
@@ -125,7 +130,7 @@ def decide(
 def _stands(facts: Facts, run: RunRecord | None) -> bool:
     """Whether a run of a serving operation matches with all inputs of that operation known."""
     serving = facts.serving.get(run.stage) if run is not None else None
-    return serving is not None and all(md5 is not None for md5 in serving.inputs.values())
+    return serving is not None and serving.complete
 
 
 def _latest(facts: Facts, newest: RunRecord) -> Decision:
@@ -136,7 +141,6 @@ def _latest(facts: Facts, newest: RunRecord) -> Decision:
 
 def _automatic(facts: Facts, candidates: Sequence[RunRecord]) -> Decision:
     stage = facts.stage.address
-    pending = any(md5 is None for md5 in facts.inputs.values())
     differences = [(run, mismatch(facts, run)) for run in candidates]
     matching = next((run for run, difference in differences if not difference), None)
     project_difference = _project_mismatch(facts)
@@ -145,7 +149,7 @@ def _automatic(facts: Facts, candidates: Sequence[RunRecord]) -> Decision:
     if matching is None and project_difference:
         reason = _nearest([difference for _, difference in differences]) or f"no run of it yet; {project_difference}"
         return Decision(stage=stage, action=Action.RUN, reason=reason)
-    if pending and not _stands(facts, matching):
+    if not (facts.complete or _stands(facts, matching)):
         return Decision(stage=stage, action=Action.WHEN_CHANGED, reason="if its inputs change")
     if matching is not None:
         return Decision(stage=stage, action=Action.REUSE, reason="code, data, params equal", run=matching)
@@ -176,7 +180,7 @@ def decide_target(
     if waited is None:
         reason = _nearest([_difference(facts, run, setting) or _GONE for run in candidates[:_TOLD]])
         return Decision(stage=stage, action=Action.RUN, reason=reason or "no completed run of it yet")
-    if any(md5 is None for md5 in facts.inputs.values()):
+    if not facts.complete:
         return Decision(stage=stage, action=Action.WHEN_CHANGED, reason="if its inputs change")
     if equal is not None:
         return Decision(stage=stage, action=Action.REUSE, reason="code, data, params, environment equal", run=equal)

@@ -121,7 +121,7 @@ class PointState:
         whole = (run for run in candidates if self._outs_kept(run))
         run = next((run for run in whole if not mismatch(facts, run)), None)
         known = facts.serving.get(run.stage) if run is not None else None
-        return run if known is not None and all(md5 is not None for md5 in known.inputs.values()) else None
+        return run if known is not None and known.complete else None
 
     def _counts(self, stage: Stage, dep: Dep) -> bool:
         """Whether a dep is compared by its hash: not what is read in place, nor what is compared by its values."""
@@ -195,7 +195,7 @@ class PointState:
     def attach(self, stage: Stage, setting: Setting, going: Sequence[RunRecord]) -> Decision | None:
         """The run that still goes and makes what an upstream stage is needed for, if there is one."""
         run = going_equal(self.facts(stage), setting, going) if going else None
-        known = run is not None and all(md5 is not None for md5 in self.facts(stage).inputs.values())
+        known = run is not None and self.facts(stage).complete
         return attached(run) if run is not None and known else None
 
     @staticmethod
@@ -467,7 +467,7 @@ def _missing(stage: Stage, dep: Dep, facts: InputFacts, hint: str = "") -> str:
 
 
 def _takes(stage: Stage, entry: Override) -> bool:
-    """Whether a value of the call reaches a stage's params, of an operation under the name it gives a file, too."""
+    """Whether a value of the call reaches a stage; an operation, by the name that it gives a file, too."""
     own = stage.operation.files if stage.operation is not None else ()
     files = {entry.file, *(file.path for file in own if file.origin == entry.file)}
     return any(flag.file in files and keys_overlap(flag.key, entry.key) for flag in stage.flags)

@@ -111,6 +111,8 @@ class ProjectReader:
                 compiled = compile_operations(operations, pipeline, root=self.root, loader=loader)
             if any(operation.learn for operation in operations):
                 return compiled  # which looks at files that nobody watches
+            if len(state.compiled) >= _KEPT:
+                state.compiled.pop(next(iter(state.compiled)))
             state.compiled[key] = compiled
         return state.compiled[key]
 
