@@ -39,7 +39,8 @@ _ASKS = "nothing asks before it runs"
 _WAITS = "this version has no background runs; a cell waits for its runs, and those of %dvc_ui go on beside cells"
 _SEARCH = "this version has no search; several values of a flag are a grid, and runs.best(minimize='KEY') its best"
 _WHOLE = "a grid runs as a whole, the values that are written and no others"
-_NOTES = "a run has a label and tags, and no comment: --label TEXT"
+_NOTES = "a comment is the note of a run, which is given to it later: run.tag(note='TEXT')"
+_MARKS = "runs have marks, run.tag(mark=True): [run for run in runs if {}run.notes.mark] lists those with{}"
 _BATCH = "a grid has no run of its own, its runs have"
 _KEPT = "every run is kept"
 _GPUS = "a run has the kernel's environment: %env CUDA_VISIBLE_DEVICES=0 in a cell before it"
@@ -115,15 +116,14 @@ RUNS_ANSWERS = (
     _answer("-m,--more", said=_LISTED),
     _answer("-s,--simplified", said=_COLUMNS),
     _answer("-v,--verbose", said="%dvc_show RUN shows everything of a run"),
-    _answer("-c,--comments", said=_NOTES),
+    _answer("-c,--comments", said="%dvc_show RUN shows the note of a run, and run.note is its text"),
     _answer("--json", said=_COLUMNS),
     _answer("-d,--deleted", said="this version has no trash"),
     _answer("-A,--archive PATH", said="this version has no archives"),
     _answer("-Fs,--started RANGE", said="a query takes dates, as in started > '2026-01-31'"),
-    _answer("-Fc,--comment TEXT", said=_NOTES),
     _answer("-Fd,--digest VALUE", said="a query can ask for the commit: git_commit ~ '^3fa2'"),
-    _answer("-Fm,--marked", said="this version has no marks; a tag does it"),
-    _answer("-Fn,--unmarked", said="this version has no marks; a tag does it"),
+    _answer("-Fm,--marked", said=_MARKS.format("", "")),
+    _answer("-Fn,--unmarked", said=_MARKS.format("not ", "out one")),
     _answer("-Ss,--staged", said="nothing is staged here"),
 )
 """The options of ``guild runs`` that are options or nothing here; the others are parts of a query."""
@@ -143,6 +143,7 @@ STATUS_ANSWERS = tuple(_answer(f"{short},--{name}", ours) for (short, name), our
 QUERIES = (
     _answer("-F,--filter EXPR", VALUE),
     _answer("-Fl,--label TEXT", "label contains {}"),
+    _answer("-Fc,--comment TEXT", "note contains {}"),
     _answer("-Fu,--unlabeled", "not label ~ '.'"),
     *(_answer(f"--not-{name}", f"status != {ours}") for (_, name), ours in STATUSES.items()),
 )

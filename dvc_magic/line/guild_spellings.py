@@ -293,6 +293,8 @@ def _word(walk: _Walk, index: int) -> _Taken:
     token = walk.tokens[index]
     text = walk.text(token)
     prefix, colon, name = text.rpartition(":")
+    if colon and walk.stage(f"{prefix}.{name}") is not None:
+        name = f"{prefix}.{name}"  # as operations are called that several models have
     stage = walk.stage(name) if colon and prefix != "op" and not walk.known.target else None
     if stage is None or walk.stage(text) is not None:
         return _as_it_is(walk, index, index + 1, word=True), index + 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -217,6 +218,18 @@ def test_a_stage_or_param_file_of_guilds_words_is_meant_itself():
     assert "One stage can be given" in answer("guild run train", pipeline)
 
 
+def test_an_operation_that_several_models_have_is_named_with_its_model():
+    pipeline = Pipeline(operations=tuple(replace(stage(f"op:{name}"), name=name) for name in ("a.fit", "b.fit")))
+
+    assert "\nThe whole line: %dvc_run a.fit" in answer("a:fit", pipeline)
+
+
+def test_comments_and_marks_are_what_they_are_here():
+    assert "run.tag(note='TEXT')" in answer("train -c first")
+    assert "[run for run in runs if run.notes.mark]" in refused("-Fm")
+    assert "[run for run in runs if not run.notes.mark]" in refused("-Fn")
+
+
 def test_a_letter_that_is_a_flag_gets_its_second_dash():
     assert "two dashes: --n" in answer("train -n 3")
     assert "two dashes: --n" in answer("train -n=3")
@@ -298,6 +311,12 @@ def runs(line):
     return read_runs_line(line, RUNS, command="%dvc_runs", namespace={})
 
 
+def refused(line):
+    with pytest.raises(LineError) as caught:
+        runs(line)
+    return str(caught.value)
+
+
 def shown(line):
     try:
         runs(line)
@@ -315,6 +334,7 @@ def shown(line):
         ("--operation=train -Ft good --limit 3", "--stage train --tag good -n 3"),
         ("-Sc -Se", "status in [completed, failed]"),
         ("--not-error -a", "status != failed"),
+        ("-Fc first", "note contains 'first'"),
         ("-Fl 'a b' loss < 3", "loss < 3 and label contains 'a b'"),
         (
             "-F 'op = train and (scalar:loss < 1 or flag:lr = 2)'",
