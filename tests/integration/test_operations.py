@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from dvc_magic.operations import CellSettings, cell_operation, parse_source, rea
 from dvc_magic.project import Project, Run, sources
 from tests.support.commands import dvc, dvc_status_code
 from tests.support.digest import changes, project_digest
+from tests.support.projects import create
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -51,15 +53,22 @@ FILES = {
 }
 
 
-@pytest.fixture
-def folder(make_project: Callable[..., Path]) -> Path:
-    """Data in a remote alone, but for what the tests take care of themselves."""
-    root = make_project(FILES, track=["raw.csv", "data/more.csv"])
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, dvc_template: Path) -> Path:
+    """The project, and beside it its two remotes: each has one of the files."""
+    place = tmp_path_factory.mktemp("operations")
+    root = create(place / "project", files=FILES, template=dvc_template, track=["raw.csv", "data/more.csv"])
     dvc(root, "remote", "add", "-d", "near", "../near")
     dvc(root, "remote", "add", "far", "../far")
     dvc(root, "push", "-q", "-r", "far", "data/more.csv")
     dvc(root, "push", "-q", "-r", "near", "raw.csv")
-    return root
+    return place
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """The same, to do with as one likes."""
+    return shutil.copytree(made, tmp_path / "made", symlinks=True) / "project"
 
 
 @pytest.fixture
