@@ -14,7 +14,6 @@ JSON, one object a line:
 `injected` is for any Python that a stage may start: standard library only, nothing of dvc_magic, Python 3.8 and later.
 """
 
-from dvc_magic.debugging.copies import remove_tree
 from dvc_magic.debugging.names import INJECTED, SEEN, SOCKET, VARIABLE
 
-__all__ = ["INJECTED", "SEEN", "SOCKET", "VARIABLE", "remove_tree"]
+__all__ = ["INJECTED", "SEEN", "SOCKET", "VARIABLE"]

@@ -4,10 +4,9 @@ The kernel's side is `Driver`; ``capture``, ``prepare``, ``execute``, ``debug``,
 worker processes and are imported there alone, because they lead to DVC.
 """
 
-from dvc_magic.engine.copies import CopyEnd, CopyRequest
 from dvc_magic.engine.drive import Driver
 from dvc_magic.engine.observer import Observer, PointPlan, Silent
-from dvc_magic.engine.order import Capture, CaptureRequest, Placement
+from dvc_magic.engine.order import Capture, CaptureRequest, CopyEnd, CopyRequest, Placement
 from dvc_magic.engine.plan import Action, Decision
 
 __all__ = [

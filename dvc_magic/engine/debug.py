@@ -9,18 +9,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dvc_magic.debugging import INJECTED, VARIABLE, remove_tree
-from dvc_magic.engine.copies import CopyEnd, CopyRequest
+from dvc_magic.debugging import INJECTED, VARIABLE
 from dvc_magic.engine.execute import command_variables, take_spoiled
 from dvc_magic.engine.listing import object_path, read_listing
-from dvc_magic.engine.order import WorkOrder
+from dvc_magic.engine.order import CopyEnd, CopyRequest, WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.errors import MissingInputError
-from dvc_magic.model.paths import RunPaths, StorePaths
+from dvc_magic.model.paths import StorePaths
 from dvc_magic.pipeline import ProjectReader, shell_argv
 from dvc_magic.store import RunLock, RunStore, read_noun, write_noun
-from dvc_magic.workspace import HashCache
+from dvc_magic.workspace import HashCache, remove_tree
 
 
 def execute_copy(
@@ -52,7 +51,7 @@ def execute_copy(
         prepared = prepare(order, store=store.paths, reader=reader, hashes=hashes, paths=paths)
         placed = replace(order.record, deps=prepared.deps)
         write_noun(paths.record, placed, durable=False)  # where the code's own dm.dvcstage looks
-        ending = _run(order, prepared, request, paths, store.paths, environ, control)
+        ending = _run(order, prepared, request=request, store=store.paths, environ=environ, control=control)
         spoiled = take_spoiled(prepared.deps, cache=store.paths.cache, hashes=hashes, since=began)
         return CopyEnd(exit_code=ending.exit_code, stopped=ending.stopped, spoiled=tuple(spoiled))
     finally:
@@ -85,17 +84,18 @@ def _is_kept(cache: Path, md5: str) -> bool:
         return False
 
 
-def _run(  # noqa: PLR0917 - a step of the above
+def _run(
     order: WorkOrder,
     prepared: Prepared,
+    *,
     request: CopyRequest,
-    paths: RunPaths,
     store: StorePaths,
     environ: Mapping[str, str],
     control: Control,
 ) -> Ending:
     full = command_variables(order, prepared, environ, store=store, token=request.copy)
     full |= debugger_variables(full, request.prompt)
+    paths = store.copy(request.copy)
     return supervise(
         [shell_argv(command, full) for command in order.stage.commands],
         cwd=prepared.root / order.stage.wdir,

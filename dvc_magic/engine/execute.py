@@ -1,7 +1,7 @@
 """The whole life of one run, in a worker.
 
-Files made: the run's folder in the store, with its record, notes, log and workspace; objects in the runs' cache. The
-record is written when the run begins and when it ends, and once more by nobody.
+Files made: the run's folder in the store, with its record, notes, log and workspace, and with ``order.json`` if its
+command fails; objects in the runs' cache. The record is written when the run begins and when it ends, and stays so.
 """
 
 from __future__ import annotations

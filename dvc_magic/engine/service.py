@@ -10,10 +10,9 @@ from typing import Any, Protocol
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.capture import capture, describe, file_hasher
-from dvc_magic.engine.copies import CopyEnd, CopyRequest
 from dvc_magic.engine.debug import execute_copy
 from dvc_magic.engine.execute import execute
-from dvc_magic.engine.order import CaptureRequest, WorkOrder
+from dvc_magic.engine.order import CaptureRequest, CopyEnd, CopyRequest, WorkOrder
 from dvc_magic.engine.supervise import Control
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.model.operation import Operation

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.debugging import remove_tree
 from dvc_magic.engine import CopyEnd, CopyRequest
 from dvc_magic.errors import DvcMagicError, RunError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
@@ -23,6 +22,7 @@ from dvc_magic.project.failures import log_tail
 from dvc_magic.project.log_tail import LogTail
 from dvc_magic.project.prompt import Prompt
 from dvc_magic.store import RunStore, StoredRun, held, is_run_id
+from dvc_magic.workspace import remove_tree
 
 _TICK = 0.05  # seconds between looks at the log
 _GRACE = 1.0  # seconds for a program to end by itself once its debugger was told to quit

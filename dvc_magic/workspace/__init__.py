@@ -21,6 +21,7 @@ from dvc_magic.workspace.made import Tree, is_metric_name, made_paths, read_tree
 from dvc_magic.workspace.materialise import materialise
 from dvc_magic.workspace.place import LinkPolicy, link_policy, make_read_only, place_file, place_object, store_file
 from dvc_magic.workspace.read_set import atime_works, imported_modules, read_files
+from dvc_magic.workspace.remove import remove_tree
 from dvc_magic.workspace.snapshot import SIZE_LIMIT, load_snapshot, take_snapshot
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "read_git_facts",
     "read_packages",
     "read_tree",
+    "remove_tree",
     "store_file",
     "take_snapshot",
     "tool_settings",

@@ -1,4 +1,4 @@
-"""Removing a copy of a run, whatever its program has left in it."""
+"""Removing a folder, whatever a program has left in it."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ def remove_tree(folder: Path) -> None:
     """Remove a folder with all that is in it, folders without write permission too; what cannot be removed stays."""
     for place, _, _ in os.walk(folder):  # a folder is opened for writing before os.walk goes on to those in it
         with contextlib.suppress(OSError):
-            os.chmod(place, 0o700)  # noqa: PTH101 - os.walk speaks text
+            os.chmod(place, 0o700)
     shutil.rmtree(folder, ignore_errors=True)
