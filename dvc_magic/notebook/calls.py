@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from dvc_magic.line import RunLine
 from dvc_magic.notebook.display import ForegroundDisplay
+from dvc_magic.notebook.interrupted import show_alone
 from dvc_magic.notebook.session import Session
 from dvc_magic.project import Plan, Run, Runs
 
 _TAIL_AFTER_LOG = 1  # lines of a log in an error below the log itself, which need not be read twice
-_INTERRUPTED = "KeyboardInterrupt: the call was interrupted; "
 _STOPPED = "the stages that were running have been stopped"
 
 
@@ -34,9 +34,7 @@ def _run(asked: RunLine, session: Session) -> Runs:
     try:
         runs = session.project.start(request, observer=display, raise_errors=asked.raise_errors, tail=_TAIL_AFTER_LOG)
     except KeyboardInterrupt as interrupt:
-        # The way through the engine tells nobody anything; IPython shows what this returns in its place.
-        said = _INTERRUPTED + (str(interrupt) or _STOPPED)
-        interrupt._render_traceback_ = lambda: [said]  # type: ignore[attr-defined]
+        show_alone(interrupt, f"the call was interrupted; {str(interrupt) or _STOPPED}")
         raise
     finally:
         session.remember_last()

@@ -9,6 +9,7 @@ from IPython.core.magic import Magics, magics_class
 
 from dvc_magic.line import Option, Usage
 from dvc_magic.model.record import RunStatus
+from dvc_magic.notebook.interrupted import show_alone
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
 from dvc_magic.project import Run
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _DEBUG = Usage(words=("RUN",), options=(Option(name="--command", short="-c", what="COMMAND", repeats=True),))
-_INTERRUPTED = "KeyboardInterrupt: the debugger was interrupted; its copy of the run is stopped and removed"
 
 
 @magics_class
@@ -52,10 +52,9 @@ class DebugMagics(Magics):
         last = self._session.last
         run: Run | str | None = options.positional
         if run is None and last is not None and last.status is RunStatus.FAILED:
-            run = next(iter(last.upstream.values()), last) if last.reason == "upstream" else last
+            run = last
         try:
             project.debug(run, options.several.get("--command", ()), show=self._session.show)
         except KeyboardInterrupt as interrupt:
-            # What was interrupted says nothing to anybody; IPython shows what this returns in its place.
-            interrupt._render_traceback_ = lambda: [_INTERRUPTED]  # type: ignore[attr-defined]
+            show_alone(interrupt, "the debugger was interrupted; its copy of the run is stopped and removed")
             raise

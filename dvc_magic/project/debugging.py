@@ -13,10 +13,9 @@ from pathlib import Path
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import CopyEnd, CopyRequest
-from dvc_magic.errors import DvcMagicError, RunError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
 from dvc_magic.model.paths import RunPaths
-from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.project.debuggable import debuggable
 from dvc_magic.project.environment import stage_environment
 from dvc_magic.project.failures import log_tail
 from dvc_magic.project.log_tail import LogTail
@@ -83,7 +82,7 @@ def debug(
     """Execute a failed run again in a copy, and serve the debugger that opens at an uncaught exception of Python.
 
     Args:
-        run: the one that failed. store, pool, project: where it belongs.
+        run: the one that failed, or one that was never executed because of it. store, pool, project: where it belongs.
         commands: pdb's commands to give, instead of asking for them.
         ask: gets the prompt and returns a command; see `dvc_magic.project.prompt.Prompt`.
         show: gets the copy's output and the debugger's, as they come.
@@ -96,83 +95,10 @@ def debug(
         DvcMagicError: the copy cannot be made: an input is gone.
         KeyboardInterrupt: again, after the copy was stopped and removed.
     """
-    check_debuggable(run, store)
+    failed = debuggable(run, store)
     sweep_copies(store)
-    copy = _Copy(run, store=store, pool=pool, commands=commands, ask=ask, show=show)
+    copy = _Copy(failed, store=store, pool=pool, commands=commands, ask=ask, show=show)
     return copy.follow(project)
-
-
-def check_debuggable(run: StoredRun, store: RunStore) -> None:
-    """Refuse a run that there is nothing to debug of, with what helps.
-
-    Raises:
-        RunError: it completed, still goes, was stopped, was never executed...
-    """
-    record = run.record
-    if problem := _not_failed(record) or _not_executed(record, store) or _not_kept(run):
-        raise RunError(problem)
-
-
-def _not_failed(record: RunRecord) -> str:
-    if record.status is RunStatus.FAILED:
-        return ""
-    if record.status is RunStatus.COMPLETED:
-        return f"{record.name} completed; %dvc_debug and run.debug() are for runs that failed (%dvc_runs failed)"
-    if not record.status.final:
-        return f"{record.name} still goes ({record.status}); a run can be debugged once it has failed"
-    why = f" ({record.error})" if record.error else ""
-    return f"{record.name} is {record.status}{why}, it did not fail by itself; a run can be debugged that has failed"
-
-
-def _not_executed(record: RunRecord, store: RunStore) -> str:
-    if record.reason == "upstream":
-        cause = cause_of(record, store)
-        if cause is None:
-            return f"{record.name} was never executed: {record.error.removeprefix('not executed: ')}"
-        helps = f"; debug that run: %dvc_debug {cause.number}" if cause.status is RunStatus.FAILED else ""
-        return f"{record.name} was never executed, because {cause.name} {cause.status}{helps}"
-    if record.reason in ("engine", "worker gone"):
-        return f"{record.name} did not fail in its command, so that there is nothing to debug: {record.error}"
-    return ""
-
-
-def _not_kept(run: StoredRun) -> str:
-    if run.paths.order.exists():
-        return ""
-    again = f"%dvc_run --from {run.number} or run.again()"
-    return (
-        f"{run.record.name} has no {run.paths.order.name}, which says what it was to execute: an older dvc_magic made "
-        f"it, or the disk was full. Make it fail once more ({again}) and debug that run"
-    )
-
-
-def cause_of(record: RunRecord, store: RunStore) -> RunRecord | None:
-    """The run upstream because of which a run was never executed, if it is there."""
-    for run_id in record.upstream.values():
-        try:
-            return store.get(run_id).record
-        except DvcMagicError:  # removed
-            continue
-    return None
-
-
-def last_failed(store: RunStore) -> StoredRun:
-    """The newest failed run that was asked for, or that upstream of it which is the cause.
-
-    Raises:
-        RunError: none has failed.
-    """
-    for run in store.all():
-        if run.record.status is RunStatus.FAILED and run.record.call.asked:
-            return failed_first(run, store)
-    message = "no run has failed; %dvc_debug and project.debug() are for runs that did"
-    raise RunError(message)
-
-
-def failed_first(run: StoredRun, store: RunStore) -> StoredRun:
-    """The run itself, or that upstream of it which has failed and is why it was never executed."""
-    cause = cause_of(run.record, store) if run.record.reason == "upstream" else None
-    return store.get(cause.id) if cause is not None and cause.status is RunStatus.FAILED else run
 
 
 def sweep_copies(store: RunStore) -> None:

@@ -19,7 +19,8 @@ from dvc_magic.model.operation import Operation, Source
 from dvc_magic.model.record import DepRecord, RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Pipeline
-from dvc_magic.project.debugging import Debugged, ask_here, debug, last_failed, show_here
+from dvc_magic.project.debuggable import last_failed
+from dvc_magic.project.debugging import Debugged, ask_here, debug, show_here
 from dvc_magic.project.environment import stage_environment
 from dvc_magic.project.example import write_example
 from dvc_magic.project.failures import LOG_TAIL, failure_message
@@ -570,7 +571,8 @@ class Project:
         """``project.debug(41)``: execute a failed run again in a throw-away copy and open pdb where it fails.
 
         Args:
-            run: number, id or label; without one, the newest failed run, or that upstream of it which is the cause.
+            run: number, id or label; without one, the newest failed run. Of a run that was never executed, that
+                upstream of it which failed and so is the cause is debugged.
             commands: pdb's commands to give, instead of asking for them: ``["p lr", "w"]``.
             ask: gets the prompt and returns a command; `EOFError` ends the debugger.
             show: gets all text as it comes.

@@ -480,7 +480,8 @@ class Run:
         """``run.debug()``: execute a failed run again in a throw-away copy and open pdb where it fails.
 
         ``run.debug(["p lr", "w"]).answers`` has what pdb says to these commands, where nobody can be asked. The copy
-        has the run's code, params and inputs; nothing is recorded, and this run stays as it is.
+        has the run's code, params and inputs; nothing is recorded, and this run stays as it is. If this run was never
+        executed because one upstream has failed, it is that one.
 
         Args:
             commands: pdb's commands to give, instead of asking for them.

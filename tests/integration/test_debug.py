@@ -121,6 +121,17 @@ def test_the_copy_has_the_run_s_code_params_and_inputs_though_the_project_has_ot
     assert str(run.path) not in seen.answers[2]
 
 
+@pytest.mark.parametrize("source", ["dm.dvcstage('prepare')", "dm.dvcstage('prepare', select='data.*')"])
+def test_code_that_asks_for_the_outs_of_a_stage_finds_them_in_the_copy(trained: Bench, source: str) -> None:
+    code = f"import dvc_magic as dm\nnumbers = {source}.read_text()\n1 / 0"
+    failed = trained.project.op("look", code, raise_errors=False)
+    assert "ZeroDivisionError" in failed.log.text()
+
+    seen = failed.debug(["p numbers[:4]"], show=trained.shown.append)
+
+    assert (seen.error, seen.answers) == ("ZeroDivisionError: division by zero", ("'[1, '",))
+
+
 def test_nothing_is_recorded_and_the_run_and_the_project_stay_as_they_are(trained: Bench) -> None:
     project = trained.project
     run, before = project.last, project_digest(project.root)
@@ -417,22 +428,30 @@ def test_a_sitecustomize_of_the_environment_is_imported_all_the_same(
     assert seen.answers == ("'hello'", repr(str(tmp_path / "site" / "sitecustomize.py")))
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_of_a_run_that_was_never_executed_the_one_upstream_that_failed_is_debugged(trained: Bench, named: bool) -> None:
+    run = trained.project.run("report", raise_errors=False)
+    assert run.reason == "upstream"
+
+    seen = trained.project.debug(run if named else None, ["p lr"], show=trained.shown.append)
+
+    assert seen.answers == ("0",)
+    assert trained.text.startswith("train 3 once more, in a copy")
+
+
 class TestRefusals:
     def test_a_completed_run(self, trained: Bench) -> None:
         with pytest.raises(RunError, match="prepare 1 completed; .* runs that failed"):
             trained.project.runs[1].debug()
 
-    def test_a_run_that_was_never_executed_names_the_one_that_failed(self, trained: Bench) -> None:
-        run = trained.project.run("report", raise_errors=False)
-        assert run.reason == "upstream"
+    def test_a_run_that_was_never_executed_because_another_was_stopped(self, make_project: Any) -> None:
+        stages = "stages:\n  one:\n    cmd: sleep 30\n    outs: [one]\n  two:\n    cmd: cat one\n    deps: [one]\n"
+        with dm.Project.open(make_project({"dvc.yaml": stages})) as project:
+            run = project.run("two", timeout=0.3, raise_errors=False)
+            assert run.reason == "upstream"
 
-        with pytest.raises(RunError, match=r"report \d was never executed, because train \d failed; .* %dvc_debug \d"):
-            run.debug()
-
-    def test_without_a_name_it_is_that_one_itself(self, trained: Bench) -> None:
-        trained.project.run("report", raise_errors=False)
-
-        assert trained.project.debug(None, ["p lr"], show=trained.shown.append).answers == ("0",)
+            with pytest.raises(RunError, match=r"two \d was never executed, because one \d stopped$"):
+                run.debug()
 
     def test_a_run_of_before_orders_were_kept(self, trained: Bench) -> None:
         (trained.project.last.path / "order.json").unlink()

@@ -294,6 +294,18 @@ def test_a_failing_upstream_is_the_cause_that_is_shown(shell: InteractiveShell) 
     assert "no data today" in message
 
 
+def test_the_debugger_opens_in_the_upstream_run_that_failed(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("prepare.py").write_text("rows = 7\n1 / 0\n")
+    _message(shell, "dvc_run", "train")
+
+    _magic(shell, "dvc_debug", '-c "p rows"')
+
+    assert "prepare 1 once more, in a copy" in (shown := capsys.readouterr().out)
+    assert "(Pdb) p rows\n7\n" in shown
+
+
 def test_a_file_that_git_ignores_is_pointed_at(shell: InteractiveShell) -> None:
     message = _message(shell, "dvc_run", "secretive")
 
