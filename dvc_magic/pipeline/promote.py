@@ -5,43 +5,39 @@ Everything is worked out in memory first: all checks come before the first byte,
 
 from __future__ import annotations
 
-import io
 import os
 import shlex
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from dvc.dvcfile import ProjectFile
 from dvc.lock import LockError, make_lock
-from dvc.scm import NoSCM
 from dvc.stage.loader import StageLoader
 from dvc.stage.serialize import to_pipeline_file
 from dvc.stage.utils import check_circular_dependency, check_no_externals, is_valid_name
-from dvc.utils.serialize import dumps_yaml, modify_yaml
+from dvc.utils.serialize import dumps_yaml
 
 from dvc_magic.errors import OperationError, PipelineError, ProjectError
 from dvc_magic.model.promotion import FileChange, PromotedFiles, Promotion
-from dvc_magic.model.stage import OutKind, Pipeline, Stage, overlaps
-from dvc_magic.model.values import same
+from dvc_magic.model.stage import Stage, overlaps
 from dvc_magic.pipeline.border import translated
+from dvc_magic.pipeline.definition import DVCFILE, LISTS
+from dvc_magic.pipeline.git_entries import GitEntries, check_inside
 from dvc_magic.pipeline.graph import check_graph
+from dvc_magic.pipeline.pipeline_sheet import rewritten, with_entry
+from dvc_magic.pipeline.promotion_notices import Notices, plain_deps
 from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.reader import ProjectReader
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.rooted import RootedFileSystem
 from dvc_magic.pipeline.scan import Loader, Memo
-from dvc_magic.pipeline.write_files import write_files
+from dvc_magic.pipeline.write_files import decoded, encoded, write_files
 
-_DVCFILE = "dvc.yaml"
-_LISTS = {OutKind.OUT: "outs", OutKind.METRIC: "metrics", OutKind.PLOT: "plots"}
 _NO_PLACE = (".git", ".dvc", ".dvc_magic")
-_SHOWN = 3
-_BOM = "\ufeff"
 
 
 def promote(
@@ -50,7 +46,9 @@ def promote(
     """Write a stage, the scripts that it needs and ``.gitignore`` entries for its outs into the project.
 
     Side effects: without `dry_run`, writes ``dvc.yaml``, the scripts and ``.gitignore`` files, under DVC's lock on the
-    project; when one of them cannot be written, all are put back. ``dvc.lock``, git's index and data stay as they are.
+    project; when one of them cannot be written, all are put back. For that lock, makes the folder ``.dvc/tmp`` and the
+    file ``lock`` in it where there are none, as every DVC command does. ``dvc.lock``, git's index and data stay as they
+    are.
 
     Args:
         reader: of the project.
@@ -99,7 +97,8 @@ class _Draft:
         self._promotion = promotion
         self._pipeline = reader.describe()
         self._repo = self._open({})
-        self._path = os.fspath(self._root / _DVCFILE)
+        self._git = GitEntries(self._root, self._repo.scm)
+        self._path = os.fspath(self._root / DVCFILE)
 
     def _open(self, overlay: dict[str, bytes]) -> StillRepo:
         site = self._reader.store.dvc_site
@@ -109,27 +108,44 @@ class _Draft:
 
     def files(self, hash_file: Callable[[Path], tuple[str, int]]) -> PromotedFiles:
         """All that is to be written, after all checks."""
-        self._check_file(Path(self._path))
+        check_inside(Path(self._path), self._root)
         self._check_name()
         scripts = self._scripts()
-        with translated(root=self._root, path=_DVCFILE):
+        with translated(root=self._root, path=DVCFILE):
             stage = self._stage()
             entry = self._entry(stage)
-            pipeline_file = self._pipeline_file(entry)
+            pipeline_file = with_entry(self._root, self._promotion.name, entry)
         loaded = self._loaded([*scripts, pipeline_file])
-        self._check_outs(stage)
+        self._git.check_outs(stage)
         self._check_graph(stage)
-        entries = {Path(file): lines for file, lines in self._entries(stage).items()}
-        ignores = [self._ignore(file, lines) for file, lines in entries.items() if file.parent.is_dir()]
-        later = [self._relative(file) for file in entries if not file.parent.is_dir()]  # dvc repro makes them
+        entries = self._git.entries(stage)
+        ignores = [self._git.change(file, lines) for file, lines in entries.items() if file.parent.is_dir()]
+        later = [file.relative_to(self._root).as_posix() for file in entries if not file.parent.is_dir()]
         changes = (*(change for change in scripts if change.before is None), pipeline_file, *ignores)
         return PromotedFiles(
             stage=self._promotion.name,
             entry=dumps_yaml({"stages": {self._promotion.name: entry}}),
             changes=changes,
-            commit=tuple(self._commit([*changes, *scripts], later)),
+            commit=tuple(self._git.lacking([*changes, *scripts], self._to_commit(later))),
             notices=(*self._promotion.notices, *self._notices(loaded, pipeline_file, hash_file)),
         )
+
+    def _to_commit(self, later: Sequence[str]) -> Iterator[str]:
+        """What git needs beside what is written; `later` are files that dvc repro makes."""
+        yield from plain_deps(self._promotion, self._pipeline)
+        yield from later
+        yield from (path for path, out in self._promotion.outs.items() if not out.cache)
+
+    def _notices(
+        self, loaded: Stage, pipeline_file: FileChange, hash_file: Callable[[Path], tuple[str, int]]
+    ) -> Iterator[str]:
+        scm = self._repo.scm
+        yield from Notices(self._promotion, self._pipeline, reader=self._reader, scm=scm, hash_file=hash_file).of(
+            loaded
+        )
+        anew = rewritten(pipeline_file)
+        if anew:
+            yield f"DVC writes {anew} other lines of {DVCFILE} anew: the meaning is the same, the layout is not"
 
     # --- checks -------------------------------------------------------------------------------------------------------
 
@@ -137,12 +153,12 @@ class _Draft:
         name = self._promotion.name
         if not (name and is_valid_name(name)):
             raise OperationError(f"{name!r} is no name for a stage: DVC takes letters, digits, - and _")
-        with translated(root=self._root, path=_DVCFILE):
+        with translated(root=self._root, path=DVCFILE):
             there = os.path.lexists(self._path)
             stages = ProjectFile(self._repo, self._path).contents.get("stages") if there else None
         if name in (stages or {}):
             raise OperationError(
-                f"{_DVCFILE} has a stage {name!r} already, which is not overwritten: give another name with --name, or "
+                f"{DVCFILE} has a stage {name!r} already, which is not overwritten: give another name with --name, or "
                 f"take that stage away first (dvc remove {shlex.quote(name)})"
             )
 
@@ -165,7 +181,7 @@ class _Draft:
             return None
         if place.is_symlink() or not place.is_file():
             raise OperationError(f"{path} is there already and is no plain file: move it away, or choose with --script")
-        return _decoded(place.read_bytes())
+        return decoded(place.read_bytes())
 
     def _check_place(self, path: str) -> None:
         """A script goes into the project itself: not past a link, not into what git, DVC or a stage call their own."""
@@ -182,28 +198,11 @@ class _Draft:
         if self._repo.dvcignore.is_ignored_file(os.fspath(self._root / path)):
             raise OperationError(f"{path} is hidden from DVC by .dvcignore: name another place with --script")
 
-    def _check_file(self, file: Path) -> None:
-        """A file that gets more lines lies in the project itself, whatever links lead to it."""
-        if not file.resolve().is_relative_to(self._root.resolve()):
-            raise OperationError(
-                f"{self._relative(file)} leads by a link to {file.resolve()}, which is outside of the project and is "
-                "not written: put a file or folder of the project in the place of the link"
-            )
-
     def _check_graph(self, stage: Any) -> None:
         """DVC's own word on the whole, after ours, which is clearer."""
-        with translated(root=self._root, path=_DVCFILE), warnings.catch_warnings():
+        with translated(root=self._root, path=DVCFILE), warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of a library that DVC's graph is made with
             self._repo.check_graph(stages={stage})
-
-    def _check_outs(self, stage: Any) -> None:
-        scm = self._repo.scm
-        for out in stage.outs:
-            if out.use_scm_ignore and scm.is_tracked(out.fspath):
-                raise OperationError(
-                    f"{out.def_path} is a file of git, and an out of a stage belongs to DVC: take it out of git first "
-                    f"(git rm -r --cached {shlex.quote(out.def_path)}), or let the code write elsewhere"
-                )
 
     # --- the stage ----------------------------------------------------------------------------------------------------
 
@@ -221,7 +220,7 @@ class _Draft:
         definition["params"] = [{file.path: list(file.keys) or None} for file in promotion.params]
         for path, out in promotion.outs.items():
             entry = path if out.cache else {path: {"cache": False}}
-            definition.setdefault(_LISTS[out.kind], []).append(entry)
+            definition.setdefault(LISTS[out.kind], []).append(entry)
         if promotion.desc:
             definition["desc"] = promotion.desc
         return definition
@@ -233,25 +232,14 @@ class _Draft:
             entry["vars"] = list(self._promotion.variables)
         return entry
 
-    def _pipeline_file(self, entry: dict[str, Any]) -> FileChange:
-        """``dvc.yaml`` with one more stage, written by DVC's writer, which keeps comments."""
-        place = Path(self._path)
-        before = _decoded(place.read_bytes()) if place.exists() else None
-        sheet = _Sheet(before)
-        with modify_yaml(self._path, fs=sheet) as data:
-            stages = data.get("stages")
-            data["stages"] = {} if stages is None else stages
-            data["stages"][self._promotion.name] = entry
-        return FileChange(path=_DVCFILE, after=sheet.text, before=before)
-
     def _loaded(self, changes: Sequence[FileChange]) -> Stage:
         """The stage as DVC will read it from what is written."""
-        overlay = {change.path: _encoded(change.after) for change in changes}
+        overlay = {change.path: encoded(change.after) for change in changes}
         loader = Loader(self._open(overlay), root=self._root, overlay=overlay, memo=Memo(), seen={})
         loaded = loader.load(self._path)
         if loaded.problem is not None:
             raise PipelineError(f"DVC would not take the stage: {loaded.problem}") from loaded.problem
-        others = [stage for stage in self._pipeline.stages if stage.dvcfile != _DVCFILE]
+        others = [stage for stage in self._pipeline.stages if stage.dvcfile != DVCFILE]
         try:
             check_graph([*others, *loaded.stages], self._pipeline.tracked)
         except PipelineError as error:
@@ -259,182 +247,7 @@ class _Draft:
             raise OperationError(f"{error}: {what} (dvc remove)") from error
         return next(stage for stage in loaded.stages if stage.name == self._promotion.name)
 
-    # --- git ----------------------------------------------------------------------------------------------------------
-
-    def _entries(self, stage: Any) -> dict[str, list[str]]:
-        """The entries that outs need: absolute path of a ``.gitignore`` file -> lines."""
-        scm = self._repo.scm
-        entries: dict[str, list[str]] = {}
-        for out in stage.outs:
-            if out.use_scm_ignore and not isinstance(scm, NoSCM) and not scm.is_ignored(out.fspath):
-                self._check_file(Path(out.fspath).parent / scm.GITIGNORE)
-                entry, file = scm._get_gitignore(out.fspath)  # noqa: SLF001 - its public caller writes at once
-                entries.setdefault(file, []).append(entry)
-        return entries
-
-    def _ignore(self, file: Path, entries: Sequence[str]) -> FileChange:
-        """A ``.gitignore`` file with entries added as DVC adds them."""
-        before = file.read_bytes() if file.exists() else None
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, "gitignore")
-            copy.write_bytes(before or b"")
-            for entry in entries:
-                self._repo.scm._add_entry_to_gitignore(entry, os.fspath(copy))  # noqa: SLF001
-            after = copy.read_bytes()
-        return FileChange(
-            path=self._relative(file), after=_decoded(after), before=None if before is None else _decoded(before)
-        )
-
-    def _relative(self, file: Path) -> str:
-        return file.relative_to(self._root).as_posix()
-
-    def _commit(self, changes: Sequence[FileChange], later: Sequence[str]) -> Iterator[str]:
-        """What git lacks: the files written, deps that are neither DVC's nor git's yet, and what the stage makes."""
-        scm = self._repo.scm
-        if isinstance(scm, NoSCM):
-            return
-        made = [path for path, out in self._promotion.outs.items() if not out.cache]
-        written = {change.path for change in changes if change.before != change.after}
-        for path in dict.fromkeys([*(change.path for change in changes), *self._plain_deps(), *later, *made]):
-            place = os.fspath(self._root / path)
-            if path in written or not (scm.is_tracked(place) or scm.is_ignored(place)):
-                yield path
-
-    def _plain_deps(self) -> list[str]:
-        """Deps inside the project that DVC does not keep: git has to."""
-        return [path for path in self._promotion.deps if _is_inside(path) and not _is_kept(path, self._pipeline)]
-
-    # --- notices ------------------------------------------------------------------------------------------------------
-
-    def _notices(
-        self, loaded: Stage, pipeline_file: FileChange, hash_file: Callable[[Path], tuple[str, int]]
-    ) -> Iterator[str]:
-        yield from self._of_values(loaded)
-        yield from self._of_deps()
-        yield from self._of_changes(hash_file)
-        yield from self._of_outs()
-        rewritten = _rewritten(pipeline_file)
-        if rewritten:
-            yield f"DVC writes {rewritten} other lines of {_DVCFILE} anew: the meaning is the same, the layout is not"
-
-    def _of_values(self, loaded: Stage) -> Iterator[str]:
-        for file, values in self._promotion.locked.items():
-            now = loaded.locked.get(file, {})
-            gone = [key for key in values if key not in now]
-            if gone:
-                yield f"{file} of the project has no {', '.join(gone)}, which the stage needs"
-            differing = [key for key, value in values.items() if key in now and not same(value, now[key])]
-            if differing:
-                told = ", ".join(f"{key} {now[key]!r} (the run had {values[key]!r})" for key in differing)
-                yield f"{file} of the project has {told}; dvc repro takes the project's values"
-        if not loaded.commands:
-            yield "the command is empty with the project's values"
-
-    def _of_deps(self) -> Iterator[str]:
-        outside = [path for path in self._promotion.deps if not _is_inside(path)]
-        if outside:
-            yield f"{_listed(outside)} lies outside of the project: a clone will not have it"
-        written = {file.path for file in self._promotion.files}
-        plain = [path for path in self._plain_deps() if path not in written]
-        missing = [path for path in plain if not os.path.lexists(self._root / path)]
-        if missing:
-            yield f"{_listed(missing)} is not in the project any more: dvc repro needs it"
-        scm = self._repo.scm
-        hidden = [path for path in plain if path not in missing and scm.is_ignored(os.fspath(self._root / path))]
-        if hidden:
-            names = " ".join(map(shlex.quote, hidden))
-            yield f"git ignores {_listed(hidden)}, and DVC does not track it: a clone will not have it: dvc add {names}"
-        scripts = [path for path in written if scm.is_ignored(os.fspath(self._root / path))]
-        if scripts:
-            yield f"git ignores {_listed(scripts)}: git add -f {' '.join(map(shlex.quote, scripts))}"
-
-    def _of_changes(self, hash_file: Callable[[Path], tuple[str, int]]) -> Iterator[str]:
-        """Inputs that are not what the run had: the stage will make something else."""
-        told = {file.path for file in self._promotion.files} | {file.path for file in self._promotion.params}
-        known = {path: md5 for path, md5 in self._promotion.deps.items() if md5 and path not in told}
-        facts = self._reader.inputs([path for path in known if path not in self._promotion.taken], hash_file)
-        now = {path: fact.hash for path, fact in facts.items() if fact.hash}
-        now |= {path: md5 for path in self._promotion.taken if (md5 := self._made(path))}
-        differing = [path for path, md5 in now.items() if path in known and md5 != known[path]]
-        if differing:
-            yield f"{_listed(differing)} is not what the run had: the stage takes what the project has"
-
-    def _made(self, path: str) -> str:
-        """The md5 that ``dvc.lock`` has for an out; empty where it has none."""
-        for stage in self._pipeline.producers(path):
-            for entry in (stage.lock or {}).get("outs", ()):
-                if any(out.path == path and out.declared == entry["path"] for out in stage.outs):
-                    return str(entry.get("md5", ""))
-        return ""
-
-    def _of_outs(self) -> Iterator[str]:
-        there = [path for path, out in self._promotion.outs.items() if os.path.lexists(self._root / path)]
-        if there:
-            yield f"{_listed(there)} is in the project already: dvc repro replaces it"
-
-
-# --- paths and texts --------------------------------------------------------------------------------------------------
-
-
-class _Sheet:
-    """One file in memory, in the place of the file system that DVC's writer would write to."""
-
-    def __init__(self, text: str | None) -> None:
-        self._before = text
-        self._after = _Kept()
-
-    @property
-    def text(self) -> str:
-        """What was written, with the line ends and the byte order mark that the file had: DVC's writer has its own."""
-        before = self._before or ""
-        text = self._after.kept
-        if 2 * before.count("\r\n") > before.count("\n"):
-            text = text.replace("\n", "\r\n")
-        return f"{_BOM}{text}" if before.startswith(_BOM) else text
-
-    def exists(self, _: str) -> bool:
-        return self._before is not None
-
-    def open(self, _: str, mode: str = "r", *, encoding: str = "utf-8") -> IO[str]:
-        return self._after if "w" in mode else io.StringIO((self._before or "").replace("\r\n", "\n"))
-
-
-class _Kept(io.StringIO):
-    kept = ""
-
-    def close(self) -> None:
-        self.kept = self.getvalue()
-        super().close()
-
-
-def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _is_inside(path: str) -> bool:
-    return not (os.path.isabs(path) or path.startswith("../") or "://" in path)
-
-
-def _is_kept(path: str, pipeline: Pipeline) -> bool:
-    tracked = any(overlaps(path, data.path) for data in pipeline.tracked)
-    return tracked or bool(pipeline.producers(path))
-
 
 def _nearest(folder: Path) -> Path:
     """The folder itself, or the first one above that there is."""
     return next(place for place in (folder, *folder.parents) if os.path.lexists(place))
-
-
-def _listed(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    return ", ".join(paths[:_SHOWN]) + more
-
-
-def _rewritten(change: FileChange) -> int:
-    """How many lines that were there are not there any more."""
-    after = set(change.after.splitlines())
-    return sum(line not in after for line in (change.before or "").splitlines() if line.strip())

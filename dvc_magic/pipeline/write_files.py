@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,54 +18,92 @@ from dvc_magic.model.promotion import FileChange
 class _Undo:
     """How to put back what was there: in reverse order of the writing."""
 
-    steps: list[Callable[[], Any]] = field(default_factory=list)
+    root: Path
+    steps: list[tuple[Path, Callable[[], Any]]] = field(default_factory=list)
 
-    def run(self) -> None:
-        for step in reversed(self.steps):
-            step()
+    def add(self, place: Path, step: Callable[[], Any]) -> None:
+        """Note how to put back one file or folder."""
+        self.steps.append((place, step))
+
+    def run(self) -> list[str]:
+        """Take every step; the names of the files and folders that could not be put back."""
+        left = []
+        for place, step in reversed(self.steps):
+            try:
+                step()
+            except OSError:
+                left.append(os.path.relpath(place, self.root))
+        return left
 
 
 def write_files(root: Path, changes: Sequence[FileChange]) -> None:
     """Write files of a project, all or none; nothing is overwritten that is not what its change says it was.
 
-    Side effects: each file is written aside and renamed; folders are made where there are none. When one cannot be
-    written, those before it are put back, with their times.
+    Side effects: each file is written aside and gets its name when it is whole; folders are made where there are none.
+    When one cannot be written, those before it are put back, with their times.
 
     Args:
         root: the project's folder.
         changes: what to write.
 
     Raises:
-        ProjectError: a file cannot be written, or somebody else has changed it.
+        ProjectError: a file cannot be written, or somebody else has changed it; names what could not be put back.
     """
-    undo = _Undo()
+    undo = _Undo(root=root.resolve())
     try:
         for change in changes:
-            _write_one(root, change, undo)
-    except OSError as error:
-        undo.run()
-        name = os.path.relpath(error.filename, root) if error.filename else "a file"
-        message = f"{name} cannot be written ({error.strerror or error}); everything is as it was"
-        raise ProjectError(message) from error
-    except BaseException:
-        undo.run()
+            _write_one(undo.root, change, undo)
+    except ProjectError as error:
+        left = undo.run()
+        raise ProjectError(f"{error}; {_outcome(left)}") from error.__cause__
+    except BaseException as error:
+        left = undo.run()
+        if left:
+            error.add_note(_outcome(left))
         raise
 
 
+def _outcome(left: Sequence[str]) -> str:
+    if not left:
+        return "everything is as it was"
+    return f"{', '.join(left)} could not be put back: see git status, and take away what you do not want"
+
+
+def encoded(text: str) -> bytes:
+    """The bytes of a text that was read with `decoded`."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decoded(data: bytes) -> str:
+    """The text of a file, whatever its bytes are."""
+    return data.decode("utf-8", "surrogateescape")
+
+
 def _write_one(root: Path, change: FileChange, undo: _Undo) -> None:
-    if change.before is None:
-        _create(root / change.path, _encoded(change.after), undo)
-    else:
-        _replace((root / change.path).resolve(), _encoded(change.before), _encoded(change.after), undo)
+    try:
+        if change.before is None:
+            _create(root / change.path, encoded(change.after), undo)
+        else:
+            _replace((root / change.path).resolve(), encoded(change.before), encoded(change.after), undo)
+    except OSError as error:
+        raise ProjectError(f"{change.path} cannot be written ({error.strerror or error})") from error
 
 
 def _create(place: Path, content: bytes, undo: _Undo) -> None:
+    """Write aside, then link: readers see nothing or all of it, and what somebody else puts there meanwhile stays."""
     for folder in reversed([folder for folder in place.parents if not folder.exists()]):
         folder.mkdir()
-        undo.steps.append(folder.rmdir)
-    with place.open("xb") as stream:
-        undo.steps.append(place.unlink)
-        stream.write(content)
+        undo.add(folder, folder.rmdir)
+    with _aside(place, content) as aside:
+        try:
+            os.link(aside, place)
+            undo.add(place, place.unlink)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            place.open("xb").close()
+            undo.add(place, place.unlink)
+            os.replace(aside, place)
 
 
 def _replace(place: Path, before: bytes, after: bytes, undo: _Undo) -> None:
@@ -73,20 +112,26 @@ def _replace(place: Path, before: bytes, after: bytes, undo: _Undo) -> None:
     if place.read_bytes() != before:
         raise ProjectError(f"{place.name} was changed by somebody else just now; promote again")
 
+    def put(content: bytes) -> None:
+        with _aside(place, content) as aside:
+            os.chmod(aside, facts.st_mode & 0o7777)
+            os.replace(aside, place)
+
     def put_back() -> None:
-        place.write_bytes(before)
+        put(before)
         os.utime(place, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
-    descriptor, aside = tempfile.mkstemp(prefix=f".{place.name}-", dir=place.parent)
+    put(after)
+    undo.add(place, put_back)
+
+
+@contextmanager
+def _aside(place: Path, content: bytes) -> Iterator[Path]:
+    """A file beside `place` that has the content, and the rights of any new file; it is gone at the end."""
+    aside = place.with_name(f".{place.name}-{secrets.token_hex(4)}")
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(after)
-        os.chmod(aside, facts.st_mode & 0o7777)
-        undo.steps.append(put_back)
-        os.replace(aside, place)
+        with aside.open("xb") as stream:
+            stream.write(content)
+        yield aside
     finally:
-        Path(aside).unlink(missing_ok=True)
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+        aside.unlink(missing_ok=True)

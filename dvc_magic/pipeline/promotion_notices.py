@@ -1,0 +1,116 @@
+"""What people have to know of a stage that a run of an operation becomes: where the project is not as the run was."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.model.promotion import Promotion
+from dvc_magic.model.stage import Pipeline, Stage, overlaps
+from dvc_magic.model.values import same
+from dvc_magic.pipeline.reader import ProjectReader
+
+_SHOWN = 3
+
+
+class Notices:
+    """Those of one promotion, against the project as it is now."""
+
+    def __init__(
+        self,
+        promotion: Promotion,
+        pipeline: Pipeline,
+        *,
+        reader: ProjectReader,
+        scm: Any,
+        hash_file: Callable[[Path], tuple[str, int]],
+    ) -> None:
+        self._promotion = promotion
+        self._pipeline = pipeline
+        self._reader = reader
+        self._root = reader.root
+        self._scm = scm
+        self._hash_file = hash_file
+
+    def of(self, loaded: Stage) -> Iterator[str]:
+        """All of them, given the stage as DVC will read it."""
+        yield from self._of_values(loaded)
+        yield from self._of_deps()
+        yield from self._of_changes()
+        yield from self._of_outs()
+
+    def _of_values(self, loaded: Stage) -> Iterator[str]:
+        for file, values in self._promotion.locked.items():
+            now = loaded.locked.get(file, {})
+            gone = [key for key in values if key not in now]
+            if gone:
+                yield f"{file} of the project has no {', '.join(gone)}, which the stage needs"
+            differing = [key for key, value in values.items() if key in now and not same(value, now[key])]
+            if differing:
+                told = ", ".join(f"{key} {now[key]!r} (the run had {values[key]!r})" for key in differing)
+                yield f"{file} of the project has {told}; dvc repro takes the project's values"
+        if not loaded.commands:
+            yield "the command is empty with the project's values"
+
+    def _of_deps(self) -> Iterator[str]:
+        outside = [path for path in self._promotion.deps if not _is_inside(path)]
+        if outside:
+            yield f"{_listed(outside)} lies outside of the project: a clone will not have it"
+        written = {file.path for file in self._promotion.files}
+        plain = [path for path in plain_deps(self._promotion, self._pipeline) if path not in written]
+        missing = [path for path in plain if not os.path.lexists(self._root / path)]
+        if missing:
+            yield f"{_listed(missing)} is not in the project any more: dvc repro needs it"
+        hidden = [path for path in plain if path not in missing and self._scm.is_ignored(os.fspath(self._root / path))]
+        if hidden:
+            names = " ".join(map(shlex.quote, hidden))
+            yield f"git ignores {_listed(hidden)}, and DVC does not track it: a clone will not have it: dvc add {names}"
+        scripts = [path for path in written if self._scm.is_ignored(os.fspath(self._root / path))]
+        if scripts:
+            yield f"git ignores {_listed(scripts)}: git add -f {' '.join(map(shlex.quote, scripts))}"
+
+    def _of_changes(self) -> Iterator[str]:
+        """Inputs that are not what the run had: the stage will make something else."""
+        told = {file.path for file in self._promotion.files} | {file.path for file in self._promotion.params}
+        known = {path: md5 for path, md5 in self._promotion.deps.items() if md5 and path not in told}
+        facts = self._reader.inputs([path for path in known if path not in self._promotion.taken], self._hash_file)
+        now = {path: fact.hash for path, fact in facts.items() if fact.hash}
+        now |= {path: md5 for path in self._promotion.taken if (md5 := self._made(path))}
+        differing = [path for path, md5 in now.items() if path in known and md5 != known[path]]
+        if differing:
+            yield f"{_listed(differing)} is not what the run had: the stage takes what the project has"
+
+    def _made(self, path: str) -> str:
+        """The md5 that ``dvc.lock`` has for an out; empty where it has none."""
+        for stage in self._pipeline.producers(path):
+            for entry in (stage.lock or {}).get("outs", ()):
+                if any(out.path == path and out.declared == entry["path"] for out in stage.outs):
+                    return str(entry.get("md5", ""))
+        return ""
+
+    def _of_outs(self) -> Iterator[str]:
+        there = [path for path, out in self._promotion.outs.items() if os.path.lexists(self._root / path)]
+        if there:
+            yield f"{_listed(there)} is in the project already: dvc repro replaces it"
+
+
+def plain_deps(promotion: Promotion, pipeline: Pipeline) -> list[str]:
+    """Deps inside the project that DVC does not keep: git has to."""
+    return [path for path in promotion.deps if _is_inside(path) and not _is_kept(path, pipeline)]
+
+
+def _is_inside(path: str) -> bool:
+    return not (os.path.isabs(path) or path.startswith("../") or "://" in path)
+
+
+def _is_kept(path: str, pipeline: Pipeline) -> bool:
+    tracked = any(overlaps(path, data.path) for data in pipeline.tracked)
+    return tracked or bool(pipeline.producers(path))
+
+
+def _listed(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return ", ".join(paths[:_SHOWN]) + more
