@@ -545,14 +545,18 @@ class Project:
             self._raise_failures(runs, tail)
         return runs
 
-    def supply(self, source: Source) -> tuple[dict[str, DepRecord], tuple[Placement, ...]]:
+    def supply(
+        self, source: Source, *, observer: Observer | None = None
+    ) -> tuple[dict[str, DepRecord], tuple[Placement, ...]]:
         """What a source stands for now, as if an operation required it: in the runs' cache, pulled if need be.
+
+        `observer` is told how a pull goes.
 
         Raises:
             MissingInputError: it can neither be found nor pulled, or a stage would have to run first.
         """
         asking = Operation(name=f"dm-{source.kind}", origin="api", cmd="true", requires=(source,))
-        driver = self._driver(RunRequest(stages=(asking.address,)), Silent(), further=(asking,))
+        driver = self._driver(RunRequest(stages=(asking.address,)), observer or Silent(), further=(asking,))
         driver.plan()
         return driver.supply()
 

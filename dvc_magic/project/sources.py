@@ -10,8 +10,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from dvc_magic.engine import Placement
 from dvc_magic.errors import MissingInputError, RequestError
 from dvc_magic.model.operation import Source, SourceKind
 from dvc_magic.model.record import DepRecord
@@ -19,9 +20,39 @@ from dvc_magic.operations import read_source
 from dvc_magic.project.project import Project
 from dvc_magic.project.run import Content, Run
 from dvc_magic.project.sources_in_runs import in_command
+from dvc_magic.store import RunStore
 from dvc_magic.workspace import LinkPolicy, make_read_only, place_object
 
-Find = Callable[[], Project]
+
+class Supplier(Protocol):
+    """Who knows where a source's data is: a `dvc_magic.Project`."""
+
+    @property
+    def root(self) -> Path:
+        """The project's root."""
+
+    @property
+    def store(self) -> RunStore:
+        """Its run store."""
+
+    def supply(self, source: Source) -> tuple[dict[str, DepRecord], tuple[Placement, ...]]:
+        """What a source stands for now; see `dvc_magic.Project.supply`."""
+
+
+class _Here:
+    """The project around the working directory, while one source is looked up."""
+
+    def __init__(self) -> None:
+        self._project = Project.open()
+        self.root, self.store = self._project.root, self._project.store
+
+    def supply(self, source: Source) -> tuple[dict[str, DepRecord], tuple[Placement, ...]]:
+        """What a source stands for now; ends the workers that told."""
+        with self._project:
+            return self._project.supply(source)
+
+
+Find = Callable[[], Supplier]
 
 
 def dvcfile(
@@ -32,7 +63,7 @@ def dvcfile(
     rename: str = "",
     target_path: str = "",
     name: str = "",
-    find: Find = Project.open,
+    find: Find = _Here,
 ) -> SourcePath:
     """``dm.dvcfile("iris.csv")``: data that DVC tracks: from the workspace, else a cache, else pulled.
 
@@ -59,7 +90,7 @@ def dvcstage(
     rename: str = "",
     target_path: str = "",
     name: str = "",
-    find: Find = Project.open,
+    find: Find = _Here,
 ) -> SourcePath:
     """``dm.dvcstage("train", select="model.joblib")``: outs of a stage, of the run that a call would use.
 
@@ -86,7 +117,7 @@ def file(
     rename: str = "",
     target_path: str = "",
     name: str = "",
-    find: Find = Project.open,
+    find: Find = _Here,
 ) -> SourcePath:
     """``dm.file("labels.csv")``: a file or folder of the project. See `dvcfile`."""
     return SourcePath(_read("file", path, {"rename": rename, "target-path": target_path, "name": name}), find)
@@ -98,7 +129,7 @@ def config(
     rename: str = "",
     target_path: str = "",
     name: str = "",
-    find: Find = Project.open,
+    find: Find = _Here,
 ) -> SourcePath:
     """``dm.config("params.json")``: a file whose values are an operation's flags. See `dvcfile`."""
     return SourcePath(_read("config", path, {"rename": rename, "target-path": target_path, "name": name}), find)
@@ -161,7 +192,7 @@ class SourcePath(Content):
 # --- in a notebook --------------------------------------------------------------------------------------------------
 
 
-def _in_notebook(source: Source, project: Project) -> dict[str, Path]:
+def _in_notebook(source: Source, project: Supplier) -> dict[str, Path]:
     if source.kind is SourceKind.CONFIG:
         return {source.path: _present(project.root / source.path)}
     records, placements = project.supply(source)
@@ -177,12 +208,12 @@ def _in_notebook(source: Source, project: Project) -> dict[str, Path]:
 
 def _present(path: Path) -> Path:
     if not path.exists():
-        message = f"{path} does not exist"
+        message = f"{path} does not exist; write it, or correct the path, which is from the project's root"
         raise MissingInputError(message)
     return path
 
 
-def _where_it_lies(project: Project, source: Source, path: str, dep: DepRecord) -> Path | None:
+def _where_it_lies(project: Supplier, source: Source, path: str, dep: DepRecord) -> Path | None:
     """The place that has the content under its right name already: the project, or the run that made it."""
     if source.rename or source.target_path or source.always_pull:
         return None
@@ -194,7 +225,7 @@ def _where_it_lies(project: Project, source: Source, path: str, dep: DepRecord) 
     return there if there.exists() else None
 
 
-def _placed(project: Project, md5: str, path: str, *, executable: bool) -> Path:
+def _placed(project: Supplier, md5: str, path: str, *, executable: bool) -> Path:
     """A read-only copy in the store, made once for each content and name."""
     home = project.store.paths.sources
     target = home / md5.removesuffix(".dir") / path
@@ -207,7 +238,8 @@ def _placed(project: Project, md5: str, path: str, *, executable: bool) -> Path:
         place_object(project.store.paths.cache, md5, aside / path, LinkPolicy(hardlink=False), executable=executable)
         make_read_only(aside)
         target.parent.mkdir(parents=True, exist_ok=True)
-        (aside / path).rename(target)
+        if not target.exists():  # another thread may have been faster
+            (aside / path).rename(target)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return target
