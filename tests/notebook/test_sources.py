@@ -35,7 +35,7 @@ def test_data_is_pulled_once_and_the_cell_says_so(
     shell: InteractiveShell, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = project_digest(place)
-    shell.run_cell("import dvc_magic as dm\nimport pathlib\nfirst = pathlib.Path(dm.dvcfile('data/raw.csv')).read_text()").raise_error()
+    shell.run_cell("import dvc_magic as dm, pathlib\nfirst = pathlib.Path(dm.dvcfile('data/raw.csv')).read_text()")
     assert "pulled 1 file" in capsys.readouterr().out
     shell.run_cell("again = dm.dvcfile('data/raw.csv').read_text()").raise_error()
     assert capsys.readouterr().out == ""
