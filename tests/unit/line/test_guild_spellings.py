@@ -18,23 +18,9 @@ from dvc_magic.line import (
     read_runs_line,
 )
 from dvc_magic.line.guild_options import QUERIES, RUN_ANSWERS, RUNS_ANSWERS, STATUS_ANSWERS
-from dvc_magic.model.stage import Dep, Out, Param, Pipeline, Stage
+from dvc_magic.model.stage import Pipeline
 from dvc_magic.runs import parse_query
-
-
-def stage(address, params=(), deps=(), outs=(), file="params.yaml"):
-    return Stage(
-        address=address,
-        name=address.rpartition(":")[2],
-        dvcfile="dvc.yaml",
-        wdir=".",
-        cmd="run",
-        commands=("run",),
-        deps=tuple(Dep(path=path, declared=path) for path in deps),
-        outs=tuple(Out(path=path, declared=path) for path in outs),
-        flags=tuple(Param(file=file, key=key, value=value) for key, value in dict(params).items()),
-    )
-
+from tests.support.stages import made_up_stage as stage
 
 TRAIN = {
     "train.lr": 0.1,

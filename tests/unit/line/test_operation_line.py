@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,25 +9,13 @@ from hypothesis import strategies as st
 from dvc_magic.errors import DvcMagicError, LineError, OperationError, ParamError
 from dvc_magic.line import read_operation_line
 from dvc_magic.model.operation import OperationOut
-from dvc_magic.model.stage import Dep, Out, Param, Pipeline, Stage
+from dvc_magic.model.stage import Param, Pipeline
+from tests.support.stages import made_up_stage
 
 NAMES = {"lr": 0.5, "paths": ("a.csv", "b.csv"), "none": (), "stage": "train"}
 
 
-def stage(address, params=(), deps=(), outs=()):
-    return Stage(
-        address=address,
-        name=address.rpartition(":")[2],
-        dvcfile="dvc.yaml",
-        wdir=".",
-        cmd="run",
-        commands=("run",),
-        deps=tuple(Dep(path=path, declared=path) for path in deps),
-        outs=tuple(Out(path=path, declared=path) for path in outs),
-        flags=tuple(Param(file="fit.py", key=key, value=value) for key, value in dict(params).items()),
-    )
-
-
+stage = partial(made_up_stage, file="fit.py")
 FIT = {"lr": 0.1, "shuffle": True, "name": "base", "jobs": 3}
 PIPELINE = Pipeline(
     stages=(stage("prepare", {"n": 10}, outs=["data"]), stage("fit", {"other": 1})),

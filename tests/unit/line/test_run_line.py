@@ -9,23 +9,9 @@ from hypothesis import strategies as st
 from dvc_magic.errors import DvcMagicError, LineError, ParamError, RequestError, StageNotFoundError
 from dvc_magic.line import OPTION_NAMES, Space, find_stage, format_line, read_duration, read_run_line
 from dvc_magic.model.request import Change, ChangeKind, UpstreamPolicy
-from dvc_magic.model.stage import Dep, Out, Param, Pipeline, Stage
+from dvc_magic.model.stage import Pipeline
 from dvc_magic.model.values import same
-
-
-def stage(address, params=(), deps=(), outs=()):
-    return Stage(
-        address=address,
-        name=address.rpartition(":")[2],
-        dvcfile="dvc.yaml",
-        wdir=".",
-        cmd="run",
-        commands=("run",),
-        deps=tuple(Dep(path=path, declared=path) for path in deps),
-        outs=tuple(Out(path=path, declared=path) for path in outs),
-        flags=tuple(Param(file="params.yaml", key=key, value=value) for key, value in dict(params).items()),
-    )
-
+from tests.support.stages import made_up_stage as stage
 
 TRAIN = {
     "train.lr": 0.1,
