@@ -16,14 +16,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dvc_magic.engine.listing import Listing, listing_hash, object_path, quarantine, read_listing, write_listing
+from dvc_magic.engine.listing import (
+    DIR_SUFFIX,
+    Listing,
+    listing_hash,
+    object_path,
+    quarantine,
+    read_listing,
+    write_listing,
+)
+from dvc_magic.engine.made import (
+    check_keepable,
+    few,
+    find_made,
+    into_dep_warning,
+    left_out_warning,
+    own_files,
+    put_aside,
+    shown,
+    stamp,
+)
 from dvc_magic.engine.order import WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.scripts import scripts_of
 from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.errors import DvcMagicError, StoreError
 from dvc_magic.executors import RUN_TOKEN
-from dvc_magic.model.operation import OperationOut
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import DepRecord, Learned, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.stage import OutKind, Stage
@@ -43,8 +61,7 @@ from dvc_magic.workspace import (
     Tree,
     atime_works,
     imported_modules,
-    is_metric_name,
-    made_paths,
+    made_files,
     make_read_only,
     read_files,
     read_tree,
@@ -143,7 +160,9 @@ class _Run:
         self._warnings: list[str] = list(record.warnings)
         self._before: dict[str, tuple[int, ...]] = {}
         self._stage: Stage = order.stage  # with the outs that are known so far
-        self._tree = Tree()
+        self._tree = Tree()  # what the command found, of all files or of those in folders that are deps
+        self._own: dict[str, tuple[int, ...]] = {}
+        self._told: set[str] = set()  # deps that the command was said to have written into
 
     def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
         """Prepare, execute, finish; returns the final record."""
@@ -161,9 +180,10 @@ class _Run:
 
     def _execute(self, prepared: Prepared, environ: Mapping[str, str], control: Control) -> Ending:
         stage = self._order.stage
-        self._before = {path: _stamp(prepared.root / path) for path in self._metric_files()}
-        if stage.operation is not None:
-            self._tree = read_tree(prepared.root)
+        self._before = {path: stamp(prepared.root / path) for path in self._metric_files()}
+        self._own = {path: stamp(prepared.root / path) for path in own_files(stage)}
+        everything = ("",) if stage.operation is not None else self._folder_deps()
+        self._tree = read_tree(prepared.root, below=everything)
         full = command_variables(self._order, prepared, environ, store=self._store_paths, token=self._record.id)
         return supervise(
             [shell_argv(command, full) for command in stage.commands],
@@ -195,7 +215,7 @@ class _Run:
         """The final record after the commands have ended, however they did."""
         self._check_links()
         self._note_reads(prepared)
-        self._note_made(prepared)
+        self._note_made(prepared, completed=not (ending.stopped or ending.exit_code))
         for path in prepared.passing:
             (prepared.root / path).unlink(missing_ok=True)
         if ending.leftovers:
@@ -219,20 +239,38 @@ class _Run:
         if self._open_error is not None:
             raise self._open_error
         assert self._repo is not None
+        check_keepable(self._stage, root=prepared.root, workspace=self._paths.workspace, repo=self._repo)
         if self._is_open:
             text = stage_files(self._stage, self._order.file, self._order.param_files)
             (prepared.root / self._stage.dvcfile).write_text(text, encoding="utf-8")
             self._repo.load(self._stage.dvcfile, self._stage.name)
         finished = self._repo.finish()
-        deps = {path: _finished_dep(dep, finished.deps.get(path)) for path, dep in self._record.deps.items()}
+        changed = self._changed_in_folders(prepared.root, finished.deps)
+        deps = {
+            path: _finished_dep(dep, finished.deps.get(path), in_folder=path in changed)
+            for path, dep in self._record.deps.items()
+        }
         for path, dep in deps.items():
-            if dep.changed:
-                self._warnings.append(f"the command changed its own dependency {path}")
+            if dep.changed and path not in self._told:
+                which = f": {few([shown(file) for file in changed[path]])}" if path in changed else ""
+                self._warnings.append(f"the command changed its own dependency {path}{which}")
         outs = {path: self._kept_out(prepared.root, path, out) for path, out in finished.outs.items()}
         make_read_only(prepared.root)
         self._warnings.extend(finished.warnings)
         self._record = replace(self._record, deps=deps, outs=outs)
         return self._final(RunStatus.COMPLETED)
+
+    def _changed_in_folders(self, root: Path, hashes: Mapping[str, DepHash]) -> dict[str, list[str]]:
+        """The files that the command wrote or removed in folders that are deps, if that has changed their hash.
+
+        Python's own caches, which it writes beside code, are no change.
+        """
+        records = self._record.deps
+        folders = [path for path in self._folder_deps() if path in hashes and hashes[path].hash != records[path].seen]
+        after = read_tree(root, below=folders)
+        touched = {*made_files(self._tree, after), *(self._tree.files.keys() - after.files.keys())}
+        found = {path: sorted(one for one in touched if one.startswith(f"{path}/")) for path in folders}
+        return {path: files for path, files in found.items() if files}
 
     def _kept_out(self, root: Path, path: str, out: OutRecord) -> OutRecord:
         """Keep an out that DVC does not cache in the runs' cache as well, so that downstream runs can be given it."""
@@ -254,6 +292,7 @@ class _Run:
             self._warnings.append(
                 f"the command wrote into its dependency {path}; the copy kept for other runs is removed"
             )
+            self._told.add(path)
             changed = replace(self._record.deps[path], changed=True)
             self._record = replace(self._record, deps={**self._record.deps, path: changed})
 
@@ -270,24 +309,49 @@ class _Run:
         if news and (operation is None or operation.runs):
             self._warnings.append(_undeclared(self._order.stage, news))
 
-    def _note_made(self, prepared: Prepared) -> None:
+    def _note_made(self, prepared: Prepared, *, completed: bool) -> None:
         """Note what an operation has written, as outs unless it names them, and what it has read."""
         operation = self._order.stage.operation
         if operation is None:
             return
-        named = dict.fromkeys((*(out.path for out in self._stage.outs), *self._record.deps))
-        made = made_paths(self._tree, read_tree(prepared.root), apart=named)
-        if operation.as_written:
-            self._stage = with_outs(self._stage, [_written(prepared.root, path) for path in made])
+        read = tuple(sorted({*self._record.read, *self._read_deps(prepared)}))
+        repo = self._repo if completed else None
+        apart = [*self._record.deps, *(entry.path for entry in self._stage.params)]
+        if self._is_open and repo is not None:
+            apart += self._put_aside(prepared, repo)
+        made = find_made(self._stage, root=prepared.root, before=self._tree, apart=apart, repo=repo)
+        if self._is_open:
+            self._stage = with_outs(self._stage, made.outs)
+            if made.left_out and completed:
+                self._warnings.append(left_out_warning(made.left_out))
+        if completed:
+            self._warnings += [into_dep_warning(operation, dep, paths) for dep, paths in made.into.items()]
+            self._told.update(made.into)
         self._record = replace(
             self._record,
             learned=Learned(
-                read=tuple(sorted({*self._record.read, *self._read_deps(prepared)})),
+                read=read,
                 found=tuple(dep.path for dep in self._stage.deps if dep.found),
-                made=tuple(made),
+                made=made.paths,
                 read_by=self._record.read_by,
             ),
         )
+
+    def _put_aside(self, prepared: Prepared, repo: RunRepo) -> tuple[str, ...]:
+        """Put aside what the command wrote in the place of DVC's files; returns those that are as they were."""
+
+        def original(path: str) -> bytes | None:
+            if path in self._order.replace:
+                return self._order.replace[path].encode()
+            md5 = prepared.sources.get(path, "")
+            file = self._store_paths.objects / md5[:2] / md5[2:]
+            return file.read_bytes() if md5 and file.is_file() else None
+
+        aside = put_aside(
+            self._stage, root=prepared.root, before=self._tree, own=self._own, original=original, repo=repo
+        )
+        self._warnings.extend(aside.warnings)
+        return aside.paths
 
     def _read_deps(self, prepared: Prepared) -> list[str]:
         """The deps that were read, as far as access times can tell; what is shared with the cache counts as read."""
@@ -295,7 +359,15 @@ class _Run:
         if self._record.read_by != "atime":
             return paths
         found = {dep.path for dep in self._stage.deps if dep.found}
-        return [path for path in paths if path not in found or _any_read(prepared.root, path)]
+        return [path for path in paths if path not in found or self._any_read(prepared.root, path)]
+
+    def _any_read(self, root: Path, path: str) -> bool:
+        """Whether a file, or one of those that a folder had, was read since its access time was set to 0."""
+        files = [file for file in self._tree.files if file.startswith(f"{path}/")]
+        return bool(read_files(root, files if path in self._tree.folders else [path]))
+
+    def _folder_deps(self) -> list[str]:
+        return [path for path, dep in self._record.deps.items() if dep.seen.endswith(DIR_SUFFIX)]
 
     def _reads(self, prepared: Prepared, read_by: str) -> tuple[str, ...]:
         """The undeclared sources that were read; where the mount keeps no access times, those that scripts import."""
@@ -310,7 +382,7 @@ class _Run:
         found: dict[str, Any] = {}
         for path in self._metric_files():
             file = root / path
-            if not file.is_file() or _stamp(file) == self._before.get(path):
+            if not file.is_file() or stamp(file) == self._before.get(path):
                 continue
             content, warning = read_metric_file(file)
             if warning:
@@ -416,28 +488,6 @@ def _keep_order(paths: RunPaths, order: WorkOrder) -> None:
         write_noun(paths.order, order, durable=False)
 
 
-def _written(root: Path, path: str) -> OperationOut:
-    """What an operation wrote as an out; metrics go by their name, if they can be read, and into git, not the cache."""
-    metric = is_metric_name(path) and (root / path).is_file() and isinstance(read_metric_file(root / path)[0], dict)
-    return OperationOut(path=path, metric=metric, cache=not metric)
-
-
-def _any_read(root: Path, path: str) -> bool:
-    """Whether a file, or one of a folder, was read since its access time was set to 0."""
-    place = root / path
-    files = [file.relative_to(root).as_posix() for file in place.rglob("*") if file.is_file()]
-    return bool(read_files(root, files if place.is_dir() else [path]))
-
-
-def _stamp(file: Path) -> tuple[int, ...]:
-    """What a write of the file changes; empty when there is none."""
-    try:
-        found = file.stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
 def _keep_tree(folder: Path, cache: Path, hashes: HashCache) -> Listing:
     listing: Listing = {}
     for file in sorted(folder.rglob("*")):
@@ -448,11 +498,11 @@ def _keep_tree(folder: Path, cache: Path, hashes: HashCache) -> Listing:
     return listing
 
 
-def _finished_dep(dep: DepRecord, finished: DepHash | None) -> DepRecord:
+def _finished_dep(dep: DepRecord, finished: DepHash | None, *, in_folder: bool) -> DepRecord:
     if finished is None:
         return dep
-    # A folder of code gets Python's own caches while it runs; that is no change of the dependency.
-    changed = bool(dep.seen) and finished.hash != dep.seen and not finished.hash.endswith(".dir")
+    folder = dep.seen.endswith(DIR_SUFFIX) and finished.hash.endswith(DIR_SUFFIX)
+    changed = dep.changed or (in_folder if folder else bool(dep.seen) and finished.hash != dep.seen)
     return replace(dep, hash=finished.hash, size=finished.size, files=finished.files, changed=changed)
 
 

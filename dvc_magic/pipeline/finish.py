@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dvc.dependency.param import ParamsDependency
-from dvc.dvcfile import load_file
+from dvc.dependency.param import ParamsDependency, read_param_file
+from dvc.dvcfile import Lockfile, is_valid_filename, load_file
 from dvc.env import DVC_ROOT, DVC_STAGE
 from dvc.fs import MemoryFileSystem
 from dvc.output import OutputDoesNotExistError
 from dvc.stage.run import _make_cmd
 from dvc.stage.serialize import to_single_stage_lockfile
 from dvc.utils import fix_env
+from dvc.utils.serialize import load_path
 
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.record import OutRecord
@@ -117,6 +118,42 @@ class RunRepo:
             locked=lock.get("params", {}),
             warnings=warnings,
         )
+
+    def ignored(self, paths: Iterable[str]) -> set[str]:
+        """Those of `paths`, from the root, that DVC passes over: a ``.dvcignore`` names them, or they are git's.
+
+        Raises:
+            PipelineError: a ``.dvcignore`` cannot be read.
+        """
+        self._repo.__dict__.pop("dvcignore", None)  # the command may have written one since
+        with translated(root=self._root, path=".dvcignore"), listening():
+            is_ignored = self._repo.dvcignore.is_ignored
+            return {path for path in paths if is_ignored(self._repo.fs, os.fspath(self._root / path))}
+
+    def refused(self, paths: Iterable[str]) -> list[str]:
+        """Those of `paths` whose names are for DVC's own files, so that they cannot be outs."""
+        return [path for path in paths if is_valid_filename(path)]
+
+    def reads_params(self, path: str, keys: Sequence[str] = ()) -> bool:
+        """Whether DVC can read a param file, and finds these dotted keys in it."""
+        place = os.fspath(self._root / path)
+        try:
+            with translated(root=self._root, path=path), listening():
+                whole = os.path.isfile(place) and load_path(place, self._repo.fs)
+                found = read_param_file(self._repo.fs, place, list(keys), flatten=True) if keys and whole else {}
+        except PipelineError:
+            return False
+        return isinstance(whole, dict) and all(key in found for key in keys)
+
+    def reads_lock(self, path: str) -> bool:
+        """Whether DVC can read a ``dvc.lock``, and finds it in its place rather than behind a link."""
+        place = os.fspath(self._root / path)
+        try:
+            with translated(root=self._root, path=path), listening():
+                Lockfile(self._repo, place).load()
+        except PipelineError:
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of what DVC has open."""

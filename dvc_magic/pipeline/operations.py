@@ -322,7 +322,8 @@ def with_outs(stage: Stage, outs: Sequence[OperationOut]) -> Stage:
     definition = deepcopy(stage.definition)
     for out in outs:
         kind = "metrics" if out.metric else "outs"
-        definition.setdefault(kind, []).append(out.path if out.cache else {out.path: {"cache": False}})
+        path = literal(out.path)
+        definition.setdefault(kind, []).append(path if out.cache else {path: {"cache": False}})
     added = tuple(
         Out(path=out.path, declared=out.path, kind=OutKind.METRIC if out.metric else OutKind.OUT, cache=out.cache)
         for out in outs

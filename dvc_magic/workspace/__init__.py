@@ -17,7 +17,17 @@ from dvc_magic.workspace.git_skeleton import GitFacts, git_prefix, read_git_fact
 from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.import_roots import import_roots
 from dvc_magic.workspace.lock_age import changed_since_lock
-from dvc_magic.workspace.made import Tree, is_metric_name, made_paths, read_tree
+from dvc_magic.workspace.made import (
+    Tree,
+    is_metric_name,
+    made_below,
+    made_files,
+    made_others,
+    mark,
+    read_tree,
+    unkeepable,
+    whole_paths,
+)
 from dvc_magic.workspace.materialise import materialise
 from dvc_magic.workspace.place import LinkPolicy, link_policy, make_read_only, place_file, place_object, store_file
 from dvc_magic.workspace.read_set import atime_works, imported_modules, read_files
@@ -41,8 +51,11 @@ __all__ = [
     "link_environments",
     "link_policy",
     "load_snapshot",
-    "made_paths",
+    "made_below",
+    "made_files",
+    "made_others",
     "make_read_only",
+    "mark",
     "materialise",
     "place_file",
     "place_object",
@@ -56,5 +69,7 @@ __all__ = [
     "store_file",
     "take_snapshot",
     "tool_settings",
+    "unkeepable",
+    "whole_paths",
     "write_skeleton_git",
 ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.workspace.made import Tree, is_metric_name, made_paths, read_tree
+from dvc_magic.workspace.made import Tree, is_metric_name, made_files, read_tree, whole_paths
 
 
 def write(root: Path, *paths: str) -> None:
@@ -15,7 +15,7 @@ def write(root: Path, *paths: str) -> None:
 
 
 def made(root: Path, before: Tree, *apart: str) -> list[str]:
-    return made_paths(before, read_tree(root), apart=dict.fromkeys(apart))
+    return whole_paths(made_files(before, read_tree(root)), before, apart=apart)
 
 
 def test_a_new_file_counts_by_its_path_in_a_folder_that_was_there(tmp_path: Path) -> None:
