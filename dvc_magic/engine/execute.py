@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dvc_magic.engine.keepable import check_keepable, check_own_files
 from dvc_magic.engine.listing import (
     DIR_SUFFIX,
     Listing,
@@ -26,7 +27,6 @@ from dvc_magic.engine.listing import (
     write_listing,
 )
 from dvc_magic.engine.made import (
-    check_keepable,
     few,
     find_made,
     into_dep_warning,
@@ -37,10 +37,11 @@ from dvc_magic.engine.made import (
     stamp,
 )
 from dvc_magic.engine.order import WorkOrder
+from dvc_magic.engine.patience import GivenUpError, given_up
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.scripts import scripts_of
 from dvc_magic.engine.supervise import Control, Ending, supervise
-from dvc_magic.errors import DvcMagicError, StoreError
+from dvc_magic.errors import DvcMagicError, PipelineError, StoreError
 from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import DepRecord, Learned, Notes, OutRecord, RunRecord, RunStatus, Times
@@ -70,6 +71,8 @@ from dvc_magic.workspace import (
 )
 
 _NAMED = 5  # undeclared reads named in a warning
+_OPENING = 5.0  # seconds that DVC may take to read a run's files beside the command
+_SAVING = 60.0  # seconds that it may at least take afterwards, where a run has a time limit
 
 
 @dataclass(slots=True)
@@ -172,7 +175,10 @@ class _Run:
                 self._record, deps=prepared.deps, times=replace(self._record.times, started=datetime.now(UTC))
             )
             ending = self._execute(prepared, environ, control)
-            return self._end(prepared, ending)
+            with given_up(lambda taken: "" if ending.stopped else self._asked_to_end(control, taken)):
+                return self._end(prepared, ending)
+        except GivenUpError as end:
+            return self._final(RunStatus.STOPPED, reason=end.reason, error=_SAVING_ENDED[end.reason])
         except DvcMagicError as error:
             return self._final(RunStatus.FAILED, reason="engine", error=str(error))
         except OSError as error:
@@ -196,14 +202,44 @@ class _Run:
             meanwhile=lambda: self._open(prepared.root),
         )
 
+    def _asked_to_end(self, control: Control, taken: float) -> str:
+        """Why a run whose command has ended is not to be saved any longer, or an empty text."""
+        if control.stops() or self._paths.stop.exists():
+            return "user"
+        limit = self._order.timeout
+        return "timeout" if limit and taken > max(limit, _SAVING) else ""
+
     def _open(self, root: Path) -> None:
         """Open the run's DVC repository while the command already runs: its 15 ms then cost nothing."""
+        with contextlib.suppress(GivenUpError), given_up(lambda taken: "slow" if taken > _OPENING else ""):
+            self._open_now(root)
+
+    def _open_now(self, root: Path) -> None:
+        self._repo = None
         try:
-            self._repo = RunRepo(root, self._store_paths.dvc_site)
+            repo = RunRepo(root, self._store_paths.dvc_site)
             if not self._is_open:
-                self._repo.load(self._stage.dvcfile, self._stage.name)
+                repo.load(self._stage.dvcfile, self._stage.name)
+            self._repo = repo
         except DvcMagicError as error:  # told when the command has ended: its log and metrics are worth keeping
             self._open_error = error
+
+    def _make_sure_of_repo(self, root: Path) -> None:
+        """Open the run's DVC repository if that has not been done, and if DVC can."""
+        try:
+            check_own_files(self._stage, root=root, own=not self._is_open)
+        except DvcMagicError as error:
+            self._open_error = self._open_error or error
+        if self._repo is None and self._open_error is None:
+            self._open_now(root)
+        lock = own_files(self._stage)[1]
+        if not self._is_open and stamp(root / lock) != self._own[lock] and not self._reads_lock(lock):
+            self._open_error = PipelineError(
+                f"the command wrote {lock}, which a run has of its own, and DVC cannot read that: let it write elsewhere"
+            )
+
+    def _reads_lock(self, lock: str) -> bool:
+        return self._open_error is None and self._repo is not None and self._repo.reads_lock(lock)
 
     @property
     def _is_open(self) -> bool:
@@ -215,7 +251,10 @@ class _Run:
         """The final record after the commands have ended, however they did."""
         self._check_links()
         self._note_reads(prepared)
-        self._note_made(prepared, completed=not (ending.stopped or ending.exit_code))
+        completed = not (ending.stopped or ending.exit_code)
+        if completed:
+            self._make_sure_of_repo(prepared.root)
+        self._note_made(prepared, completed=completed)
         for path in prepared.passing:
             (prepared.root / path).unlink(missing_ok=True)
         if ending.leftovers:
@@ -504,6 +543,12 @@ def _finished_dep(dep: DepRecord, finished: DepHash | None, *, in_folder: bool) 
     folder = dep.seen.endswith(DIR_SUFFIX) and finished.hash.endswith(DIR_SUFFIX)
     changed = dep.changed or (in_folder if folder else bool(dep.seen) and finished.hash != dep.seen)
     return replace(dep, hash=finished.hash, size=finished.size, files=finished.files, changed=changed)
+
+
+_SAVING_ENDED = {
+    "user": "stopped on request, after its command had ended and before its outputs were saved",
+    "timeout": "stopped, because its outputs could not be saved in time after its command had ended",
+}
 
 
 def _stop_message(ending: Ending, order: WorkOrder) -> str:

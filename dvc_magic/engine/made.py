@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TypeAlias
 
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.operation import Operation, OperationOut
-from dvc_magic.model.stage import DepKind, Stage, lies_in
+from dvc_magic.model.stage import Stage, lies_in
 from dvc_magic.pipeline import RunRepo
 from dvc_magic.runs import read_metric_file
 from dvc_magic.workspace import (
@@ -22,7 +21,6 @@ from dvc_magic.workspace import (
     made_others,
     mark,
     read_tree,
-    unkeepable,
     whole_paths,
 )
 
@@ -73,8 +71,8 @@ def find_made(stage: Stage, *, root: Path, before: Tree, apart: Iterable[str], r
     fixed = {*(out.path for out in stage.outs), *deps, *apart}
     barred = [path for path in left_out if path not in ignored and path not in after.links]
     paths = whole_paths((path for path in files if path not in left_out), before, apart=[*fixed, *barred])
-    refused = repo.refused(path for path in paths if path in after.files) if repo is not None else []
-    left_out |= dict.fromkeys(refused, "a name of DVC's own files")
+    refused = repo.refused(paths) if repo is not None else []
+    left_out |= dict.fromkeys(refused, "a name that DVC gives another meaning")
     into = {
         dep: whole_paths((path for path in written if path not in left_out), before)
         for dep, written in made_below(before, after, deps).items()
@@ -91,7 +89,7 @@ def _ignored(paths: Iterable[str], others: Mapping[str, str], repo: RunRepo | No
     """Those of `paths` that DVC passes over by its rules, which have to be files to be asked for."""
     for path in others:
         if path.rpartition("/")[2] == _RULES:
-            raise PipelineError(f"the command made {shown(path)} {others[path]}, where DVC expects a file with rules")
+            raise PipelineError(f"the command made {shown(path)}, {others[path]}: DVC expects a file with rules there")
     return repo.ignored(paths) if repo is not None else set()
 
 
@@ -137,57 +135,6 @@ def shown(path: str) -> str:
     return path if path.isprintable() else ascii(path)
 
 
-def check_keepable(stage: Stage, *, root: Path, workspace: Path, repo: RunRepo) -> None:
-    """Make sure that DVC can read what it is going to hash, and changes nothing out of the run by that.
-
-    DVC opens what it finds in a folder, and waits for ever at a named pipe. It writes through links: it puts files of
-    its own in the place of those in an out, and its lock where ``dvc.lock`` is.
-
-    Args:
-        stage: with all its outs.
-        root: the run's DVC root.
-        workspace: what nothing of the run may leave.
-        repo: the run's.
-
-    Raises:
-        PipelineError: it cannot, or would.
-    """
-    for path in own_files(stage):
-        if os.path.lexists(root / path) and ((root / path).is_symlink() or not (root / path).is_file()):
-            raise PipelineError(
-                f"the command has put something else in the place of {path}, which DVC writes; leave it"
-            )
-    outs = [out.path for out in stage.outs if _is_inside(out.path)]
-    for path in outs:
-        _check_place(path, root, workspace)
-    deps = [dep.path for dep in stage.deps if dep.kind is DepKind.LOCAL]
-    for what, paths in (("output", outs), ("dependency", deps), ("param file", [one.path for one in stage.params])):
-        for path in paths:
-            found = unkeepable(root, path)
-            ignored = repo.ignored(found) if found else set()
-            listed = [f"{shown(inner)} ({kind})" for inner, kind in found.items() if inner not in ignored]
-            if listed:
-                raise PipelineError(
-                    f"{what} {shown(path)!r}: DVC cannot read {few(listed)}; it keeps files and folders alone. Let the "
-                    "command remove it, or put it elsewhere"
-                )
-
-
-def _is_inside(path: str) -> bool:
-    return "://" not in path and not posixpath.isabs(path)
-
-
-def _check_place(path: str, root: Path, workspace: Path) -> None:
-    """Refuse an out whose files lie elsewhere: DVC would exchange them there."""
-    place = root / path
-    real = os.path.realpath(place if place.is_dir() else place.parent)
-    if not Path(real).is_relative_to(os.path.realpath(workspace)):
-        raise PipelineError(
-            f"output {shown(path)!r} is, or lies in, a link to {real}, which is no place of this run, and DVC would "
-            "change the files there; let the command copy what it needs, and write its outputs into the run"
-        )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aside:
     """What of DVC's own files in a run its command has written, and was given another name.
@@ -217,7 +164,8 @@ def put_aside(
     Side effects: files renamed, and param files written as they were.
     """
     dvcfile, lock = own_files(stage)
-    paths = [path for path in (dvcfile, lock) if os.path.lexists(root / path) and stamp(root / path) != own[path]]
+    there = [path for path in (dvcfile, lock) if os.path.lexists(root / path)]
+    paths = [path for path in there if (root / path).is_symlink() or stamp(root / path) != own[path]]
     if lock in paths and not (root / lock).is_symlink() and repo.reads_lock(lock):
         paths.remove(lock)
     warnings = [f"the command wrote {path}, which a run has of its own: kept as {path}{_ASIDE}" for path in paths]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 from dvc.dependency.param import ParamsDependency, read_param_file
 from dvc.dvcfile import Lockfile, is_valid_filename, load_file
 from dvc.env import DVC_ROOT, DVC_STAGE
-from dvc.fs import MemoryFileSystem
+from dvc.exceptions import DvcException
+from dvc.fs import MemoryFileSystem, get_cloud_fs
 from dvc.output import OutputDoesNotExistError
 from dvc.stage.run import _make_cmd
 from dvc.stage.serialize import to_single_stage_lockfile
@@ -127,12 +129,25 @@ class RunRepo:
         """
         self._repo.__dict__.pop("dvcignore", None)  # the command may have written one since
         with translated(root=self._root, path=".dvcignore"), listening():
-            is_ignored = self._repo.dvcignore.is_ignored
-            return {path for path in paths if is_ignored(self._repo.fs, os.fspath(self._root / path))}
+            return {path for folder, names in _by_folder(paths).items() for path in self._ignored_in(folder, names)}
+
+    def _ignored_in(self, folder: str, names: list[str]) -> Iterator[str]:
+        rules, place = self._repo.dvcignore, os.fspath(self._root / folder)
+        rules.is_ignored_file(os.path.join(place, names[0]))  # DVC collects the rules on the way, once
+        _, kept = rules(place, [], names)
+        return (posixpath.join(folder, name) for name in set(names).difference(kept))
 
     def refused(self, paths: Iterable[str]) -> list[str]:
-        """Those of `paths` whose names are for DVC's own files, so that they cannot be outs."""
-        return [path for path in paths if is_valid_filename(path)]
+        """Those of `paths` that cannot be outs for their names, which DVC gives another meaning."""
+        return [path for path in paths if is_valid_filename(path) or (":" in path and self._is_url(path))]
+
+    def _is_url(self, path: str) -> bool:
+        """Whether DVC takes a path for an address, such as ``s3:`` or ``remote:``."""
+        try:
+            filesystem, _, place = get_cloud_fs(self._repo.config, url=path)
+        except (DvcException, ImportError, LookupError, ValueError):
+            return True
+        return bool(filesystem.protocol != "local" or place != path)
 
     def reads_params(self, path: str, keys: Sequence[str] = ()) -> bool:
         """Whether DVC can read a param file, and finds these dotted keys in it."""
@@ -164,6 +179,14 @@ class RunRepo:
         """Whether ``dvc status`` finds nothing changed in this repository."""
         with translated(root=self._root, path=self._dvcfile), listening():
             return not self._repo.status()
+
+
+def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        folder, name = posixpath.split(path)
+        found.setdefault(folder, []).append(name)
+    return found
 
 
 def _dep_hash(dep: Any) -> DepHash:
