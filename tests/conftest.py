@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,15 @@ _IDENTITY = {
     "GIT_CONFIG_NOSYSTEM": "1",
 }
 _LEAKS = ("DVC_", "GIT_", "PYTHON", "UV_", "POETRY_", "PIXI_", "CONDA_", "VIRTUAL_ENV", "XDG_")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def identity() -> Iterator[None]:
+    """Who commits, also in fixtures that serve many tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _IDENTITY.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(autouse=True)
