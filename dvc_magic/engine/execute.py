@@ -235,7 +235,7 @@ class _Run:
         lock = own_files(self._stage)[1]
         if not self._is_open and stamp(root / lock) != self._own[lock] and not self._reads_lock(lock):
             self._open_error = PipelineError(
-                f"the command wrote {lock}, which a run has of its own, and DVC cannot read that: let it write elsewhere"
+                f"the command wrote {lock}, which a run has of its own, and DVC cannot read it: let it write elsewhere"
             )
 
     def _reads_lock(self, lock: str) -> bool:
