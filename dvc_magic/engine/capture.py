@@ -151,7 +151,8 @@ def _point(
 
     try:
         operations = _bound_operations(base, request.operations, target, overrides, text_of)
-        shared = [override for override in overrides if override.file not in own_files(operations.needed)]
+        own = own_files(operations.needed)
+        shared = [override for override in overrides if override.file not in own]
         texts = _written(text_of, shared)
     except ParamError as error:
         raise ParamError(f"{error}{_elsewhere(base, overrides)}") from error

@@ -27,11 +27,11 @@ from dvc_magic.engine.listing import (
     write_listing,
 )
 from dvc_magic.engine.made import (
+    dvc_files,
     few,
     find_made,
     into_dep_warning,
     left_out_warning,
-    own_files,
     put_aside,
     shown,
     stamp,
@@ -187,7 +187,7 @@ class _Run:
     def _execute(self, prepared: Prepared, environ: Mapping[str, str], control: Control) -> Ending:
         stage = self._order.stage
         self._before = {path: stamp(prepared.root / path) for path in self._metric_files()}
-        self._own = {path: stamp(prepared.root / path) for path in own_files(stage)}
+        self._own = {path: stamp(prepared.root / path) for path in dvc_files(stage)}
         everything = ("",) if stage.operation is not None else self._folder_deps()
         self._tree = read_tree(prepared.root, below=everything)
         full = command_variables(self._order, prepared, environ, store=self._store_paths, token=self._record.id)
@@ -232,7 +232,7 @@ class _Run:
             self._open_error = self._open_error or error
         if self._repo is None and self._open_error is None:
             self._open_now(root)
-        lock = own_files(self._stage)[1]
+        lock = dvc_files(self._stage)[1]
         if not self._is_open and stamp(root / lock) != self._own[lock] and not self._reads_lock(lock):
             self._open_error = PipelineError(
                 f"the command wrote {lock}, which a run has of its own, and DVC cannot read it: let it write elsewhere"

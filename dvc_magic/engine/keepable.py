@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from dvc_magic.engine.made import few, own_files, shown
+from dvc_magic.engine.made import dvc_files, few, shown
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.pipeline import RunRepo
@@ -29,7 +29,7 @@ def check_own_files(stage: Stage, *, root: Path, own: bool) -> None:
     """
     _check_plain(_rules([*_local_outs(stage), *_local_deps(stage)]), root, linked=True)
     if own:
-        _check_plain(own_files(stage), root, linked=False)
+        _check_plain(dvc_files(stage), root, linked=False)
         _check_plain((entry.path for entry in stage.params), root, linked=True)
 
 

@@ -163,7 +163,7 @@ def put_aside(
 
     Side effects: files renamed, and param files written as they were.
     """
-    dvcfile, lock = own_files(stage)
+    dvcfile, lock = dvc_files(stage)
     there = [path for path in (dvcfile, lock) if os.path.lexists(root / path)]
     paths = [path for path in there if (root / path).is_symlink() or stamp(root / path) != own[path]]
     if lock in paths and not (root / lock).is_symlink() and repo.reads_lock(lock):
@@ -193,7 +193,7 @@ def _broken_params(stage: Stage, root: Path, before: Tree, repo: RunRepo) -> lis
     ]
 
 
-def own_files(stage: Stage) -> tuple[str, str]:
+def dvc_files(stage: Stage) -> tuple[str, str]:
     """The ``dvc.yaml`` and ``dvc.lock`` of a run of `stage`."""
     return stage.dvcfile, f"{stage.dvcfile.removesuffix('.yaml')}.lock"
 

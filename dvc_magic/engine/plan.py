@@ -127,7 +127,7 @@ def decide(
     return _automatic(facts, candidates)
 
 
-def _stands(facts: Facts, run: RunRecord | None) -> bool:
+def stands(facts: Facts, run: RunRecord | None) -> bool:
     """Whether a run of a serving operation matches with all inputs of that operation known."""
     serving = facts.serving.get(run.stage) if run is not None else None
     return serving is not None and serving.complete
@@ -149,7 +149,7 @@ def _automatic(facts: Facts, candidates: Sequence[RunRecord]) -> Decision:
     if matching is None and project_difference:
         reason = _nearest([difference for _, difference in differences]) or f"no run of it yet; {project_difference}"
         return Decision(stage=stage, action=Action.RUN, reason=reason)
-    if not (facts.complete or _stands(facts, matching)):
+    if not (facts.complete or stands(facts, matching)):
         return Decision(stage=stage, action=Action.WHEN_CHANGED, reason="if its inputs change")
     if matching is not None:
         return Decision(stage=stage, action=Action.REUSE, reason="code, data, params equal", run=matching)

@@ -30,6 +30,7 @@ from dvc_magic.engine.plan import (
     decide_target,
     going_equal,
     mismatch,
+    stands,
 )
 from dvc_magic.errors import MissingInputError, close_matches
 from dvc_magic.model.inputs import InputFacts
@@ -120,8 +121,7 @@ class PointState:
         facts = self.facts(stage)
         whole = (run for run in candidates if self._outs_kept(run))
         run = next((run for run in whole if not mismatch(facts, run)), None)
-        known = facts.serving.get(run.stage) if run is not None else None
-        return run if known is not None and known.complete else None
+        return run if stands(facts, run) else None
 
     def _counts(self, stage: Stage, dep: Dep) -> bool:
         """Whether a dep is compared by its hash: not what is read in place, nor what is compared by its values."""

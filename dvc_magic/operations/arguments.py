@@ -27,7 +27,7 @@ def takes_arguments(source: str) -> bool:
         tree = parse(source)
     except OperationError:
         return False
-    return any(module.partition(".")[0] in _PARSERS for module in _imported(tree))
+    return any(module in _PARSERS for module in imported(tree))
 
 
 def arguments(source: str) -> dict[str, Argument]:
@@ -46,12 +46,13 @@ def arguments(source: str) -> dict[str, Argument]:
     return found
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
+def imported(tree: ast.Module) -> Iterator[str]:
+    """The top-level modules that code imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            yield node.module or ""
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
 
 
 def _declared(call: ast.Call) -> dict[str, Argument]:

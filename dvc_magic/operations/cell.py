@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from dvc_magic.errors import OperationError
 from dvc_magic.model.operation import Operation, OperationParams, Source, SourceKind, TextFile
 from dvc_magic.model.stage import Param
+from dvc_magic.operations.arguments import imported
 from dvc_magic.operations.block import read_block
 from dvc_magic.operations.calls import sources_in
 from dvc_magic.operations.cell_code import parse_cell
@@ -104,18 +105,9 @@ def _check_script(script: str, tree: ast.Module, *, at: str) -> None:
         OperationError: it does.
     """
     module = PurePosixPath(script).stem
-    if module in sys.stdlib_module_names or module in set(_imported(tree)):
+    if module in sys.stdlib_module_names or module in set(imported(tree)):
         problem = f"'import {module}' would find its script {script} instead of that module"
         raise refusal(at, f"{problem}; give it another name, or the script with --script")
-
-
-def _imported(tree: ast.Module) -> Iterator[str]:
-    """The top-level modules that the code imports."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
 
 
 def _config_params(sources: tuple[Source, ...]) -> Iterator[OperationParams]:

@@ -13,8 +13,8 @@ def last_failed(store: RunStore) -> StoredRun:
     Raises:
         RunError: none has failed.
     """
-    for run in store.all():
-        if run.record.status is RunStatus.FAILED and run.record.call.asked:
+    for run in store.listing(asked=True):
+        if run.record.status is RunStatus.FAILED:
             return run
     message = "no run has failed; %dvc_debug and project.debug() are for runs that did"
     raise RunError(message)
