@@ -77,6 +77,7 @@ class PointState:
         self._capture = capture
         self._snapshot = snapshot
         self._sources = sources
+        self._own_marks: dict[str, Mapping[str, str]] = {}  # of stages with texts of their own
         self._cache = cache
         self._inputs = inputs
 
@@ -135,7 +136,9 @@ class PointState:
 
     def _marks(self, stage: Stage) -> Mapping[str, str]:
         """What stands for each source in a run of `stage`."""
-        return {**self._sources, **text_marks(stage.texts)} if stage.texts else self._sources
+        if stage.texts and stage.address not in self._own_marks:
+            self._own_marks[stage.address] = {**self._sources, **text_marks(stage.texts)}
+        return self._own_marks.get(stage.address, self._sources)
 
     def _texts(self, stage: Stage) -> Mapping[str, str]:
         """The texts that a run of `stage` has in place of the project's."""
