@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.rounds import Times, Way, measure, say, timed
 from benchmarks.sample import STAGE, Executions
 from dvc_magic import Project
-from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.snapshot import Snapshot
+from dvc_magic.store import RunStore
 from dvc_magic.workspace import HashCache, materialise, take_snapshot
 
 COUNT = 1000
@@ -34,8 +34,8 @@ def measure_sources(project: Path, executions: Executions, folder: Path, *, roun
 
 def _parts(project: Path, folder: Path) -> dict[str, float]:
     """What the steps took, in ms, with a run store and a workspace in the new `folder`."""
-    store, target = StorePaths(folder / "store"), folder / "workspace"
-    hashes = HashCache(store.hashes)
+    store, target = RunStore(folder / "store"), folder / "workspace"
+    hashes = HashCache(store.paths.hashes)
     target.mkdir(parents=True)
     first = timed(lambda: _snapshot(project, store, hashes))
     again = timed(lambda: _snapshot(project, store, hashes))
@@ -44,12 +44,12 @@ def _parts(project: Path, folder: Path) -> dict[str, float]:
     return {"snapshot, the first": first, "snapshot, nothing changed": again, "workspace": workspace}
 
 
-def _snapshot(project: Path, store: StorePaths, hashes: HashCache) -> Snapshot:
+def _snapshot(project: Path, store: RunStore, hashes: HashCache) -> Snapshot:
     return take_snapshot(project, store, outs=_OUTS, named=("train.py", "params.yaml"), hashes=hashes)[0]
 
 
-def _materialise(snapshot: Snapshot, store: StorePaths, target: Path) -> None:
-    materialise(snapshot, store.objects, target, leave_out=lambda _: False, replace={})
+def _materialise(snapshot: Snapshot, store: RunStore, target: Path) -> None:
+    materialise(snapshot, store.sources, target, leave_out=lambda _: False, replace={})
 
 
 def _whole_runs(root: Path, executions: Executions, *, rounds: int) -> dict[str, Times]:

@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from dvc_magic.engine.bound import bound, changes_of, described, disk_text, own_files, values_for
-from dvc_magic.engine.listing import text_marks
 from dvc_magic.engine.order import Capture, CaptureRequest, Point
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
+from dvc_magic.engine.source_marks import text_marks
 from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError, ParamError, ProjectError
 from dvc_magic.model.inputs import InputFacts, Taking
 from dvc_magic.model.operation import Operation
-from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.paths import StorePaths, object_path
 from dvc_magic.model.record import Override
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Pipeline, Stage, overlaps
 from dvc_magic.pipeline import ProjectReader
+from dvc_magic.store import RunStore
 from dvc_magic.workspace import (
     HashCache,
     changed_since_lock,
@@ -34,7 +35,7 @@ from dvc_magic.workspace.param_files import set_values
 _ATTEMPTS = 3
 
 
-def capture(reader: ProjectReader, request: CaptureRequest, *, hashes: HashCache) -> Capture:
+def capture(reader: ProjectReader, request: CaptureRequest, *, store: RunStore, hashes: HashCache) -> Capture:
     """The project as it is now, for the targets and values of a call.
 
     Raises:
@@ -43,8 +44,8 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, hashes: HashCache
 
     Side effects: new source contents and the snapshot are kept in the store. The project is only read.
     """
-    root, paths = Path(request.project), StorePaths(Path(request.home))
-    base, snapshot, notices = _steady_snapshot(reader, request, paths, hashes)
+    root, paths = Path(request.project), store.paths
+    base, snapshot, notices = _steady_snapshot(reader, request, store, hashes)
     every_param_file = tuple(dict.fromkeys(file for stage in base.stages for file in stage.param_files))
     points = tuple(
         _point(reader, request, base, target=target, index=index, snapshot=snapshot, param_files=every_param_file)
@@ -84,7 +85,7 @@ def _environments(root: Path, points: Iterable[Point], snapshot: Snapshot) -> li
 
 
 def _steady_snapshot(
-    reader: ProjectReader, request: CaptureRequest, paths: StorePaths, hashes: HashCache
+    reader: ProjectReader, request: CaptureRequest, store: RunStore, hashes: HashCache
 ) -> tuple[Pipeline, Snapshot, tuple[str, ...]]:
     """The pipeline and a snapshot of one and the same moment: what defines the pipeline did not change between."""
     root = Path(request.project)
@@ -92,7 +93,7 @@ def _steady_snapshot(
         base = describe(reader, request.operations)
         snapshot, notices = take_snapshot(
             root,
-            paths,
+            store,
             outs=[*(out.path for stage in base.stages for out in stage.outs), *(data.path for data in base.tracked)],
             named=_named(base),
             copy_paths=request.copy_paths,
@@ -249,7 +250,7 @@ def _source_text(root: Path, paths: StorePaths, snapshot: Snapshot, file: str) -
     known = snapshot.files.get(file)
     path = root / file
     if known is not None and known.link is None:
-        path = paths.objects / known.md5[:2] / known.md5[2:]
+        path = Path(object_path(paths.objects, known.md5))
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:

@@ -6,20 +6,17 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 
 from dvc_magic.debugging import INJECTED, VARIABLE
 from dvc_magic.engine.execute import command_variables, take_spoiled
-from dvc_magic.engine.listing import object_path, read_listing
 from dvc_magic.engine.order import CopyEnd, CopyRequest, WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.pipeline import ProjectReader, shell_argv
-from dvc_magic.store import RunLock, RunStore, read_noun, write_noun
-from dvc_magic.workspace import HashCache, remove_tree
+from dvc_magic.store import RunCache, RunLock, RunStore, read_noun, write_noun
+from dvc_magic.workspace import remove_tree
 
 
 def execute_copy(
@@ -27,7 +24,6 @@ def execute_copy(
     *,
     store: RunStore,
     reader: ProjectReader,
-    hashes: HashCache,
     environ: Mapping[str, str],
     control: Control,
 ) -> CopyEnd:
@@ -46,13 +42,12 @@ def execute_copy(
     paths.folder.mkdir(parents=True, mode=0o700)
     lock = RunLock(paths.lock).acquire()
     try:
-        _check_inputs(order, store.paths.cache)
-        began = datetime.now(UTC)
-        prepared = prepare(order, store=store.paths, reader=reader, hashes=hashes, paths=paths)
+        _check_inputs(order, store.cache)
+        prepared = prepare(order, store=store, reader=reader, paths=paths)
         placed = replace(order.record, deps=prepared.deps)
         write_noun(paths.record, placed, durable=False)  # where the code's own dm.dvcstage looks
         ending = _run(order, prepared, request=request, store=store.paths, environ=environ, control=control)
-        spoiled = take_spoiled(prepared.deps, cache=store.paths.cache, hashes=hashes, since=began)
+        spoiled = take_spoiled(prepared.deps, store)
         return CopyEnd(exit_code=ending.exit_code, stopped=ending.stopped, spoiled=tuple(spoiled))
     finally:
         remove_tree(paths.workspace)
@@ -61,13 +56,13 @@ def execute_copy(
         lock.release()
 
 
-def _check_inputs(order: WorkOrder, cache: Path) -> None:
+def _check_inputs(order: WorkOrder, cache: RunCache) -> None:
     """Make sure that what the run was given is still there.
 
     Raises:
         MissingInputError: it is not.
     """
-    gone = [placement.path for placement in order.placements if not _is_kept(cache, placement.hash)]
+    gone = [placement.path for placement in order.placements if not cache.whole(placement.hash)]
     if gone:
         record = order.record
         message = (
@@ -75,13 +70,6 @@ def _check_inputs(order: WorkOrder, cache: Path) -> None:
             f"%dvc_run --from {record.number} gets it anew, and makes a run that can be debugged"
         )
         raise MissingInputError(message)
-
-
-def _is_kept(cache: Path, md5: str) -> bool:
-    try:
-        return all(object_path(cache, one).exists() for one in read_listing(cache, md5).values())
-    except (OSError, ValueError):  # the listing of a folder is an object as well
-        return False
 
 
 def _run(

@@ -20,14 +20,14 @@ from typing import Any
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.interrupts import held
-from dvc_magic.engine.listing import source_marks
 from dvc_magic.engine.named_runs import named_runs
 from dvc_magic.engine.observer import Observer, PointPlan
 from dvc_magic.engine.order import Capture, Placement, WorkOrder
 from dvc_magic.engine.others import Others
 from dvc_magic.engine.plan import Action, Decision, mismatch
 from dvc_magic.engine.point import PointState
-from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, WorkerLostError
+from dvc_magic.engine.source_marks import source_marks
+from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, RunError, WorkerLostError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import CallInfo, DepRecord, Notes, OutRecord, RunRecord, RunStatus, Times
@@ -95,7 +95,7 @@ class Driver:
         self._inputs = CallInputs(
             capture.inputs,
             project=project,
-            store=store.paths,
+            store=store,
             call=self._call,
             ask=pool.ask,
             environ=environ,
@@ -104,6 +104,7 @@ class Driver:
         )
         self._candidates: dict[str, list[RunRecord]] = {}
         self._newest: dict[str, list[RunRecord]] = {}
+        self._intact: dict[str, bool] = {}  # by id of the run
         self._told: dict[str, set[str]] = {}  # stage address -> undeclared reads that this call's runs told of
         self._others = Others(store, capture, call=self._call)
         self._interrupts = 0
@@ -123,9 +124,17 @@ class Driver:
             capture=self._capture,
             snapshot=self._snapshot,
             sources=source_marks(self._snapshot, point.replace),
-            cache=self._store.paths.cache,
+            cache=self._store.cache,
             inputs=self._inputs,
+            is_intact=self._is_intact,
         )
+
+    def _is_intact(self, run: RunRecord) -> bool:
+        """Whether a worker finds the outs of a run as it made them, or could mend them; asked once in a call."""
+        if run.id not in self._intact:
+            home, project = str(self._store.home), str(self._project)
+            self._intact[run.id] = not self._pool.ask("altered_outs", project=project, home=home, run=run.id)
+        return self._intact[run.id]
 
     def _completed(self, stage: Stage) -> list[RunRecord]:
         """The completed runs that can stand for a stage, the marked one first, then newest first."""
@@ -230,7 +239,6 @@ class Driver:
                 self._others.setting(state.point),
                 candidates=self._others.completed(target),
                 going=self._others.going(target),
-                kept=self._others.in_place,
             )
         else:
             decision = Decision(stage=target.address, action=Action.RUN, reason=self._asked)
@@ -286,6 +294,12 @@ class Driver:
 
     def _decide(self, state: PointState, stage: Stage) -> Decision:
         named = self._used.get(stage.address)
+        if named is not None and not self._is_intact(named.record):
+            message = (
+                f"{named.record.name}, named by {named.by}, does not have its outputs as it made them any more, and no "
+                f"whole copy is left; name another run, or none, so that {stage.address!r} runs again"
+            )
+            raise RunError(message)
         decision = state.decide(
             stage,
             candidates=self._completed(stage),
@@ -437,7 +451,8 @@ class Driver:
             decision = self._decide(state, stage)
             self._settle(state, stage, decision)
             if stage.address not in state.settled:
-                self._queue_upstream(state, stage, going=decision.run)
+                going = decision.run if decision.action is Action.ATTACH else None
+                self._queue_upstream(state, stage, going=going)
         if target.address not in state.waiting and state.ready(target):
             self._queue_target(state, target)
 

@@ -10,22 +10,14 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dvc_magic.engine.intact import mend_runs_with
 from dvc_magic.engine.keepable import check_keepable, check_own_files
-from dvc_magic.engine.listing import (
-    DIR_SUFFIX,
-    Listing,
-    listing_hash,
-    object_path,
-    quarantine,
-    read_listing,
-    write_listing,
-)
 from dvc_magic.engine.made import (
     dvc_files,
     few,
@@ -41,13 +33,14 @@ from dvc_magic.engine.patience import GivenUpError, given_up
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.scripts import scripts_of
 from dvc_magic.engine.supervise import Control, Ending, supervise
-from dvc_magic.errors import DvcMagicError, PipelineError, StoreError
+from dvc_magic.errors import DvcMagicError, PipelineError, ProjectError, StoreError
 from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.paths import RunPaths, StorePaths
-from dvc_magic.model.record import DepRecord, Learned, Notes, OutRecord, RunRecord, RunStatus, Times
+from dvc_magic.model.record import DepRecord, Learned, Notes, RunRecord, RunStatus, Times
 from dvc_magic.model.stage import OutKind, Stage
 from dvc_magic.pipeline import (
     DepHash,
+    Finished,
     ProjectReader,
     RunRepo,
     command_environment,
@@ -56,9 +49,8 @@ from dvc_magic.pipeline import (
     with_outs,
 )
 from dvc_magic.runs import read_metric_file
-from dvc_magic.store import RunStore, write_noun
+from dvc_magic.store import DIR_SUFFIX, RunCache, RunStore, write_noun
 from dvc_magic.workspace import (
-    HashCache,
     Tree,
     atime_works,
     imported_modules,
@@ -66,7 +58,6 @@ from dvc_magic.workspace import (
     make_read_only,
     read_files,
     read_tree,
-    store_file,
     tool_settings,
 )
 
@@ -96,7 +87,6 @@ def execute(
     *,
     store: RunStore,
     reader: ProjectReader,
-    hashes: HashCache,
     environ: Mapping[str, str],
     control: Control,
 ) -> RunRecord:
@@ -118,7 +108,7 @@ def execute(
             times=Times(created=clock.created),
         )
         _begin(store, begun, order.notes)
-        ended = _Run(order, begun, store=store, reader=reader, hashes=hashes, clock=clock).live(environ, control)
+        ended = _Run(order, begun, store=store, reader=reader, clock=clock).live(environ, control)
         if ended.status is RunStatus.FAILED and ended.exit_code:
             _keep_order(store.paths.run(ended.id), order)
         store.write(ended)
@@ -148,15 +138,14 @@ class _Run:
         *,
         store: RunStore,
         reader: ProjectReader,
-        hashes: HashCache,
         clock: _Clock,
     ) -> None:
         self._order = order
         self._record = record
         self._paths: RunPaths = store.paths.run(record.id)
+        self._store = store
         self._store_paths: StorePaths = store.paths
         self._reader = reader
-        self._hashes = hashes
         self._clock = clock
         self._repo: RunRepo | None = None
         self._open_error: DvcMagicError | None = None
@@ -170,7 +159,7 @@ class _Run:
     def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
         """Prepare, execute, finish; returns the final record."""
         try:
-            prepared = prepare(self._order, store=self._store_paths, reader=self._reader, hashes=self._hashes)
+            prepared = prepare(self._order, store=self._store, reader=self._reader)
             self._record = replace(
                 self._record, deps=prepared.deps, times=replace(self._record.times, started=datetime.now(UTC))
             )
@@ -283,7 +272,7 @@ class _Run:
             text = stage_files(self._stage, self._order.file, self._order.param_files)
             (prepared.root / self._stage.dvcfile).write_text(text, encoding="utf-8")
             self._repo.load(self._stage.dvcfile, self._stage.name)
-        finished = self._repo.finish()
+        finished = self._repo.finish(self._store.cache)
         changed = self._changed_in_folders(prepared.root, finished.deps)
         deps = {
             path: _finished_dep(dep, finished.deps.get(path), in_folder=path in changed)
@@ -293,10 +282,9 @@ class _Run:
             if dep.changed and path not in self._told:
                 which = f": {few([shown(file) for file in changed[path]])}" if path in changed else ""
                 self._warnings.append(f"the command changed its own dependency {path}{which}")
-        outs = {path: self._kept_out(prepared.root, path, out) for path, out in finished.outs.items()}
-        make_read_only(prepared.root)
+        self._keep_outs(prepared.root, finished)
         self._warnings.extend(finished.warnings)
-        self._record = replace(self._record, deps=deps, outs=outs)
+        self._record = replace(self._record, deps=deps, outs=finished.outs)
         return self._final(RunStatus.COMPLETED)
 
     def _changed_in_folders(self, root: Path, hashes: Mapping[str, DepHash]) -> dict[str, list[str]]:
@@ -311,23 +299,33 @@ class _Run:
         found = {path: sorted(one for one in touched if one.startswith(f"{path}/")) for path in folders}
         return {path: files for path, files in found.items() if files}
 
-    def _kept_out(self, root: Path, path: str, out: OutRecord) -> OutRecord:
-        """Keep an out that DVC does not cache in the runs' cache as well, so that downstream runs can be given it."""
-        if out.cache or not out.hash:
-            return out
-        source = root / path
-        if source.is_dir():
-            listing = _keep_tree(source, self._store_paths.cache, self._hashes)
-            if listing_hash(listing) == out.hash:
-                write_listing(self._store_paths.cache, listing)
-        else:
-            store_file(self._store_paths.cache, source, out.hash)
-        return out
+    def _keep_outs(self, root: Path, finished: Finished) -> None:
+        """Keep the outs that DVC does not cache in the runs' cache as well, for downstream runs; know all as good.
+
+        Raises:
+            ProjectError: an out is written still.
+        """
+        cache = self._store.cache
+        for path, out in finished.outs.items():
+            if out.cache or not out.hash:
+                continue
+            listing = finished.listings.get(path, {"": out.hash})
+            if changed := cache.put({md5: root / path / name for name, md5 in listing.items()}):
+                message = f"{path} changed while it was stored ({changed[0]}); run again when nothing writes it"
+                raise ProjectError(message)
+            cache.put_listing(listing)
+        make_read_only(root)
+        files = {
+            os.fspath(root / path / name): md5
+            for path, out in finished.outs.items()
+            for name, md5 in finished.listings.get(path, {"": out.hash}).items()
+            if out.hash
+        }
+        self._store.known.note(files)
 
     def _check_links(self) -> None:
         """Take objects out of the runs' cache that the command wrote into through a hardlink, and say so."""
-        began = self._record.times.created
-        for path in take_spoiled(self._record.deps, cache=self._store_paths.cache, hashes=self._hashes, since=began):
+        for path in take_spoiled(self._record.deps, self._store):
             self._warnings.append(
                 f"the command wrote into its dependency {path}; the copy kept for other runs is removed"
             )
@@ -383,8 +381,8 @@ class _Run:
             if path in self._order.replace:
                 return self._order.replace[path].encode()
             md5 = prepared.sources.get(path, "")
-            file = self._store_paths.objects / md5[:2] / md5[2:]
-            return file.read_bytes() if md5 and file.is_file() else None
+            whole = bool(md5) and not self._store.sources.lacking([md5])
+            return Path(self._store.sources.path(md5)).read_bytes() if whole else None
 
         aside = put_aside(
             self._stage, root=prepared.root, before=self._tree, own=self._own, original=original, repo=repo
@@ -479,28 +477,31 @@ def command_variables(
     return full
 
 
-def take_spoiled(deps: Mapping[str, DepRecord], *, cache: Path, hashes: HashCache, since: datetime) -> list[str]:
-    """Take objects out of the runs' cache that commands wrote into through a hardlink.
+def take_spoiled(deps: Mapping[str, DepRecord], store: RunStore) -> list[str]:
+    """Take objects out of the runs' cache that commands wrote into through a hardlink; mend the runs that share them.
 
     Args:
         deps: as they were placed.
-        cache, hashes: of the store.
-        since: when the commands began, or earlier.
 
     Returns:
         The paths of the deps that such objects were placed for.
     """
-    found = []
-    for path, dep in deps.items():
-        if dep.placed != "hardlink" or not dep.seen:
-            continue
-        objects = set(read_listing(cache, dep.seen).values())
-        spoiled = [md5 for md5 in objects if _is_spoiled(object_path(cache, md5), md5, hashes, since)]
-        for md5 in spoiled:
-            quarantine(cache, md5)
-        if spoiled:
-            found.append(path)
-    return found
+    spoiled = {
+        path: lacking
+        for path, dep in deps.items()
+        if dep.placed == "hardlink" and dep.seen
+        if (lacking := store.cache.lacking(_files(store.cache, dep.seen)))
+    }
+    if spoiled:
+        mend_runs_with({md5 for lacking in spoiled.values() for md5 in lacking}, store)
+    return list(spoiled)
+
+
+def _files(cache: RunCache, hash: str) -> Collection[str]:  # noqa: A002
+    try:
+        return cache.listing(hash).values()
+    except FileNotFoundError:
+        return [hash]
 
 
 def _undeclared(stage: Stage, read: Sequence[str]) -> str:
@@ -514,27 +515,10 @@ def _undeclared(stage: Stage, read: Sequence[str]) -> str:
     )
 
 
-def _is_spoiled(file: Path, md5: str, hashes: HashCache, since: datetime) -> bool:
-    """Whether an object is no longer what its name says; an untouched one costs a stat."""
-    facts = file.stat()
-    untouched = facts.st_mode & 0o222 == 0 and facts.st_mtime < since.timestamp()
-    return not untouched and hashes.md5(file).md5 != md5
-
-
 def _keep_order(paths: RunPaths, order: WorkOrder) -> None:
     """Keep what a run was to execute whose command failed; on a full disk it cannot be debugged, that is all."""
     with contextlib.suppress(StoreError):
         write_noun(paths.order, order, durable=False)
-
-
-def _keep_tree(folder: Path, cache: Path, hashes: HashCache) -> Listing:
-    listing: Listing = {}
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            md5 = hashes.md5(file).md5
-            store_file(cache, file, md5)
-            listing[file.relative_to(folder).as_posix()] = md5
-    return listing
 
 
 def _finished_dep(dep: DepRecord, finished: DepHash | None, *, in_folder: bool) -> DepRecord:

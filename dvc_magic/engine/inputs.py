@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine.listing import Listing, read_listing
 from dvc_magic.engine.observer import Observer
 from dvc_magic.errors import ProjectError
 from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData
-from dvc_magic.model.paths import StorePaths
+from dvc_magic.store import DirListing, RunStore
 
 _PATIENCE = 10.0  # seconds for the question whether a remote has something, which a stage that runs can do without
 
@@ -33,7 +32,7 @@ class CallInputs:
 
     Args:
         facts: of the capture.
-        project: the root. store: the run store's folders. call: id of the call.
+        project: the root. store: the run store. call: id of the call.
         ask: a worker. environ: variables of the call, for credentials of remotes.
         deadline: seconds that a pull may stay without a sign of life.
         observer: is told how pulls go.
@@ -44,7 +43,7 @@ class CallInputs:
         facts: Mapping[str, InputFacts],
         *,
         project: Path,
-        store: StorePaths,
+        store: RunStore,
         call: str,
         ask: Ask,
         environ: Mapping[str, str],
@@ -54,7 +53,7 @@ class CallInputs:
         self._facts = dict(facts)
         self._place: dict[str, Any] = {"project": str(project), "home": str(store.home)}
         self._cache = store.cache
-        self._incoming = store.dvc_site / "tmp" / f"pull-{call}"
+        self._incoming = store.paths.dvc_site / "tmp" / f"pull-{call}"
         self._ask = ask
         self._environ = dict(environ)
         self._deadline = deadline
@@ -162,13 +161,13 @@ class CallInputs:
             self.pull()
         return self._facts[path].hash
 
-    def listing(self, path: str) -> Listing:
+    def listing(self, path: str) -> DirListing:
         """The files of what the project has at a path and their md5; of what is in a remote only this is fetched."""
         facts = self._facts[path]
         if facts.remote is None or path in self._done:
-            return read_listing(self._cache, self.hash(path))
+            return self._cache.listing(self.hash(path))
         self._look([facts.remote], [path])
-        return read_listing(self._cache, facts.hash)
+        return self._cache.listing(facts.hash)
 
     def _ask_remote(self, do: str, wanted: list[RemoteData], *, deadline: float | None = None, **arguments: Any) -> Any:
         try:

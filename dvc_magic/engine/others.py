@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from stat import S_ISREG
 
 from dvc_magic.engine.order import Capture, Point
 from dvc_magic.engine.plan import Setting
@@ -62,15 +61,3 @@ class Others:
             return read_packages(self._store.paths, digest)
         except StoreError:
             return {}
-
-    def in_place(self, run: RunRecord) -> bool:
-        """Whether the outputs of a completed run are in its workspace, files of them as it has left them."""
-        root, ended = self._store.paths.run(run.id).dvc_root(run.root), run.times.finished
-        for path in run.outs:
-            try:
-                facts = (root / path).stat()
-            except OSError:
-                return False
-            if ended is not None and S_ISREG(facts.st_mode) and facts.st_mtime > ended.timestamp():
-                return False
-        return True

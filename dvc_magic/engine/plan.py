@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from dvc_magic.model.record import Environment, Override, RunRecord
 from dvc_magic.model.request import UpstreamPolicy
@@ -28,6 +29,13 @@ FROZEN = "frozen"
 _PARAMS = "params changed"
 _GONE = "the outputs of its equal run are gone or were changed"
 _TOLD = 200  # of the newest runs, one may tell the reason
+
+
+Kept: TypeAlias = Callable[[RunRecord], bool]
+
+
+def _always(_: RunRecord) -> bool:
+    return True
 
 
 class Action(StrEnum):
@@ -45,7 +53,7 @@ class Decision:
     """What happens to one stage, and why.
 
     Attributes:
-        run: the record of the run that is reused or waited for.
+        run: the record of the run that is reused or waited for; of `WHEN_CHANGED` the one that is if nothing changes.
         reason: one phrase for people: ``code changed: helper.py``.
         stale: True when policy ``latest`` reuses a run that does not match the project now.
         number: of the run that is going to be made, when it is known already.
@@ -105,7 +113,12 @@ class Setting:
 
 
 def decide(
-    facts: Facts, *, candidates: Sequence[RunRecord], policy: UpstreamPolicy, used: RunRecord | None = None
+    facts: Facts,
+    *,
+    candidates: Sequence[RunRecord],
+    policy: UpstreamPolicy,
+    used: RunRecord | None = None,
+    kept: Kept = _always,
 ) -> Decision:
     """What happens to an upstream stage.
 
@@ -114,6 +127,7 @@ def decide(
         candidates: its completed runs, the marked one first, then newest first.
         policy: of the call.
         used: the run that ``--use`` names for this stage, which beats all.
+        kept: whether all that a run made is still there as it made it; asked only of runs that would be taken.
     """
     stage = facts.stage.address
     if used is not None:
@@ -122,9 +136,9 @@ def decide(
         return Decision(stage=stage, action=Action.PROJECT, reason="as it lies in the project")
     if facts.stage.frozen:
         return Decision(stage=stage, action=Action.PROJECT, reason=FROZEN)
-    if policy is UpstreamPolicy.LATEST and candidates:
-        return _latest(facts, candidates[0])
-    return _automatic(facts, candidates)
+    if policy is UpstreamPolicy.LATEST and (newest := next(filter(kept, candidates), None)):
+        return _latest(facts, newest)
+    return _automatic(facts, candidates, kept)
 
 
 def stands(facts: Facts, run: RunRecord | None) -> bool:
@@ -139,18 +153,19 @@ def _latest(facts: Facts, newest: RunRecord) -> Decision:
     return Decision(stage=facts.stage.address, action=Action.REUSE, reason=reason, run=newest, stale=bool(difference))
 
 
-def _automatic(facts: Facts, candidates: Sequence[RunRecord]) -> Decision:
+def _automatic(facts: Facts, candidates: Sequence[RunRecord], kept: Kept) -> Decision:
     stage = facts.stage.address
     differences = [(run, mismatch(facts, run)) for run in candidates]
-    matching = next((run for run, difference in differences if not difference), None)
+    matching = next((run for run, difference in differences if not difference and kept(run)), None)
     project_difference = _project_mismatch(facts)
     if facts.stage.always_changed:
         return Decision(stage=stage, action=Action.RUN, reason="always changed, as dvc.yaml says")
     if matching is None and project_difference:
-        reason = _nearest([difference for _, difference in differences]) or f"no run of it yet; {project_difference}"
+        told = _nearest([difference or _GONE for _, difference in differences])
+        reason = told or f"no run of it yet; {project_difference}"
         return Decision(stage=stage, action=Action.RUN, reason=reason)
     if not (facts.complete or stands(facts, matching)):
-        return Decision(stage=stage, action=Action.WHEN_CHANGED, reason="if its inputs change")
+        return Decision(stage=stage, action=Action.WHEN_CHANGED, reason="if its inputs change", run=matching)
     if matching is not None:
         return Decision(stage=stage, action=Action.REUSE, reason="code, data, params equal", run=matching)
     return Decision(stage=stage, action=Action.PROJECT, reason="dvc.lock is current")
@@ -162,7 +177,7 @@ def decide_target(
     *,
     candidates: Sequence[RunRecord],
     going: Sequence[RunRecord],
-    kept: Callable[[RunRecord], bool] = lambda _: True,
+    kept: Kept = _always,
 ) -> Decision:
     """What ``--reuse`` makes of the stage that is asked for.
 
@@ -170,7 +185,7 @@ def decide_target(
         facts: the stage as it is now. setting: the call.
         candidates: its completed runs, the marked one first, then newest first.
         going: the runs of it that other calls have started and that have not ended.
-        kept: whether all that a run made is still there.
+        kept: whether all that a run made is still there as it made it.
     """
     stage = facts.stage.address
     if why := _never_reused(facts.stage):
@@ -276,10 +291,17 @@ def mismatch(facts: Facts, run: RunRecord) -> str:
             return f"{'code' if path in facts.sources else 'data'} changed: {path}"
     if {path for path, dep in run.deps.items() if dep.seen} - set(facts.inputs):
         return "it lost a dependency"
-    if _other_outs(stage, run):
-        return "its outs changed"
+    if difference := _outs_difference(stage, run):
+        return difference
     changed = [path for path, md5 in run.read.items() if facts.sources.get(path) != md5]
     return f"code changed: {changed[0]} (undeclared)" if changed else ""
+
+
+def _outs_difference(stage: Stage, run: RunRecord) -> str:
+    if _other_outs(stage, run):
+        return "its outs changed"
+    spoiled = sorted(run.spoiled.keys() & run.outs.keys())
+    return f"its output {spoiled[0]} was changed after the run" if spoiled else ""
 
 
 def _other_outs(stage: Stage, run: RunRecord) -> bool:

@@ -7,17 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from dvc_magic.engine.inputs import CallInputs
-from dvc_magic.engine.listing import (
-    Listing,
-    below,
-    listing_hash,
-    moved,
-    object_path,
-    read_listing,
-    text_marks,
-    without,
-    write_listing,
-)
 from dvc_magic.engine.order import Capture, Placement, Point
 from dvc_magic.engine.plan import (
     FROZEN,
@@ -32,6 +21,7 @@ from dvc_magic.engine.plan import (
     mismatch,
     stands,
 )
+from dvc_magic.engine.source_marks import text_marks
 from dvc_magic.errors import MissingInputError, close_matches
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.operation import SourceKind
@@ -40,6 +30,7 @@ from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Dep, DepKind, Out, Stage, overlaps
 from dvc_magic.model.values import keys_overlap
+from dvc_magic.store import DirListing, RunCache, below, listing_hash, moved, without
 
 _NEAR = 3  # paths in a hint
 
@@ -67,8 +58,9 @@ class PointState:
         capture: Capture,
         snapshot: Snapshot,
         sources: Mapping[str, str],
-        cache: Path,
+        cache: RunCache,
         inputs: CallInputs,
+        is_intact: Callable[[RunRecord], bool],
     ) -> None:
         self.point = point
         self.settled: dict[str, Settled] = {}
@@ -80,6 +72,7 @@ class PointState:
         self._own_marks: dict[str, Mapping[str, str]] = {}  # of stages with texts of their own
         self._cache = cache
         self._inputs = inputs
+        self._is_intact = is_intact
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -120,8 +113,7 @@ class PointState:
     def served(self, stage: Stage, candidates: Sequence[RunRecord]) -> RunRecord | None:
         """The first run that is to stand for a stage, if that is one of an operation whose inputs are all known."""
         facts = self.facts(stage)
-        whole = (run for run in candidates if self._outs_kept(run))
-        run = next((run for run in whole if not mismatch(facts, run)), None)
+        run = next((run for run in candidates if not mismatch(facts, run) and self._stands(run)), None)
         return run if stands(facts, run) else None
 
     def _counts(self, stage: Stage, dep: Dep) -> bool:
@@ -162,10 +154,9 @@ class PointState:
         Raises:
             MissingInputError: policy ``never`` forbids the run that would be needed, or the project lacks the output.
         """
-        whole = [run for run in candidates if self._outs_kept(run)]
-        decision = decide(self.facts(stage), candidates=whole, policy=policy, used=used)
-        if self._rests_on_project(decision, whole) and not self._inputs.confirm(out.path for out in stage.outs):
-            decision = decide(self.facts(stage), candidates=whole, policy=policy, used=used)
+        decision = decide(self.facts(stage), candidates=candidates, policy=policy, used=used, kept=self._stands)
+        if self._rests_on_project(decision) and not self._inputs.confirm(out.path for out in stage.outs):
+            decision = decide(self.facts(stage), candidates=candidates, policy=policy, used=used, kept=self._stands)
         if decision.action is Action.RUN and policy is UpstreamPolicy.NEVER:
             message = (
                 f"stage {stage.address!r} would have to run first ({decision.reason}), which --upstream never forbids; "
@@ -174,8 +165,6 @@ class PointState:
             raise MissingInputError(message)
         if decision.action is Action.PROJECT:
             self._require_project_outs(stage, decision)
-        if decision.action is Action.RUN and candidates and not whole and not stage.always_changed:
-            return replace(decision, reason="the outputs of its runs are gone or were changed")
         return decision
 
     def decide_target(
@@ -184,7 +173,6 @@ class PointState:
         *,
         candidates: Sequence[RunRecord],
         going: Sequence[RunRecord],
-        kept: Callable[[RunRecord], bool],
     ) -> Decision:
         """Whether a run that was there before answers for the target, as things stand."""
         return decide_target(
@@ -192,7 +180,7 @@ class PointState:
             setting,
             candidates=candidates,
             going=going,
-            kept=lambda run: self._outs_kept(run) and kept(run),
+            kept=self._stands,
         )
 
     def attach(self, stage: Stage, setting: Setting, going: Sequence[RunRecord]) -> Decision | None:
@@ -202,19 +190,21 @@ class PointState:
         return attached(run) if run is not None and known else None
 
     @staticmethod
-    def _rests_on_project(decision: Decision, candidates: Sequence[RunRecord]) -> bool:
+    def _rests_on_project(decision: Decision) -> bool:
         """Whether the project's own outputs may be taken, so that it matters if a remote has what is not here."""
-        return decision.action is Action.PROJECT or (decision.action is Action.WHEN_CHANGED and not candidates)
+        return decision.action is Action.PROJECT or (decision.action is Action.WHEN_CHANGED and decision.run is None)
 
-    def _outs_kept(self, run: RunRecord) -> bool:
-        return all(self._is_kept(path, out.hash) for path, out in run.outs.items() if out.hash)
+    def _stands(self, run: RunRecord) -> bool:
+        """Whether what a run made is still there as it made it.
 
-    def _is_kept(self, path: str, md5: str) -> bool:
-        """Whether an out is still there; one with an absolute path is where the run has put it, or nowhere."""
-        if Path(path).is_absolute():
-            found = self._inputs.get(path)
-            return found is not None and found.present and found.hash == md5
-        return object_path(self._cache, md5).exists()
+        An out with an absolute path is where the run has put it, or nowhere.
+        """
+        outside = {path: out.hash for path, out in run.outs.items() if out.hash and Path(path).is_absolute()}
+        return all(self._has(path, md5) for path, md5 in outside.items()) and self._is_intact(run)
+
+    def _has(self, path: str, md5: str) -> bool:
+        found = self._inputs.get(path)
+        return found is not None and found.present and found.hash == md5
 
     def _require_project_outs(self, stage: Stage, decision: Decision) -> None:
         for out in stage.outs:
@@ -299,16 +289,16 @@ class PointState:
             return self._inputs[dep.taken].hash
         return listing_hash(self._with_params(stage, dep, self._inputs.listing(dep.taken)))
 
-    def _with_params(self, stage: Stage, dep: Dep, listing: Listing) -> Listing:
+    def _with_params(self, stage: Stage, dep: Dep, listing: DirListing) -> DirListing:
         start, marks = f"{dep.path}/", self._marks(stage)
         own = {file: marks[file] for file in self._texts(stage) if file.startswith(start)}
         return {**listing, **{file.removeprefix(start): md5 for file, md5 in own.items()}}
 
-    def _composed(self, dep: Dep, makers: Sequence[Stage]) -> Listing:
+    def _composed(self, dep: Dep, makers: Sequence[Stage]) -> DirListing:
         """The content of a dependency that is part of an output, or a folder around several."""
         outs = {path: made for made in makers for path in self.settled[made.address].outs}
         wanted = dep.taken
-        listing: Listing = {}
+        listing: DirListing = {}
         found = self._inputs.get(wanted)
         around = [path for path in outs if path.startswith(f"{wanted}/")]
         if around and found is not None and found.present:
@@ -331,11 +321,11 @@ class PointState:
             raise MissingInputError(message)
         return listing
 
-    def _out_listing(self, made: Stage, path: str) -> Listing:
+    def _out_listing(self, made: Stage, path: str) -> DirListing:
         settled = self.settled[made.address]
         if settled.run is None:
             return self._inputs.listing(path)
-        return read_listing(self._cache, settled.outs[path])
+        return self._cache.listing(settled.outs[path])
 
     def require_inputs(self, stage: Stage) -> None:
         """Raise what is missing for a stage that is going to run.
@@ -442,7 +432,7 @@ class PointState:
             return self._inputs.hash(dep.taken)
         if len(makers) == 1 and dep.taken in self.settled[makers[0].address].outs:
             return digest
-        return write_listing(self._cache, self._composed(dep, makers))
+        return self._cache.put_listing(self._composed(dep, makers))
 
 
 def _near(path: str, known: Collection[str]) -> str:

@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dvc_magic.engine.git_view import write_git
-from dvc_magic.engine.listing import object_path, quarantine, read_listing, source_marks
-from dvc_magic.engine.order import Placement, WorkOrder
+from dvc_magic.engine.intact import mend_runs_with
+from dvc_magic.engine.order import WorkOrder
+from dvc_magic.engine.source_marks import source_marks
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import DepRecord
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Out, Stage, lies_in
 from dvc_magic.pipeline import ProjectReader, first_lock, project_cache_types, run_config, stage_files
+from dvc_magic.store import RunStore
 from dvc_magic.workspace import (
-    HashCache,
+    LackingError,
     environment_folders,
     link_environments,
     link_policy,
@@ -51,32 +53,30 @@ class Prepared:
     passing: tuple[str, ...] = ()
 
 
-def prepare(
-    order: WorkOrder, *, store: StorePaths, reader: ProjectReader, hashes: HashCache, paths: RunPaths | None = None
-) -> Prepared:
+def prepare(order: WorkOrder, *, store: RunStore, reader: ProjectReader, paths: RunPaths | None = None) -> Prepared:
     """Make the workspace of a run, or of a copy of one whose files are to lie at `paths`.
 
     Raises:
-        ProjectError: an input is gone from the runs' cache.
+        MissingInputError: an input is gone from the runs' cache, or was altered there.
         OSError: the disk is full, or the like.
 
     Side effects: everything below the run's ``workspace`` folder; ``output.log``, empty.
     """
-    paths = paths or store.run(order.record.id)
+    paths = paths or store.paths.run(order.record.id)
     root = paths.dvc_root(order.record.root)
     root.mkdir(parents=True, mode=0o700)
     paths.log.touch(mode=0o600)
-    snapshot = load_snapshot(store, order.record.snapshot)
+    snapshot = load_snapshot(store.paths, order.record.snapshot)
     written = {file: text.encode() for file, text in order.replace.items()}
     made = _made_anew(order.stage)
 
     def leave_out(path: str) -> bool:
         return _is_not_placed(path) or any(lies_in(path, out) for out in made)
 
-    materialise(snapshot, store.objects, root, leave_out=leave_out, replace=written)
+    materialise(snapshot, store.sources, root, leave_out=leave_out, replace=written)
     _link_secrets(snapshot, Path(order.project), root)
-    _write_dvc_files(order, root, store, reader)
-    deps = _place(order, root, store, reader, hashes)
+    _write_dvc_files(order, root, store.paths, reader)
+    deps = _place(order, root, store, reader)
     _write_params_again(order, root)
     _make_folders(order.stage, root)
     linked = _link_environments(order, snapshot, root)
@@ -84,7 +84,7 @@ def prepare(
     sources = {path: mark for path, mark in marks.items() if path in order.replace or not leave_out(path)}
     passing = _passing(order.stage, sources)
     left_out = {*passing, *(path for path in snapshot.files if path not in sources), order.stage.dvcfile}
-    write_git(order, root, store, left_out={path: snapshot.files.get(path) for path in left_out}, ignored=linked)
+    write_git(order, root, store.paths, left_out={path: snapshot.files.get(path) for path in left_out}, ignored=linked)
     return Prepared(
         root=root,
         deps=deps,
@@ -171,58 +171,35 @@ def _write_params_again(order: WorkOrder, root: Path) -> None:
             (root / file).write_text(text, encoding="utf-8", newline="")
 
 
-def _place(
-    order: WorkOrder, root: Path, store: StorePaths, reader: ProjectReader, hashes: HashCache
-) -> dict[str, DepRecord]:
+def _place(order: WorkOrder, root: Path, store: RunStore, reader: ProjectReader) -> dict[str, DepRecord]:
     links = link_policy(project_cache_types(reader), is_root=os.geteuid() == 0)
     deps = dict(order.record.deps)
     for placement in order.placements:
-        _verify(order, placement, store.cache, hashes)
         _unlink_way_out(root, placement.path)
-        placed = place_object(
-            store.cache,
-            placement.hash,
-            root / placement.path,
-            replace(links, hardlink=False) if placement.alone else links,
-            executable=placement.executable,
-        )
-        if placement.alone:
-            _forget_reads(root / placement.path)
+        try:
+            placed = place_object(
+                store.cache,
+                placement.hash,
+                root / placement.path,
+                replace(links, hardlink=False) if placement.alone else links,
+                executable=placement.executable,
+            )
+        except LackingError as error:
+            mend_runs_with(error.lacking, store)  # so that the next call knows which runs cannot serve any more
+            raise MissingInputError(_lacking(order, placement.path)) from error
         if placement.path in deps:
             deps[placement.path] = replace(deps[placement.path], placed=placed)
     return deps
 
 
-def _forget_reads(place: Path) -> None:
-    """Set the access times of a file, or of all files in a folder, to 0, so that later reads show."""
-    files = [place] if place.is_file() else [file for file in place.rglob("*") if file.is_file()]
-    for file in files:
-        os.utime(file, ns=(0, file.stat().st_mtime_ns))
-
-
-def _verify(order: WorkOrder, placement: Placement, cache: Path, hashes: HashCache) -> None:
-    """Make sure that the runs' cache still holds what it says; root can write into read-only outputs.
-
-    Side effects: an object that was altered is moved to ``quarantine``, so that the next call makes it anew.
-
-    Raises:
-        MissingInputError: an object was altered.
-    """
-    altered = [
-        md5
-        for md5 in set(read_listing(cache, placement.hash).values())
-        if (file := object_path(cache, md5)).exists() and hashes.md5(file).md5 != md5
-    ]
-    for md5 in altered:
-        quarantine(cache, md5)
-    if altered:
-        dep = order.record.deps.get(placement.path)
-        maker = f", an output of run {dep.run}," if dep is not None and dep.run else ""
-        message = (
-            f"{placement.path!r}{maker} was changed after it was made, and is no longer used; run "
+def _lacking(order: WorkOrder, path: str) -> str:
+    dep = order.record.deps.get(path)
+    if dep is not None and dep.run:
+        return (
+            f"{path!r}, an output of run {dep.run}, was changed after it was made, and is no longer used; run "
             f"{order.record.stage!r} again to have it made anew (Run.copy gives files to work on)"
         )
-        raise MissingInputError(message)
+    return f"{path!r} was changed in the runs' cache, and is no longer used; run {order.record.stage!r} again"
 
 
 def _unlink_way_out(root: Path, path: str) -> None:

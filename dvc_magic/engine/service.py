@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.capture import capture, describe, file_hasher
 from dvc_magic.engine.debug import execute_copy
 from dvc_magic.engine.execute import execute
+from dvc_magic.engine.intact import altered_outs
 from dvc_magic.engine.order import CaptureRequest, CopyEnd, CopyRequest, WorkOrder
 from dvc_magic.engine.supervise import Control
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
@@ -20,7 +21,7 @@ from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.promotion import Promotion
 from dvc_magic.pipeline import ProjectReader, Watch, make_dvc_project, preload, promote
 from dvc_magic.store import RunStore
-from dvc_magic.workspace import HashCache, store_file
+from dvc_magic.workspace import HashCache
 
 
 class Line(Control, Protocol):
@@ -67,7 +68,11 @@ class Service:
         if do == "capture":
             request = from_data(arguments["request"], CaptureRequest)
             reader = self._reader(request.project, request.home)
-            return to_data(capture(reader, request, hashes=self._hash_cache(request.home)))
+            store, hashes = self._store(request.home), self._hash_cache(request.home)
+            return to_data(capture(reader, request, store=store, hashes=hashes))
+        if do == "altered_outs":
+            store = self._store(arguments["home"])
+            return altered_outs(store.read(arguments["run"]), store)
         reader = self._reader(arguments["project"], arguments["home"])
         if do == "describe":
             return to_data(describe(reader, from_data(arguments.get("operations", []), tuple[Operation, ...])))
@@ -95,8 +100,8 @@ class Service:
         if do == "look":
             reader.look(wanted, incoming=incoming, watch=watch)
             return to_data(self._ingest(reader, arguments))
-        put, hash_file = self._put(home), file_hasher(self._hash_cache(home))
-        return to_data(reader.pull(wanted, incoming=incoming, watch=watch, put=put, hash_file=hash_file))
+        hash_file = file_hasher(self._hash_cache(home))
+        return to_data(reader.pull(wanted, incoming=incoming, watch=watch, hash_file=hash_file))
 
     def _execute(self, arguments: dict[str, Any], control: Control) -> Any:
         order = from_data(arguments["order"], WorkOrder)
@@ -104,7 +109,6 @@ class Service:
             order,
             store=self._store(order.home),
             reader=self._reader(order.project, order.home),
-            hashes=self._hash_cache(order.home),
             environ=arguments["environ"],
             control=control,
         )
@@ -115,29 +119,19 @@ class Service:
             request,
             store=self._store(request.home),
             reader=self._reader(request.project, request.home),
-            hashes=self._hash_cache(request.home),
             environ=arguments["environ"],
             control=control,
         )
 
     def _ingest(self, reader: ProjectReader, arguments: Mapping[str, Any]) -> list[InputFacts]:
-        put, hash_file = self._put(arguments["home"]), file_hasher(self._hash_cache(arguments["home"]))
+        hash_file = file_hasher(self._hash_cache(arguments["home"]))
         takings = {taking.path: taking for taking in from_data(arguments.get("takings", []), list[Taking])}
-        return [reader.ingest(path, put, hash_file, takings.get(path)) for path in arguments["paths"]]
-
-    @staticmethod
-    def _put(home: str) -> Callable[[Path, str], None]:
-        cache = StorePaths(Path(home)).cache
-
-        def put(source: Path, md5: str) -> None:
-            store_file(cache, source, md5)
-
-        return put
+        return [reader.ingest(path, hash_file, takings.get(path)) for path in arguments["paths"]]
 
     def _reader(self, project: str, home: str) -> ProjectReader:
         key = (project, home)
         if key not in self._readers:
-            self._readers[key] = ProjectReader(Path(project), StorePaths(Path(home)))
+            self._readers[key] = ProjectReader(Path(project), self._store(home))
         return self._readers[key]
 
     def _hash_cache(self, home: str) -> HashCache:

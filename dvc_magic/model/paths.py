@@ -52,6 +52,11 @@ class RunPaths:
         return self.workspace if root == "." else self.workspace / root
 
 
+def object_path(folder: Path | str, md5: str) -> str:
+    """Where a folder of objects, DVC's or ours, has the one of this md5: ``ab/cdef...``."""
+    return f"{folder}/{md5[:2]}/{md5[2:]}"
+
+
 @dataclass(frozen=True, slots=True)
 class StorePaths:
     """The run store's folders: ``<project>/.dvc_magic`` unless the user put it elsewhere."""
@@ -87,6 +92,21 @@ class StorePaths:
     def cache(self) -> Path:
         """The runs' own DVC cache: ``files/md5/ab/cdef...``."""
         return self.home / "cache"
+
+    @property
+    def cache_objects(self) -> Path:
+        """The objects of that cache: ``ab/cdef...``, ``.dir`` behind a directory's listing."""
+        return self.cache / "files" / "md5"
+
+    @property
+    def quarantine(self) -> Path:
+        """Objects and outs that were found to be other than their hash, kept aside."""
+        return self.home / "quarantine"
+
+    @property
+    def locks(self) -> Path:
+        """Files that are locked while an object is linked or unlinked."""
+        return self.home / "locks"
 
     @property
     def sources(self) -> Path:

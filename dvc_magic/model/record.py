@@ -191,6 +191,8 @@ class RunRecord:
         root: from the run's ``workspace`` folder to its DVC root, ``.`` when they are the same.
         upstream: stage address -> run id, the runs whose outs were used.
         metrics: declared file -> its content, written by this run.
+        spoiled: outs and inputs in the workspace that something has altered since the run ended, path -> why in words.
+            A run with a spoiled out neither answers for another nor serves upstream.
         status, reason: `reason` says why (``user``, ``timeout``, ``kernel``, ``upstream``, ``signal 9``...).
         exit_code: of the command that ended the run, or None.
         error: one line for people, when the run did not complete.
@@ -229,6 +231,7 @@ class RunRecord:
     root: str = "."
     upstream: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    spoiled: dict[str, str] = field(default_factory=dict)
     status: RunStatus = RunStatus.PENDING
     reason: str = ""
     exit_code: int | None = None

@@ -7,29 +7,24 @@ import os
 import posixpath
 import re
 import stat
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import NoReturn
 
 from dvc_data.hashfile.hash import file_md5
-from dvc_data.hashfile.hash_info import HashInfo
-from dvc_data.hashfile.meta import Meta
-from dvc_data.hashfile.tree import Tree
 
 from dvc_magic.errors import MissingInputError, ProjectError, StoreError
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.pipeline.remotes import Remotes
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.scan import Owned
+from dvc_magic.store import DirListing, RunStore, is_directory, listing_hash
 
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _LEGACY = "md5-dos2unix"
 _LEFT_OUT = "__pycache__"  # Python writes it into source directories while a stage runs
-_READ_ONLY = 0o444
 _SHOWN = 3  # paths in a message
 
 
@@ -54,13 +49,9 @@ class _Content:
     single: bool = False
     remote: RemoteData | None = None
 
-    def tree(self) -> Any:
-        """DVC's listing of the directory."""
-        tree = Tree()  # type: ignore[no-untyped-call]
-        for name, file in (self.files or {}).items():
-            tree.add(tuple(name.split("/")), Meta(size=file.size, md5=file.md5), HashInfo("md5", file.md5))
-        tree.digest()
-        return tree
+    def listing(self) -> DirListing:
+        """The files of the directory."""
+        return {name: file.md5 for name, file in (self.files or {}).items()}
 
     @property
     def hash(self) -> str:
@@ -70,12 +61,7 @@ class _Content:
             return self.remote.hash if self.remote is not None and whole else ""
         if self.single:
             return next(iter(self.files.values())).md5
-        return str(self.tree().hash_info.value)
-
-
-def object_path(cache: Path, md5: str) -> Path:
-    """Where a DVC cache keeps the object."""
-    return cache / "files" / "md5" / md5[:2] / md5[2:]
+        return listing_hash(self.listing())
 
 
 def legacy_path(cache: Path, md5: str) -> Path:
@@ -100,7 +86,7 @@ class Contents:
 
     Args:
         owned: what ``.dvc`` files and ``dvc.lock`` files know by hash.
-        kept: the runs' cache.
+        store: has the runs' cache.
         remotes: of the project.
         hash_file: md5 and size in bytes of one file.
     """
@@ -111,14 +97,15 @@ class Contents:
         repo: StillRepo,
         root: Path,
         owned: Sequence[Owned],
-        kept: Path,
+        store: RunStore,
         remotes: Remotes,
         hash_file: Callable[[Path], tuple[str, int]],
     ) -> None:
         self._repo = repo
         self._root = root
         self._owned = owned
-        self._kept = kept
+        self._cache = store.cache
+        self._folder_of_cache = store.paths.cache
         self._remotes = remotes
         self._hash_file = hash_file
 
@@ -133,7 +120,7 @@ class Contents:
             return InputFacts(path=path, present=True, taking=taking)
         return replace(self._facts(path, self._find(how), how), taking=taking)
 
-    def ingest(self, path: str, *, put: Callable[[Path, str], None], taking: Taking | None = None) -> InputFacts:
+    def ingest(self, path: str, taking: Taking | None = None) -> InputFacts:
         """Put what is at `path` and on a disk here into the runs' cache, a known listing too, and return its facts.
 
         Raises:
@@ -142,7 +129,7 @@ class Contents:
         how = self._checked(path, taking)
         content = self._find(how)
         if content is not None and content.files is not None:
-            self._keep(content, put)
+            self._keep(content)
         return replace(self._facts(path, content, how), taking=taking)
 
     def _checked(self, path: str, taking: Taking | None) -> Taking:
@@ -150,11 +137,11 @@ class Contents:
             self._remotes.check(taking.remote, path)
         return taking or Taking(path=path)
 
-    def keep(self, data: RemoteData, *, put: Callable[[Path, str], None]) -> InputFacts:
+    def keep(self, data: RemoteData) -> InputFacts:
         """The same for recorded content that was pulled, whatever the project holds by now."""
         content = self._recorded_content(data)
         assert content is not None
-        self._keep(content, put)
+        self._keep(content)
         how = Taking(path=data.path, remote=data.remote, recorded=data.recorded)
         return self._facts(data.path, replace(content, origin="remote", remote=data), how)
 
@@ -174,8 +161,11 @@ class Contents:
         return {name[len(prefix) :]: md5 for name, md5 in whole.items() if name.startswith(prefix)}
 
     def held(self, md5: str, *, legacy: bool) -> Path | None:
-        """The file of an object in the runs' cache, else in the project's."""
-        return next((place for place in self._places(md5, legacy=legacy) if place.is_file()), None)
+        """The file of an object in the runs' cache, where it is whole, else in the project's."""
+        own, projects = self._places(md5, legacy=legacy)
+        if own.is_file() if legacy else not self._cache.lacking([md5]):
+            return own
+        return projects if projects.is_file() else None
 
     def sound(self, md5: str, *, legacy: bool) -> Path | None:
         """The same, but one in the project's cache only when it has the bytes that its name promises."""
@@ -184,37 +174,36 @@ class Contents:
         return place if place is None or place == own or self._has_md5(place, md5, legacy=legacy) else None
 
     def _places(self, md5: str, *, legacy: bool) -> tuple[Path, Path]:
-        own = legacy_path(self._kept, md5) if legacy else object_path(self._kept, md5)
+        own = legacy_path(self._folder_of_cache, md5) if legacy else Path(self._cache.path(md5))
         return own, Path((self._repo.cache.legacy if legacy else self._repo.cache.local).oid_to_path(md5))
 
     def _has_md5(self, place: Path, md5: str, *, legacy: bool) -> bool:
         # The hash of today is remembered, and is that of DVC 2 for all but texts with foreign line ends.
         return self._hash_file(place)[0] == md5 or (legacy and file_md5(os.fspath(place), name=_LEGACY) == md5)
 
-    def _keep(self, content: _Content, put: Callable[[Path, str], None]) -> None:
-        for file in (content.files or {}).values():
-            if file.source is not None and not object_path(self._kept, file.md5).exists():
-                with self._storing(file, is_object=content.origin != "project"):
-                    put(file.source, file.md5)
-        if not content.single:
-            _write_listing(content.tree(), self._kept)
-
-    @contextmanager
-    def _storing(self, file: _File, *, is_object: bool) -> Iterator[None]:
-        """Say what is the matter with a file that cannot be stored; an object of a DVC cache is written by nobody."""
+    def _keep(self, content: _Content) -> None:
+        sources = {file.md5: file.source for file in (content.files or {}).values() if file.source is not None}
+        sources = {md5: source for md5, source in sources.items() if os.fspath(source) != self._cache.path(md5)}
         try:
-            yield
-        except ProjectError:
-            if not is_object:
-                raise
-            message = (
-                f"{file.source} in the project's DVC cache is damaged: it has not the md5 {file.md5} of its name; "
-                "remove it, then run again, which pulls it from its remote"
-            )
-            raise MissingInputError(message) from None
+            changed = self._cache.put(sources)
+            if not content.single:
+                self._cache.put_listing(content.listing())
         except OSError as error:
-            message = f"{file.source} cannot be stored in the runs' cache ({self._kept}): {error.strerror}"
+            message = f"{error.filename} cannot be stored in the runs' cache ({self._cache.folder}): {error.strerror}"
             raise StoreError(message) from error
+        for md5 in changed:
+            self._refuse(sources[md5], md5, is_object=content.origin != "project")
+
+    @staticmethod
+    def _refuse(source: Path, md5: str, *, is_object: bool) -> NoReturn:
+        """Say what is wrong with a file whose content is not its md5; an object of a cache is written by nobody."""
+        if not is_object:
+            raise ProjectError(f"{source} changed while it was stored; run again when nothing writes it")
+        message = (
+            f"{source} in the project's DVC cache is damaged: it has not the md5 {md5} of its name; "
+            "remove it, then run again, which pulls it from its remote"
+        )
+        raise MissingInputError(message)
 
     def _facts(self, path: str, content: _Content | None, taking: Taking) -> InputFacts:
         owner = next((owned for owned in self._owners(path) if owned.dvcfile), None)
@@ -333,7 +322,7 @@ class Contents:
             entries = {entry["relpath"]: check_md5(entry["md5"]) for entry in json.loads(place.read_bytes())}
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
-        return entries if _is_tree(entries) else None
+        return entries if is_directory(entries) else None
 
     def _recorded_content(self, data: RemoteData) -> _Content | None:
         """What DVC has recorded, as far as it is here; None when it has no such part."""
@@ -342,6 +331,8 @@ class Contents:
             return _Content("remote", None, remote=data)
         if not listing and data.part:
             return None
+        if not data.legacy:
+            self._cache.lacking(listing.values())  # looks them all up at once; each is then known
         files = {name: self._held_file(md5, data) for name, md5 in listing.items()}
         single = not data.hash.endswith(".dir") or (len(listing) == 1 and self._names_a_file(data))
         if all(file.source for file in files.values()):
@@ -379,32 +370,3 @@ def _kind(legacy: bool) -> str:
 def import_hint(source: str, file: str) -> str:
     """What to do about content that was imported; empty for other content."""
     return f" (it was imported from {source}; dvc pull {file} fetches it from there)" if source else ""
-
-
-def _is_tree(paths: Collection[Any]) -> bool:
-    """Whether these can be the files of one directory: anybody may have written the listing."""
-    if not all(map(_is_below, paths)):
-        return False
-    folders = {PurePosixPath(path).parent for path in paths}
-    return not any(above.as_posix() in paths for folder in folders for above in (folder, *folder.parents))
-
-
-def _is_below(path: Any) -> bool:
-    if not isinstance(path, str) or "\0" in path or {"", ".", ".."}.intersection(path.split("/")):
-        return False
-    try:
-        return bool(os.fsencode(path))
-    except UnicodeEncodeError:  # half of a surrogate pair: no name of a file
-        return False
-
-
-def _write_listing(tree: Any, cache: Path) -> None:
-    target = object_path(cache, tree.hash_info.value)
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(tree.as_bytes())
-        os.fchmod(stream.fileno(), _READ_ONLY)
-    os.replace(name, target)

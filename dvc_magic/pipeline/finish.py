@@ -19,6 +19,7 @@ from dvc.stage.run import _make_cmd
 from dvc.stage.serialize import to_single_stage_lockfile
 from dvc.utils import fix_env
 from dvc.utils.serialize import load_path
+from dvc_data.hashfile.tree import Tree
 
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.record import OutRecord
@@ -29,6 +30,7 @@ from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.stages import Places
 from dvc_magic.pipeline.values import plain
+from dvc_magic.store import DIR_SUFFIX, DirListing, RunCache
 
 _INHERITED = "DVC_EXP_"
 
@@ -49,6 +51,7 @@ class Finished:
     Attributes:
         lock: the stage's entry of the run's ``dvc.lock``.
         deps, outs: by path from the DVC root (an absolute path or a URL as it is).
+        listings: the files of each out that is a directory.
         locked: declared param file -> key -> value.
         warnings: what DVC warned of.
     """
@@ -56,6 +59,7 @@ class Finished:
     lock: dict[str, Any]
     deps: dict[str, DepHash] = field(default_factory=dict)
     outs: dict[str, OutRecord] = field(default_factory=dict)
+    listings: dict[str, DirListing] = field(default_factory=dict)
     locked: dict[str, FlatValues] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -87,8 +91,10 @@ class RunRepo:
         with translated(root=self._root, path=dvcfile), listening():
             self._stage = load_file(self._repo, os.fspath(self._root / dvcfile)).stages[name]
 
-    def finish(self) -> Finished:
+    def finish(self, cache: RunCache) -> Finished:
         """Hash deps and outs, put the outs into the runs' cache, write ``dvc.lock``.
+
+        What `cache` knows of the files is not hashed again.
 
         Raises:
             PipelineError: an output is missing, a param has gone, or DVC cannot do it.
@@ -96,9 +102,10 @@ class RunRepo:
         stage = self._stage
         # DVC stages objects in one memory file system per process, by content: an older run's files would serve.
         MemoryFileSystem().fs.store.clear()
+        self._repo.trust(cache.known)
         with translated(root=self._root, path=self._dvcfile), listening() as warnings, self._repo.lock:
             self._save(stage)
-            stage.commit()
+            _commit(stage, cache)
             stage.dump(update_pipeline=False)
             return self._finished(stage, tuple(warnings))
 
@@ -117,6 +124,7 @@ class RunRepo:
             lock=lock,
             deps={places.path(dep): _dep_hash(dep) for dep in deps},
             outs={places.path(out): _out_record(out) for out in stage.outs},
+            listings={places.path(out): _listing(out.obj) for out in stage.outs if isinstance(out.obj, Tree)},
             locked=lock.get("params", {}),
             warnings=warnings,
         )
@@ -179,6 +187,24 @@ class RunRepo:
         """Whether ``dvc status`` finds nothing changed in this repository."""
         with translated(root=self._root, path=self._dvcfile), listening():
             return not self._repo.status()
+
+
+def _commit(stage: Any, cache: RunCache) -> None:
+    """Let DVC put the outs into the runs' cache; what lies there damaged under one of their names goes first.
+
+    DVC takes any object that is read-only for a good one, and would link the run's out to it.
+    """
+    kept = [out for out in stage.outs if out.use_cache and out.hash_info]
+    files = {md5 for out in kept if isinstance(out.obj, Tree) for md5 in _listing(out.obj).values()}
+    md5s = files | {out.hash_info.value for out in kept}
+    with cache.known.locked(md5s):
+        cache.lacking(md5s)
+        stage.commit()
+        cache.known.note({cache.path(md5): md5.removesuffix(DIR_SUFFIX) for md5 in md5s})
+
+
+def _listing(tree: Any) -> DirListing:
+    return {"/".join(key): hash_info.value for key, _, hash_info in tree}
 
 
 def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:

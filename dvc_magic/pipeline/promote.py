@@ -101,7 +101,7 @@ class _Draft:
         self._path = os.fspath(self._root / DVCFILE)
 
     def _open(self, overlay: dict[str, bytes]) -> StillRepo:
-        site = self._reader.store.dvc_site
+        site = self._reader.store.paths.dvc_site
         with translated(root=self._root, path=".dvc/config"):
             fs = RootedFileSystem(self._root, overlay=overlay)
             return StillRepo(root=self._root, tmp=site / "tmp", site=site, fs=fs)

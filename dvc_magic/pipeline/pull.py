@@ -23,8 +23,9 @@ from dvc_data.hashfile.hash import file_md5
 
 from dvc_magic.errors import MissingInputError, StoreError
 from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData
-from dvc_magic.pipeline.contents import Contents, import_hint, legacy_path, object_path
+from dvc_magic.pipeline.contents import Contents, import_hint, legacy_path
 from dvc_magic.pipeline.remotes import Beats, OpenRemote, RefusedError, Remotes
+from dvc_magic.store import DIR_SUFFIX, RunStore
 
 _ATTEMPTS = 2
 _TICK = 0.05  # seconds between looks at the threads
@@ -60,7 +61,7 @@ class Puller:
 
     Args:
         contents: what is on disks here. remotes: of the project.
-        kept: the runs' cache. incoming: a folder beside it for what is on its way; made, and removed again.
+        store: has the runs' cache. incoming: a folder beside it for what is on its way; made, and removed again.
         seen: what remotes were found to have, by url and hash; added to.
         watch: on it.
     """
@@ -70,14 +71,14 @@ class Puller:
         *,
         contents: Contents,
         remotes: Remotes,
-        kept: Path,
+        store: RunStore,
         incoming: Path,
         seen: set[tuple[str, str]],
         watch: Watch,
     ) -> None:
         self._contents = contents
         self._remotes = remotes
-        self._kept = kept
+        self._store = store
         self._incoming = incoming
         self._seen = seen
         self._watch = watch
@@ -102,11 +103,8 @@ class Puller:
                 found |= dict.fromkeys((data.path for data in group), str(error))
         return found
 
-    def pull(self, wanted: Sequence[RemoteData], *, put: Callable[[Path, str], None]) -> list[InputFacts]:
+    def pull(self, wanted: Sequence[RemoteData]) -> list[InputFacts]:
         """Bring recorded content into the runs' cache and return what it is; what a disk here has is not fetched.
-
-        Args:
-            put: stores one file of the project's cache by its md5.
 
         Raises:
             MissingInputError: a remote does not have it, has it damaged, cannot be asked, or falls silent.
@@ -118,7 +116,7 @@ class Puller:
                 absent = [item for item in _objects(self._contents, group) if not self._sound(item)]
                 if absent:
                     self._fetch_all(remote, absent, group)
-        return [self._contents.keep(data, put=put) for data in wanted]
+        return [self._contents.keep(data) for data in wanted]
 
     def _open(self, name: str) -> OpenRemote:
         """Opening may load a package, or ask for credentials: watched as well."""
@@ -224,7 +222,7 @@ class Puller:
 
     def _transfer(self, remote: OpenRemote, items: Sequence[_Object], progress: PullProgress | None = None) -> None:
         """Fetch objects, several at once, telling of it when there is a `progress` to tell."""
-        with _own_disk(self._kept), self._folder() as folder:
+        with _own_disk(self._store.paths.cache), self._folder() as folder:
             crew = _Crew(
                 items, lambda item, beats, alone: self._fetch(remote, item, folder, beats, alone), threads=remote.jobs
             )
@@ -268,19 +266,20 @@ class Puller:
     def _place(self, file: Path, item: _Object, beats: Beats) -> None:
         """Rename a good object into the runs' cache; one of DVC 2 gets both names, the old one as a link."""
         file.chmod(_READ_ONLY)
-        if not item.data.legacy or item.oid.endswith(".dir"):
-            place = object_path(self._kept, item.oid)
-            place = legacy_path(self._kept, item.oid) if item.data.legacy else place
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(place)
+        alias = legacy_path(self._store.paths.cache, item.oid) if item.data.legacy else None
+        if alias is not None and item.oid.endswith(DIR_SUFFIX):
+            alias.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(alias)
             return
-        place = object_path(self._kept, file_md5(os.fspath(file), callback=beats))
-        alias = legacy_path(self._kept, item.oid)
-        for folder in (place.parent, alias.parent):
-            folder.mkdir(parents=True, exist_ok=True)
+        md5 = item.oid if alias is None else file_md5(os.fspath(file), callback=beats)
+        place = Path(self._store.cache.path(md5))
+        place.parent.mkdir(parents=True, exist_ok=True)
         file.replace(place)
-        with suppress(FileExistsError):
-            os.link(place, alias)
+        if alias is not None:
+            alias.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                os.link(place, alias)
+        self._store.known.note({os.fspath(place): md5.removesuffix(DIR_SUFFIX)})
 
 
 class _Crew:

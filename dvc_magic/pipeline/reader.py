@@ -11,7 +11,6 @@ from typing import Any
 from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError, close_matches
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.model.operation import Operation
-from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.stage import ParamsFile, Pipeline, Stage
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.contents import Contents
@@ -25,6 +24,7 @@ from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.rooted import RootedFileSystem, Version, settled, version
 from dvc_magic.pipeline.scan import Loaded, Loader, Memo, Owned, walk
 from dvc_magic.pipeline.values import tracked
+from dvc_magic.store import RunStore
 
 _CONFIG = ".dvc/config"
 _TEMPLATE = "dvc.config.in"
@@ -72,7 +72,7 @@ class ProjectReader:
         NotAProjectError: there is no ``.dvc`` directory in `root`.
     """
 
-    def __init__(self, root: Path, store: StorePaths) -> None:
+    def __init__(self, root: Path, store: RunStore) -> None:
         self.root = Path(os.path.abspath(root))
         self.store = store
         self._memo = Memo()
@@ -175,7 +175,6 @@ class ProjectReader:
     def ingest(
         self,
         path: str,
-        put: Callable[[Path, str], None],
         hash_file: Callable[[Path], tuple[str, int]],
         taking: Taking | None = None,
     ) -> InputFacts:
@@ -185,13 +184,12 @@ class ProjectReader:
 
         Args:
             path: from the root, or absolute.
-            put: stores one file by its md5, called for files that the cache lacks.
             hash_file: md5 and size in bytes of one file.
             taking: how `path` is taken, when not as usual.
         """
         contents = self._contents(hash_file)
         with translated(root=self.root, path=path), listening():
-            return contents.ingest(path, put=put, taking=taking)
+            return contents.ingest(path, taking)
 
     def look(self, wanted: Sequence[RemoteData], *, incoming: Path, watch: Watch) -> None:
         """Bring the listings of recorded directories from remotes into the runs' cache; no file of data is fetched.
@@ -218,7 +216,6 @@ class ProjectReader:
         *,
         incoming: Path,
         watch: Watch,
-        put: Callable[[Path, str], None],
         hash_file: Callable[[Path], tuple[str, int]],
     ) -> list[InputFacts]:
         """Bring recorded content into the runs' cache, as ``dvc pull`` would into the project's. See `look`, `ingest`.
@@ -230,7 +227,7 @@ class ProjectReader:
             MissingInputError: a remote lacks it, has it damaged, cannot be asked, or falls silent.
         """
         with listening():
-            return self._puller(incoming, watch, hash_file).pull(wanted, put=put)
+            return self._puller(incoming, watch, hash_file).pull(wanted)
 
     @property
     def config(self) -> Any:
@@ -253,7 +250,7 @@ class ProjectReader:
         return Puller(
             contents=self._contents(hash_file or _unhashed),
             remotes=Remotes(self.config),
-            kept=self.store.cache,
+            store=self.store,
             incoming=incoming,
             seen=self._in_remotes,
             watch=watch,
@@ -266,7 +263,7 @@ class ProjectReader:
             repo=repo,
             root=self.root,
             owned=owned,
-            kept=self.store.cache,
+            store=self.store,
             remotes=Remotes(repo.config),
             hash_file=hash_file,
         )
@@ -274,7 +271,7 @@ class ProjectReader:
     def _repo(self, seen: dict[str, Version], overlay: Mapping[str, bytes], *, watched: bool = True) -> StillRepo:
         template = self._config_template(seen)
         fs = RootedFileSystem(self.root, overlay={**template, **overlay}, seen=seen if watched else None)
-        site = self.store.dvc_site
+        site = self.store.paths.dvc_site
         with translated(root=self.root, path=_TEMPLATE if template else _CONFIG):
             repo = StillRepo(root=self.root, tmp=site / "tmp", site=site, fs=fs, scm=self._state.scm)
             for name in repo.config.files.values():

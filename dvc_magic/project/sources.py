@@ -226,20 +226,24 @@ def _where_it_lies(project: Supplier, source: Source, path: str, dep: DepRecord)
 
 
 def _placed(project: Supplier, md5: str, path: str, *, executable: bool) -> Path:
-    """A read-only copy in the store, made once for each content and name."""
-    home = project.store.paths.sources
+    """A read-only copy in the store, made once for each content and name, and again when something altered it."""
+    home, cache = project.store.paths.sources, project.store.cache
     target = home / md5.removesuffix(".dir") / path
+    files = {os.fspath(target / name if name else target): one for name, one in cache.listing(md5).items()}
     if target.exists():
-        return target
+        if not cache.known.altered(files):
+            return target
+        cache.set_aside(os.fspath(target))
     home.mkdir(mode=0o700, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=home, prefix=".new-"))
     try:
         (aside / path).parent.mkdir(parents=True, exist_ok=True)
-        place_object(project.store.paths.cache, md5, aside / path, LinkPolicy(hardlink=False), executable=executable)
+        place_object(cache, md5, aside / path, LinkPolicy(hardlink=False), executable=executable)
         make_read_only(aside)
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():  # another thread may have been faster
             (aside / path).rename(target)
+            cache.known.note(files)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return target

@@ -1,27 +1,59 @@
 """The run store: records, notes, locks, and the index of them. Standard library only.
 
 `RunStore` is the way in; `check_store` says whether a store holds what it promises; `read_noun` and `write_noun` keep
-any frozen noun in a file of its own, by the rules of the records.
+any frozen noun in a file of its own, by the rules of the records. `KnownGood` says whether content is still what it
+was; `RunCache` and `Objects` are where content lies.
 """
 
 from dvc_magic.store.check import check_store
+from dvc_magic.store.copying import clone_content, copy_content, write_all
+from dvc_magic.store.dir_listing import (
+    DIR_SUFFIX,
+    DirListing,
+    below,
+    is_directory,
+    listing_hash,
+    moved,
+    without,
+)
 from dvc_magic.store.directory import RunStore
 from dvc_magic.store.ids import is_run_id, new_run_id
+from dvc_magic.store.known_good import KnownGood
 from dvc_magic.store.listing import Listing
 from dvc_magic.store.lock import RunLock, held
+from dvc_magic.store.objects import Objects, RunCache, check_md5
 from dvc_magic.store.record_file import read_noun, write_noun
+from dvc_magic.store.stat_table import Facts, StatTable, file_facts, hash_steady
 from dvc_magic.store.stored import DamagedRun, StoredRun
 
 __all__ = [
+    "DIR_SUFFIX",
     "DamagedRun",
+    "DirListing",
+    "Facts",
+    "KnownGood",
     "Listing",
+    "Objects",
+    "RunCache",
     "RunLock",
     "RunStore",
+    "StatTable",
     "StoredRun",
+    "below",
+    "check_md5",
     "check_store",
+    "clone_content",
+    "copy_content",
+    "file_facts",
+    "hash_steady",
     "held",
+    "is_directory",
     "is_run_id",
+    "listing_hash",
+    "moved",
     "new_run_id",
     "read_noun",
+    "without",
+    "write_all",
     "write_noun",
 ]

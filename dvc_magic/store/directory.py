@@ -16,13 +16,15 @@ from dvc_magic.model.record import Notes, RunRecord, RunStatus
 from dvc_magic.store.find import find_run
 from dvc_magic.store.ids import is_run_id, new_run_id
 from dvc_magic.store.index import Entry, Head, Index
+from dvc_magic.store.known_good import KnownGood
 from dvc_magic.store.listing import Listing
 from dvc_magic.store.lock import RunLock, held
+from dvc_magic.store.objects import Objects, RunCache
 from dvc_magic.store.record_file import read_noun, sync_folder, write_noun
 from dvc_magic.store.stored import DamagedRun, StoredRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -43,11 +45,16 @@ class RunStore:
     Attributes:
         home: the store's folder.
         paths: the names in it.
+        known: what is known of the content of its files.
+        cache: the runs' own DVC cache. sources: the contents of source files.
     """
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.paths = StorePaths(home)
+        self.known = KnownGood(self.paths)
+        self.cache = RunCache(self.paths.cache_objects, quarantine=self.paths.quarantine, known=self.known)
+        self.sources = Objects(self.paths.objects, quarantine=self.paths.quarantine, known=self.known)
         self.index = Index(self.paths)
 
     @classmethod
@@ -152,6 +159,23 @@ class RunStore:
         paths = self._existing(run_id)
         write_noun(paths.notes, notes)
         self.index.put(run_id)
+
+    def mark_spoiled(self, run_id: str, reasons: Mapping[str, str]) -> None:
+        """Write into the record of a run that has ended what was altered of its outs and inputs: path -> why.
+
+        Nobody else writes such a record any more; two who mark at once take turns by the run's lock.
+
+        Raises:
+            StoreError: the run goes on, or the record cannot be written.
+        """
+        if not reasons:
+            return
+        with RunLock(self._existing(run_id).lock):
+            record = self.read(run_id)
+            if not record.status.final:
+                raise StoreError(f"Run {run_id} is {record.status}: only what a run left when it ended can be altered.")
+            if reasons.items() - record.spoiled.items():
+                self.write(replace(record, spoiled={**record.spoiled, **reasons}))
 
     # reading runs
 

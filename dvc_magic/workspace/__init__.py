@@ -29,7 +29,7 @@ from dvc_magic.workspace.made import (
     whole_paths,
 )
 from dvc_magic.workspace.materialise import materialise
-from dvc_magic.workspace.place import LinkPolicy, link_policy, make_read_only, place_file, place_object, store_file
+from dvc_magic.workspace.place import LackingError, LinkPolicy, link_policy, make_read_only, place_file, place_object
 from dvc_magic.workspace.read_set import atime_works, imported_modules, read_files
 from dvc_magic.workspace.remove import remove_tree
 from dvc_magic.workspace.snapshot import SIZE_LIMIT, load_snapshot, take_snapshot
@@ -39,6 +39,7 @@ __all__ = [
     "FileHash",
     "GitFacts",
     "HashCache",
+    "LackingError",
     "LinkPolicy",
     "Tree",
     "atime_works",
@@ -66,7 +67,6 @@ __all__ = [
     "read_packages",
     "read_tree",
     "remove_tree",
-    "store_file",
     "take_snapshot",
     "tool_settings",
     "unkeepable",

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from dvc_magic.workspace.relative import in_any, parent_folders
+from dvc_magic.model.relative import in_any, parent_folders
 
 __all__ = [
     "environment_folders",

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from dvc_magic.errors import StoreError
+from dvc_magic.model.paths import object_path
+from dvc_magic.model.relative import is_below, parent_folders
 from dvc_magic.model.snapshot import Snapshot, SourceFile
-from dvc_magic.workspace.copying import clone_content, copy_content, write_all
-from dvc_magic.workspace.relative import is_below, parent_folders
+from dvc_magic.store import Objects, clone_content, copy_content, write_all
 
 __all__ = ["materialise"]
 
@@ -20,7 +21,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def materialise(
     snapshot: Snapshot,
-    objects: Path,
+    objects: Objects,
     target: Path,
     *,
     leave_out: Callable[[str], bool],
@@ -30,7 +31,7 @@ def materialise(
 
     Args:
         snapshot: what to write.
-        objects: the store's folder with the contents.
+        objects: the contents that the store keeps; each is checked.
         target: an existing folder that has none of the files yet.
         leave_out: says of a path that it is not wanted.
         replace: path -> other content; written in any case, with the current time as mtime.
@@ -46,7 +47,8 @@ def materialise(
     files = {path: file for path, file in wanted.items() if file.link is None}
     links = {path: file for path, file in wanted.items() if file.link is not None}
     _check([*wanted, *replace], links)
-    writer = _Writer(objects, target)
+    _check_contents(files, objects)
+    writer = _Writer(objects.folder, target)
     try:
         writer.make_folders(parent_folders([*wanted, *replace]))
         for path, file in files.items():
@@ -74,6 +76,18 @@ def _check(paths: Iterable[str], links: Mapping[str, SourceFile]) -> None:
             raise StoreError(message)
 
 
+def _check_contents(files: Mapping[str, SourceFile], objects: Objects) -> None:
+    lacking = set(objects.lacking({file.md5 for file in files.values()}))
+    spoiled = [path for path, file in files.items() if file.md5 in lacking]
+    if spoiled:
+        more = f" and {len(spoiled) - 1} more" if len(spoiled) > 1 else ""
+        message = (
+            f"the store no longer has {spoiled[0]!r}{more} as the run's snapshot says: the kept content is gone or was "
+            "changed; run again, which takes a new snapshot"
+        )
+        raise StoreError(message)
+
+
 class _Writer:
     """Writes below a folder that it holds open, so that paths stay short and the folder cannot be exchanged."""
 
@@ -97,7 +111,7 @@ class _Writer:
 
     def write(self, path: str, file: SourceFile) -> None:
         """Write one file with the content, mode and mtime of the snapshot."""
-        source = self._open_object(path, file)
+        source = os.open(object_path(self._objects, file.md5), os.O_RDONLY | os.O_CLOEXEC)
         try:
             target = self._new(path, executable=file.executable)
             try:
@@ -129,13 +143,6 @@ class _Writer:
         os.fchmod(target, mode)  # whatever the umask
         return target
 
-    def _open_object(self, path: str, file: SourceFile) -> int:
-        try:
-            return os.open(f"{self._objects}/{file.md5[:2]}/{file.md5[2:]}", os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            message = f"the store lacks the content of {path} (object {file.md5}); run again to take a new snapshot"
-            raise StoreError(message) from None
-
     def _fill(self, target: int, source: int, path: str, file: SourceFile) -> None:
         if file.size <= _SMALL:
             content = os.read(source, file.size + 1)
@@ -147,8 +154,5 @@ class _Writer:
                 copy_content(source, target)
             written = os.fstat(target).st_size
         if written != file.size:
-            message = (
-                f"the stored content of {path} (object {file.md5}) has {written} bytes or more, expected {file.size}; "
-                "it is damaged: remove that object and run again"
-            )
+            message = f"the snapshot has {path!r} with {file.size} bytes, its content has {written}; run again"
             raise StoreError(message)

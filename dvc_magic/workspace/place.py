@@ -1,26 +1,37 @@
-"""Placing data into workspaces: reflink, hardlink or copy; and keeping data in the runs' DVC cache."""
+"""Placing data into workspaces: reflink, hardlink or copy."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dvc_magic.errors import ProjectError, StoreError
-from dvc_magic.workspace.copying import clone_content, copy_content, put_object
-from dvc_magic.workspace.relative import is_below, parent_folders
+from dvc_magic.errors import StoreError
+from dvc_magic.model.relative import parent_folders
+from dvc_magic.store import DIR_SUFFIX, RunCache, clone_content, copy_content
 
-__all__ = ["LinkPolicy", "link_policy", "make_read_only", "place_file", "place_object", "store_file"]
+__all__ = ["LackingError", "LinkPolicy", "link_policy", "make_read_only", "place_file", "place_object"]
 
 _LARGE = 1 << 20  # bytes: below it a copy costs no more than a link
 _WRITE_BITS = 0o222
-_MD5 = re.compile(r"[0-9a-f]{32}")
 _KEPT_WRITABLE = (".dvc", ".git")
+
+
+class LackingError(StoreError):
+    """The runs' cache does not have all of a content whole.
+
+    Attributes:
+        lacking: the md5s of what it does not have.
+    """
+
+    def __init__(self, hash: str, lacking: Sequence[str], *, why: str = "") -> None:  # noqa: A002
+        seen = why or f"{lacking[0]} is gone or was changed"
+        super().__init__(f"the runs' cache does not have {hash} whole ({seen}): run the stage that made it again")
+        self.lacking = tuple(lacking)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +65,8 @@ def place_file(source: Path, target: Path, *, links: LinkPolicy) -> str:
     """Place a file; whatever file or link was at `target` is replaced, its folder must exist.
 
     Returns:
-        ``reflink``, ``hardlink`` or ``copy``. The first and the last are writable files of their own (0644).
+        ``reflink``, ``hardlink`` or ``copy``. The first and the last are writable files of their own (0644) with the
+        source's mtime, so that any later write shows in it, and atime 0, so that any later read shows.
 
     Raises:
         OSError: the source is missing, the disk is full, or the like.
@@ -65,10 +77,12 @@ def place_file(source: Path, target: Path, *, links: LinkPolicy) -> str:
     try:
         facts = os.fstat(descriptor)
         if links.reflink and _reflinked(descriptor, target):
+            os.utime(target, ns=(0, facts.st_mtime_ns))
             return "reflink"
         if _may_hardlink(facts, links) and _hardlinked(source, target):
             return "hardlink"
         _copied(descriptor, target)
+        os.utime(target, ns=(0, facts.st_mtime_ns))
         return "copy"
     finally:
         os.close(descriptor)
@@ -112,83 +126,76 @@ def _copied(source: int, target: Path) -> None:
         os.close(descriptor)
 
 
-def cache_object(cache: Path, md5: str) -> Path:
-    """Where a DVC cache keeps the object of this hash (``.dir`` at the end for a listing).
-
-    Raises:
-        StoreError: the text is no such hash.
-    """
-    if not _MD5.fullmatch(md5.removesuffix(".dir")):
-        message = f"{md5!r} is not an md5 hash of DVC; the record or the listing that names it is damaged"
-        raise StoreError(message)
-    return cache / "files" / "md5" / md5[:2] / md5[2:]
-
-
 def place_object(
-    cache: Path,
+    cache: RunCache,
     hash: str,  # noqa: A002
     target: Path,
     links: LinkPolicy,
     *,
-    size: int | None = None,
     executable: bool = False,
 ) -> str:
-    """Place the file or the directory of a hash from a DVC cache; a directory is placed whole.
+    """Place the file or the directory of a hash from the runs' cache, each object checked; a directory is placed whole.
 
     Args:
-        cache: the cache's folder, which holds ``files/md5``.
+        cache: the runs'.
         hash: md5, ``.dir`` at the end for a directory.
         target: where; missing parent folders are made.
         links: how files may be placed.
-        size: bytes that are expected, None for any.
         executable: whether a file gets the execute bits; it is then no hardlink, whose bits would be the cache's too.
 
     Returns:
         How it was placed; for a directory ``hardlink`` if any file was, else ``copy`` if any was.
 
     Raises:
-        StoreError: the cache does not have it, or not as it should be.
+        LackingError: the cache does not have all of it whole.
+        StoreError: a link stands in the way.
     """
-    if hash.endswith(".dir"):
-        entries = _listing(cache, hash)
-        target.mkdir(parents=True, exist_ok=True)
-    else:
-        entries = {"": hash}
-        target.parent.mkdir(parents=True, exist_ok=True)
-    sources = {path: cache_object(cache, md5) for path, md5 in entries.items()}
-    _check_sizes(sources.values(), hash, size)
-    if not executable:
-        return _place_all(sources, target, links)
-    placed = _place_all(sources, target, replace(links, hardlink=False))
-    target.chmod(0o755)
-    return placed
-
-
-def _check_sizes(sources: Iterable[Path], hash: str, size: int | None) -> None:  # noqa: A002
-    if size is None:
-        return
     try:
-        found = sum(os.stat(source).st_size for source in sources)
+        listing = cache.listing(hash)
     except FileNotFoundError as error:
-        raise _missing(error) from None
-    if found != size:
-        message = f"object {hash} of the runs' cache has {found} bytes, expected {size}; run %dvc_doctor to repair it"
-        raise StoreError(message)
-
-
-def _place_all(sources: Mapping[str, Path], target: Path, links: LinkPolicy) -> str:
-    placed: set[str] = set()
-    for folder in parent_folders(sources):
+        raise LackingError(hash, [hash], why=error.strerror or "") from None
+    (target if hash.endswith(DIR_SUFFIX) else target.parent).mkdir(parents=True, exist_ok=True)
+    for folder in parent_folders(listing):
         _make_folder(target / folder)
-    for path, source in sources.items():
-        try:
-            how = place_file(source, target / path if path else target, links=links)
-        except FileNotFoundError as error:
-            raise _missing(error) from None
-        placed.add(how)
-        if how != "reflink" and links.reflink:  # this file system has none: do not try each file of a large directory
-            links = replace(links, reflink=False)
-    return next((how for how in ("hardlink", "copy", "reflink") if how in placed), "copy")
+    targets = {target / path if path else target: md5 for path, md5 in listing.items()}
+    return _place_all(
+        cache, hash, targets, replace(links, hardlink=links.hardlink and not executable), executable=executable
+    )
+
+
+def _place_all(
+    cache: RunCache,
+    hash: str,  # noqa: A002
+    targets: Mapping[Path, str],
+    links: LinkPolicy,
+    *,
+    executable: bool,
+) -> str:
+    ways: set[str] = set()
+    for group in _groups(targets, links):
+        with cache.known.locked(group.values()) if links.hardlink else nullcontext():
+            if lacking := cache.lacking(group.values()):
+                raise LackingError(hash, lacking)
+            for place, md5 in group.items():
+                way = place_file(Path(cache.path(md5)), place, links=links)
+                ways.add(way)
+                if way != "reflink" and links.reflink:  # this file system has none: do not try for each file
+                    links = replace(links, reflink=False)
+                if executable:
+                    place.chmod(0o755)
+            places = {os.fspath(place): md5 for place, md5 in group.items()}
+            cache.known.note(places, in_file=links.hardlink)
+    return next((way for way in ("hardlink", "copy", "reflink") if way in ways), "copy")
+
+
+def _groups(targets: Mapping[Path, str], links: LinkPolicy) -> Iterable[Mapping[Path, str]]:
+    """What is placed under one lock: everything where no object gets a link, else the objects that share a lock."""
+    if not links.hardlink:
+        return [targets]
+    groups: dict[str, dict[Path, str]] = {}
+    for place, md5 in targets.items():
+        groups.setdefault(md5[0], {})[place] = md5
+    return groups.values()
 
 
 def _make_folder(folder: Path) -> None:
@@ -197,40 +204,6 @@ def _make_folder(folder: Path) -> None:
     if folder.is_symlink():
         message = f"{folder} is a link, expected a folder to place data in"
         raise StoreError(message)
-
-
-def _missing(error: FileNotFoundError) -> StoreError:
-    return StoreError(f"the runs' cache has no {error.filename}; run the stage that made it again, or %dvc_doctor")
-
-
-def _listing(cache: Path, hash: str) -> dict[str, str]:  # noqa: A002
-    """The files of a directory's listing: path below the directory -> md5."""
-    file = cache_object(cache, hash)
-    try:
-        entries = {entry["relpath"]: entry["md5"] for entry in json.loads(file.read_bytes())}
-    except FileNotFoundError as error:
-        raise _missing(error) from None
-    except (ValueError, TypeError, KeyError) as error:
-        message = f"{file} is not a directory listing of DVC ({error}); run %dvc_doctor to repair the cache"
-        raise StoreError(message) from None
-    for path, md5 in entries.items():
-        if not isinstance(path, str) or not isinstance(md5, str) or not is_below(path) or md5.endswith(".dir"):
-            message = f"{file} lists {path!r}, which is no path below the directory; it is not to be trusted"
-            raise StoreError(message)
-    return entries
-
-
-def store_file(cache: Path, source: Path, md5: str) -> None:
-    """Keep a file in a DVC cache (``cache/files/md5/ab/cdef...``, mode 0444); it appears whole or not at all.
-
-    Raises:
-        ProjectError: the content of `source` is not, or no longer, `md5`.
-        OSError: it cannot be read or written.
-    """
-    cache_object(cache, md5)  # refuses what is no hash
-    if not put_object(cache / "files" / "md5", source, md5, source.stat().st_size):
-        message = f"{source} changed while it was stored; run again when nothing writes it"
-        raise ProjectError(message)
 
 
 def make_read_only(root: Path) -> None:

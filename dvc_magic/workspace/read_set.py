@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dvc_magic.workspace.relative import is_below
+from dvc_magic.model.relative import is_below
 
 __all__ = ["atime_works", "imported_modules", "read_files"]
 

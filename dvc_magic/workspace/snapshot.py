@@ -16,10 +16,10 @@ from pathlib import Path
 from dvc_magic import codec
 from dvc_magic.errors import ProjectError, RecordDamagedError, StoreError
 from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.relative import in_any
 from dvc_magic.model.snapshot import Snapshot, SourceFile
-from dvc_magic.workspace.copying import put_object
-from dvc_magic.workspace.hash_cache import FileHash, HashCache, file_facts
-from dvc_magic.workspace.relative import in_any
+from dvc_magic.store import Objects, RunStore, file_facts
+from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.sources import Listing, NamedFiles, SourceRules, list_sources, named_files
 
 __all__ = ["SIZE_LIMIT", "load_snapshot", "take_snapshot"]
@@ -32,7 +32,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 def take_snapshot(
     project: Path,
-    paths: StorePaths,
+    store: RunStore,
     *,
     outs: Collection[str],
     named: Collection[str],
@@ -47,7 +47,7 @@ def take_snapshot(
 
     Args:
         project: its root.
-        paths: the store, which gets new contents and the snapshot.
+        store: gets new contents and the snapshot. A kept content that was changed is kept anew.
         outs: what DVC makes or tracks, from the root: no sources, nor is anything below.
         named: what stages name, from the root: kept whatever its size or suffix.
         copy_paths: ignored files and folders that the user wants as well; those that look secret are not stored,
@@ -62,11 +62,12 @@ def take_snapshot(
         MissingInputError: one of `copy_paths` is missing or outside the project.
         ProjectError: files keep changing while they are read.
     """
+    paths = store.paths
     rules = SourceRules(outs=frozenset(outs), named=frozenset(named), store=_store_folder(project, paths))
     extra = named_files(project, copy_paths, rules)
     _make_private(paths)
     listing = list_sources(project, rules)
-    reader = _Reader(project, paths, hashes, limit=size_limit, kept=frozenset({*named, *extra.plain}))
+    reader = _Reader(project, store.sources, hashes, limit=size_limit, kept=frozenset({*named, *extra.plain}))
     files, skipped, warnings = reader.read(sorted({*listing.paths, *extra.plain}))
     snapshot = _described(files, skipped, listing, extra)
     _keep(paths, snapshot)
@@ -81,13 +82,20 @@ def load_snapshot(paths: StorePaths, id: str) -> Snapshot:  # noqa: A002
     """
     file = _snapshot_file(paths, id)
     try:
-        return codec.decode(file.read_bytes(), Snapshot)
+        snapshot = codec.decode(file.read_bytes(), Snapshot)
     except FileNotFoundError:
         message = f"the store has no snapshot {id}; expected {file}"
         raise StoreError(message) from None
     except ValueError as error:
-        message = f"the snapshot {file} is damaged ({error}); its runs keep their workspaces, new runs take a new one"
-        raise RecordDamagedError(message) from None
+        raise _damaged(file, str(error)) from None
+    if snapshot_id(snapshot.files, snapshot.linked) != id:
+        raise _damaged(file, "it lists other contents than its name says")
+    return snapshot
+
+
+def _damaged(file: Path, why: str) -> RecordDamagedError:
+    message = f"the snapshot {file} is damaged ({why}); its runs keep their workspaces, new runs take a new one"
+    return RecordDamagedError(message)
 
 
 def _snapshot_file(paths: StorePaths, id: str) -> Path:  # noqa: A002
@@ -106,7 +114,7 @@ def _described(files: dict[str, SourceFile], skipped: dict[str, int], listing: L
     listed = set(listing.paths)
     linked = tuple(path for path in extra.secret if path not in listed)  # what git shows is no secret: it is code
     return Snapshot(
-        id=_identity(files, linked),
+        id=snapshot_id(files, linked),
         files=files,
         copied=tuple(path for path in extra.plain if path not in listed and path in files),
         linked=linked,
@@ -116,8 +124,8 @@ def _described(files: dict[str, SourceFile], skipped: dict[str, int], listing: L
     )
 
 
-def _identity(files: Mapping[str, SourceFile], linked: Sequence[str]) -> str:
-    """A digest over paths, contents and modes; a NUL can be in none of them."""
+def snapshot_id(files: Mapping[str, SourceFile], linked: Sequence[str]) -> str:
+    """What names a snapshot: a digest over paths, contents and modes; a NUL can be in none of them."""
     digest = hashlib.sha256()
     for path in sorted(files):
         file = files[path]
@@ -169,12 +177,10 @@ class _Seen:
 class _Reader:
     """Reads the wanted files, all of one moment, and keeps their contents."""
 
-    def __init__(
-        self, project: Path, paths: StorePaths, hashes: HashCache, *, limit: int, kept: frozenset[str]
-    ) -> None:
+    def __init__(self, project: Path, objects: Objects, hashes: HashCache, *, limit: int, kept: frozenset[str]) -> None:
         self._root = os.path.abspath(project)
         self._real = os.path.realpath(project)
-        self._objects = str(paths.objects)
+        self._objects = objects
         self._hashes = hashes
         self._limit = limit
         self._kept = kept
@@ -229,7 +235,7 @@ class _Reader:
         try:
             known = self._hashes.md5_known({f"{self._root}/{path}": facts for path, facts in seen.regular.items()})
             found = {path: known[f"{self._root}/{path}"] for path in seen.regular}
-            if not all(self._stored(path, entry) for path, entry in found.items()):
+            if self._changed_meanwhile(found):
                 return None
             files = {path: _regular(seen.regular[path], found[path]) for path in found}
             return files | dict(self._link(path, facts) for path, facts in seen.links.items())
@@ -239,12 +245,13 @@ class _Reader:
             pass
         return None
 
-    def _stored(self, path: str, known: FileHash) -> bool:
-        source = f"{self._root}/{path}"
-        if put_object(self._objects, source, known.md5, known.size):
-            return True
-        self._hashes.forget(source)
-        return False
+    def _changed_meanwhile(self, hashes: Mapping[str, FileHash]) -> bool:
+        """Keep the contents; whether a file has another one by now."""
+        sources = {entry.md5: f"{self._root}/{path}" for path, entry in hashes.items()}
+        changed = self._objects.put(sources)
+        for md5 in changed:
+            self._hashes.forget(os.fspath(sources[md5]))
+        return bool(changed)
 
     def _link(self, path: str, facts: os.stat_result) -> tuple[str, SourceFile]:
         text = self._relative_link(path, os.readlink(f"{self._root}/{path}"))

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dvc_magic.errors import MissingInputError
+from dvc_magic.model.relative import in_any, is_below
 from dvc_magic.workspace.git_command import start_git
-from dvc_magic.workspace.relative import in_any, is_below
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec

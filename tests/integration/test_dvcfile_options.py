@@ -17,9 +17,9 @@ from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.service import Service
 from dvc_magic.errors import MissingInputError, PipelineError, ProjectError
 from dvc_magic.model.inputs import InputFacts, Taking
-from dvc_magic.model.paths import StorePaths
 from dvc_magic.pipeline import ProjectReader, run_config
 from dvc_magic.project import Project
+from dvc_magic.store import RunStore
 from dvc_magic.workspace import HashCache
 from tests.support.commands import dvc, git
 from tests.support.digest import changes, project_digest
@@ -71,7 +71,7 @@ class Asked:
     """
 
     root: Path
-    store: StorePaths
+    store: RunStore
     service: Service
     before: dict[str, Callable[[], None]]
 
@@ -126,7 +126,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, dvc_template: Path) -> Path:
 def asked(built: Path, tmp_path: Path) -> Asked:
     """A project with all data in its workspace, its cache and the remote ``Far``; ``near``, the default, is empty."""
     shutil.copytree(built, tmp_path, dirs_exist_ok=True)
-    return Asked(root=tmp_path / "project", store=StorePaths(tmp_path / "store"), service=Service(), before={})
+    return Asked(root=tmp_path / "project", store=RunStore(tmp_path / "store"), service=Service(), before={})
 
 
 def forget(asked: Asked, *paths: str) -> None:
@@ -483,7 +483,7 @@ class TestConfigTemplate:
     def test_a_clone_of_a_committed_one_pulls(self, asked, clone):
         git(asked.root, "add", "--all")
         git(asked.root, "commit", "--quiet", "-m", "Leave the config to the template")
-        copy = Asked(clone(asked.root), StorePaths(asked.root.parent / "store-2"), asked.service, {})
+        copy = Asked(clone(asked.root), RunStore(asked.root.parent / "store-2"), asked.service, {})
         (asked.root / ".dvc/config.local").write_text("")
 
         assert not (copy.root / ".dvc/config").exists()

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.stage import Pipeline, Stage
 from dvc_magic.pipeline import (
     Finished,
@@ -25,6 +24,7 @@ from dvc_magic.pipeline import (
     stage_files,
     status_clean,
 )
+from dvc_magic.store import RunStore
 from tests.support.commands import dvc, dvc_status_code
 from tests.support.digest import changes, project_digest
 from tests.support.locks import clean_clone
@@ -140,7 +140,7 @@ def _execute(stage: Stage, root: Path, site: Path) -> Finished:
     for command in stage.commands:
         subprocess.run(shell_argv(command, env), cwd=root / stage.wdir, env=env, check=True)
     run.load(stage.dvcfile, stage.name)
-    return run.finish()
+    return run.finish(RunStore(root.parent).cache)
 
 
 @SAMPLES
@@ -151,7 +151,7 @@ def test_every_stage_alone_gets_the_lock_of_dvc_repro_and_is_clean(
     project = make_project(sample.files, name=sample.name, track=sample.track)
     done = clean_clone(project, target=tmp_path / "done")
     dvc(done, "repro", "--all-pipelines")
-    reader = ProjectReader(project, StorePaths(tmp_path / "store"))
+    reader = ProjectReader(project, RunStore(tmp_path / "store"))
     pipeline = reader.describe()
     expected = _locks(done)
     assert {(stage.dvcfile, stage.name) for stage in pipeline.stages} == {
@@ -175,7 +175,7 @@ def test_describing_a_fresh_clone_changes_no_byte_of_it(
 ) -> None:
     fresh = clone(make_project(sample.files, name=sample.name, track=sample.track))
     before = project_digest(fresh)
-    reader = ProjectReader(fresh, StorePaths(tmp_path / "store"))
+    reader = ProjectReader(fresh, RunStore(tmp_path / "store"))
 
     pipeline = reader.describe()
     reader.describe({path: (fresh / path).read_bytes() + b"\n" for path in sample.edit})
@@ -190,7 +190,7 @@ def test_inputs_have_the_hashes_that_dvc_writes_into_its_lock(make_project: Make
 
     project = make_project(ODD.files, name="odd", track=ODD.track)
     dvc(project, "repro", "--all-pipelines")
-    reader = ProjectReader(project, StorePaths(tmp_path / "store"))
+    reader = ProjectReader(project, RunStore(tmp_path / "store"))
 
     def hash_file(path: Path) -> tuple[str, int]:
         return hashlib.md5(path.read_bytes()).hexdigest(), path.stat().st_size

@@ -207,9 +207,14 @@ def test_outputs_that_are_gone_or_were_changed_cannot_answer(project: Project) -
 
     assert "are gone or were changed" in repr(project.plan("train", reuse=True))
     again = project.run("train", reuse=True)
-    again.outs["m.json"].path.unlink()
-
     assert again.outs["model.txt"].read_text() == "0.5"
+
+    again.outs["m.json"].path.unlink()
+    assert project.run("train", reuse=True) == again
+    assert again.outs["m.json"].path.is_file()  # from the runs' cache
+
+    again.outs["m.json"].path.unlink()
+    Path(project.store.cache.path(again.outs["m.json"].hash)).unlink()
     assert project.run("train", reuse=True).number == again.number + 1
 
 

@@ -29,6 +29,7 @@ from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot, SourceFile
 from dvc_magic.model.stage import Dep, Out, Pipeline, PipelineFile, Stage
 from dvc_magic.store import RunStore
+from dvc_magic.workspace.snapshot import snapshot_id
 from tests.support.fakes import FakePool
 
 
@@ -95,7 +96,7 @@ def capture_of(world: World, store: RunStore, target: int, points: list[dict[int
     files = {
         f"h{number}": SourceFile(md5=world.helper(number), size=1, mtime_ns=1) for number in range(len(world.above))
     }
-    snapshot = Snapshot(id=digest("snapshot", sorted(files.items())), files=files)
+    snapshot = Snapshot(id=snapshot_id(files, ()), files=files)
     (store.paths.snapshots / f"{snapshot.id}.json").write_text(codec.encode(snapshot))
     numbers = range(len(world.above))
     return Capture(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.model.paths import StorePaths
 from dvc_magic.pipeline import ProjectReader
+from dvc_magic.store import RunStore
 from tests.support.projects import write
 
 MakeReader = Callable[..., ProjectReader]
@@ -22,7 +22,7 @@ def make_reader(tmp_path: Path) -> MakeReader:
     def make(files: Mapping[str, str | bytes], *, config: str = "") -> ProjectReader:
         root = tmp_path / "project"
         write(root, {".dvc/config": f"[core]\n    no_scm = true\n{config}", **files})
-        return ProjectReader(root, StorePaths(tmp_path / "store"))
+        return ProjectReader(root, RunStore(tmp_path / "store"))
 
     return make
 

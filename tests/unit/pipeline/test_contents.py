@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import stat
 
 import pytest
@@ -13,18 +12,6 @@ from dvc_magic.model.inputs import Taking
 LISTING = b'[{"md5": "b026324c6904b2a9cb4b88d6d61c81d1", "relpath": "1.txt"}]'  # as DVC writes it
 DIGEST = hashlib.md5(LISTING).hexdigest() + ".dir"
 ONE = "b026324c6904b2a9cb4b88d6d61c81d1"
-
-
-@pytest.fixture
-def put(tmp_path):
-    """Copies a file into the runs' cache."""
-
-    def store(source, md5):
-        target = tmp_path / "store/cache/files/md5" / md5[:2] / md5[2:]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
-
-    return store
 
 
 def _tracked(path, md5):
@@ -111,9 +98,9 @@ def test_an_out_of_dvc_lock_is_found_in_the_projects_cache(make_reader, hash_fil
 
 
 @pytest.mark.parametrize("where", ["workspace", "cache"])
-def test_ingest_fills_the_runs_cache_as_dvc_would(make_reader, hash_file, put, tmp_path, where):
+def test_ingest_fills_the_runs_cache_as_dvc_would(make_reader, hash_file, tmp_path, where):
     there = {"d/1.txt": "1\n"} if where == "workspace" else {_object(DIGEST): LISTING, _object(ONE): "1\n"}
-    facts = make_reader({"d.dvc": _tracked("d", DIGEST), **there}).ingest("d", put, hash_file)
+    facts = make_reader({"d.dvc": _tracked("d", DIGEST), **there}).ingest("d", hash_file)
     listing = tmp_path / "store/cache/files/md5" / DIGEST[:2] / DIGEST[2:]
     assert facts.hash == DIGEST
     assert listing.read_bytes() == LISTING
@@ -122,16 +109,31 @@ def test_ingest_fills_the_runs_cache_as_dvc_would(make_reader, hash_file, put, t
     assert (tmp_path / "store/cache/files/md5" / ONE[:2] / ONE[2:]).read_text() == "1\n"
 
 
-def test_ingest_stores_what_the_cache_lacks_only(make_reader, hash_file, put, tmp_path):
+def test_ingest_stores_what_the_cache_lacks_only(make_reader, hash_file, tmp_path):
     reader = make_reader({"a": "1\n", "b": "1\n"})
-    reader.ingest("a", put, hash_file)
-    calls = []
-    reader.ingest("b", lambda *stored: calls.append(stored), hash_file)
-    assert calls == []
+    reader.ingest("a", hash_file)
+    kept = tmp_path / "store/cache/files/md5" / ONE[:2] / ONE[2:]
+    before = kept.stat()
+    reader.ingest("b", hash_file)
+    assert kept.stat() == before
 
 
-def test_ingest_of_nothing_says_so(make_reader, hash_file, put, tmp_path):
-    assert not make_reader({}).ingest("gone", put, hash_file).present
+@pytest.mark.parametrize("damage", ["other bytes", "gone"])
+def test_ingest_mends_what_was_altered_in_the_runs_cache(make_reader, hash_file, tmp_path, damage):
+    reader = make_reader({"d/1.txt": "1\n"})
+    reader.ingest("d", hash_file)
+    for md5, content in ((ONE, b"1\n"), (DIGEST, LISTING)):
+        kept = tmp_path / "store/cache/files/md5" / md5[:2] / md5[2:]
+        kept.unlink()
+        if damage == "other bytes":
+            kept.write_bytes(bytes(len(content)))
+            kept.chmod(0o444)
+        reader.ingest("d", hash_file)
+        assert kept.read_bytes() == content
+
+
+def test_ingest_of_nothing_says_so(make_reader, hash_file, tmp_path):
+    assert not make_reader({}).ingest("gone", hash_file).present
     assert not (tmp_path / "store/cache").exists()
 
 
@@ -143,12 +145,12 @@ def test_dvc_2_content_gets_the_md5_of_today(make_reader, hash_file):
 
 
 @pytest.mark.parametrize("there", [{"d/1.txt": "2\n"}, {"d": "2\n"}, {}], ids=["folder", "file", "nothing"])
-def test_what_is_recorded_is_taken_whatever_the_workspace_holds(make_reader, hash_file, put, there):
+def test_what_is_recorded_is_taken_whatever_the_workspace_holds(make_reader, hash_file, there):
     reader = make_reader({"d.dvc": _tracked("d", DIGEST), _object(DIGEST): LISTING, _object(ONE): "1\n", **there})
     taking = Taking(path="d", recorded=True)
     facts = reader.inputs(["d"], hash_file, [taking])["d"]
     assert (facts.hash, facts.origin, facts.differs, facts.taking) == (DIGEST, "cache", False, taking)
-    assert reader.ingest("d", put, hash_file, taking) == facts
+    assert reader.ingest("d", hash_file, taking) == facts
 
 
 def test_a_taking_holds_for_its_own_path(make_reader, hash_file):
@@ -171,6 +173,6 @@ def test_a_remote_is_known_whatever_the_case_of_its_name(make_reader, hash_file,
     assert facts.remote.remote == "MY-s"
 
 
-def test_an_unknown_remote_is_refused_when_the_data_is_kept_too(make_reader, hash_file, put):
+def test_an_unknown_remote_is_refused_when_the_data_is_kept_too(make_reader, hash_file):
     with pytest.raises(MissingInputError, match=r"remote 'r', from which 'a' is to be pulled.*has no remote"):
-        make_reader({"a": "1\n"}).ingest("a", put, hash_file, Taking(path="a", remote="r"))
+        make_reader({"a": "1\n"}).ingest("a", hash_file, Taking(path="a", remote="r"))

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import hashlib
+import os
+
 import pytest
+from dvc_data.hashfile import hash as hash_module
 
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.stage import OutKind, Stage
 from dvc_magic.pipeline import RunRepo, command_environment, shell_argv, status_clean
+from dvc_magic.store import RunStore
 from tests.support.projects import write
 
 DVC_YAML = """\
@@ -33,7 +38,7 @@ def root(tmp_path):
 def _finish(root, tmp_path):
     run = RunRepo(root, tmp_path / "site")
     run.load("dvc.yaml", "train")
-    return run.finish()
+    return run.finish(RunStore(tmp_path).cache)
 
 
 def test_a_finished_run_is_locked_committed_and_clean(root, tmp_path):
@@ -75,6 +80,31 @@ def test_content_of_an_older_run_does_not_serve(root, tmp_path):
     (root / "model.bin").unlink()
     assert _finish(again, tmp_path).outs["model.bin"].hash == first
     assert (tmp_path / "cache/files/md5" / first[:2] / first[2:]).read_text() == "m"
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o644])
+def test_a_damaged_object_in_the_cache_is_replaced_though_dvc_would_trust_it(root, tmp_path, mode):
+    md5 = hashlib.md5(b"m").hexdigest()
+    kept = tmp_path / "cache/files/md5" / md5[:2] / md5[2:]
+    write(kept.parent, {kept.name: ""})
+    kept.chmod(mode)
+    assert _finish(root, tmp_path).outs["model.bin"].hash == md5
+    assert kept.read_text() == "m"
+    assert (root / "model.bin").read_text() == "m"
+
+
+def test_files_whose_content_is_known_are_not_hashed_again(root, tmp_path, monkeypatch):
+    store, hashed = RunStore(tmp_path), []
+    original = hash_module._hash_file
+    monkeypatch.setattr(
+        hash_module, "_hash_file", lambda path, *rest, **more: hashed.append(path) or original(path, *rest, **more)
+    )
+    store.known.note({os.fspath(root / "data/a"): hashlib.md5(b"a").hexdigest()})
+    run = RunRepo(root, tmp_path / "site")
+    run.load("dvc.yaml", "train")
+    run.finish(store.cache)
+    names = [os.path.relpath(path, root) for path in hashed if not path.startswith("memory:")]
+    assert sorted(names) == ["../shared.txt", "data/n/b", "m.json", "model.bin"]
 
 
 def test_a_missing_dep_is_told_in_dvcs_words(root, tmp_path):

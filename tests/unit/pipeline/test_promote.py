@@ -8,11 +8,11 @@ from dvc.lock import make_lock
 
 from dvc_magic.errors import DvcMagicError, PipelineError, ProjectError
 from dvc_magic.model.operation import OperationParams, TextFile
-from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.promotion import Promotion
 from dvc_magic.model.record import OutRecord
 from dvc_magic.model.stage import OutKind
 from dvc_magic.pipeline import ProjectReader, promote
+from dvc_magic.store import RunStore
 from tests.support.commands import dvc, git
 from tests.support.digest import changes, project_digest
 
@@ -53,7 +53,7 @@ def project(make_project):
 
 
 def _promote(project, promotion=PROMOTION, *, dry_run=False):
-    reader = ProjectReader(project, StorePaths(project.parent / "store"))
+    reader = ProjectReader(project, RunStore(project.parent / "store"))
     return promote(reader, promotion, hash_file=_hash, dry_run=dry_run)
 
 

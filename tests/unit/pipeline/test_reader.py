@@ -9,9 +9,9 @@ import pytest
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError
-from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.stage import DepKind, OutKind, Pipeline
 from dvc_magic.pipeline import ProjectReader
+from dvc_magic.store import RunStore
 from tests.support.digest import changes, project_digest
 
 TRAIN = """\
@@ -33,7 +33,7 @@ PARAMS = "lr: 0.1\nseed: 3\nnet: {width: 4, deep: true, sizes: [1, 2]}\n"
 
 def test_a_folder_without_dvc_is_no_project(tmp_path):
     with pytest.raises(NotAProjectError, match="dvc init"):
-        ProjectReader(tmp_path, StorePaths(tmp_path / "store"))
+        ProjectReader(tmp_path, RunStore(tmp_path / "store"))
 
 
 def test_a_project_without_pipeline_has_no_stages(make_reader):
@@ -133,7 +133,7 @@ def test_the_result_does_not_depend_on_the_working_directory(make_reader, tmp_pa
     (tmp_path / "project/sub/deep").mkdir()
     for place in (tmp_path / "project/sub/deep", Path("/")):
         monkeypatch.chdir(place)
-        assert ProjectReader(tmp_path / "project", StorePaths(tmp_path / "store")).describe() == here
+        assert ProjectReader(tmp_path / "project", RunStore(tmp_path / "store")).describe() == here
     (stage,) = here.stages
     assert (stage.address, stage.wdir, stage.cmd) == ("sub/dvc.yaml:s", "sub/deep", "echo 2")
     assert ([dep.path for dep in stage.deps], stage.locked) == (["d.txt"], {"../p.yaml": {"k": 1}})
@@ -222,7 +222,7 @@ def test_missing_params_do_not_hide_the_stage_but_are_named_when_it_is_asked_for
 
 def test_the_store_is_not_looked_into(tmp_path, make_reader):
     make_reader({"dvc.yaml": "stages:\n  a:\n    cmd: x\n", "store/runs/1/dvc.yaml": "stages: 3\n"})
-    reader = ProjectReader(tmp_path / "project", StorePaths(tmp_path / "project/store"))
+    reader = ProjectReader(tmp_path / "project", RunStore(tmp_path / "project/store"))
     assert reader.describe().problems == ()
 
 

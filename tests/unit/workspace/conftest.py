@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dvc_magic.model.paths import StorePaths
+from dvc_magic.store import RunStore
 from dvc_magic.workspace import HashCache, take_snapshot
 from tests.support import projects
 from tests.support.commands import git
@@ -40,6 +41,6 @@ def snap(project: Path, store: StorePaths, hashes: HashCache) -> Callable[..., t
     """Takes a snapshot of the project; arguments as of `take_snapshot`, with nothing made or named by default."""
 
     def take(**options):
-        return take_snapshot(project, store, **{"outs": [], "named": [], "hashes": hashes} | options)
+        return take_snapshot(project, RunStore(store.home), **{"outs": [], "named": [], "hashes": hashes} | options)
 
     return take

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dvc_magic.store import RunStore
 from dvc_magic.workspace import materialise, read_git_facts, write_skeleton_git
 from tests.support.commands import git
 from tests.support.digest import changes, project_digest
@@ -17,7 +18,7 @@ def workspace(project: Path, store, snap) -> Path:
     """A run's workspace inside the project, with its skeleton."""
     target = project / ".dvc_magic" / "runs" / "x" / "workspace"
     target.mkdir(parents=True)
-    materialise(snap()[0], store.objects, target, leave_out=lambda _: False, replace={})
+    materialise(snap()[0], RunStore(store.home).sources, target, leave_out=lambda _: False, replace={})
     write(target, {".dvc/config.local": "[core]\n"})
     write_skeleton_git(read_git_facts(project), target)
     return target
@@ -48,7 +49,7 @@ def test_an_edit_that_git_could_miss_by_time_shows(project: Path, store, snap) -
     (project / "train.py").write_text("print(4)\n")  # the same size, within the same second as the index
     target = project / ".dvc_magic" / "workspace"
     target.mkdir(parents=True)
-    materialise(snap()[0], store.objects, target, leave_out=lambda _: False, replace={})
+    materialise(snap()[0], RunStore(store.home).sources, target, leave_out=lambda _: False, replace={})
     write_skeleton_git(read_git_facts(project), target)
 
     assert git(target, "status", "--porcelain") == "MM train.py\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dvc_magic.errors import ProjectError
+from dvc_magic.store import stat_table
 from dvc_magic.workspace import HashCache, hash_cache
 from dvc_magic.workspace.hash_cache import FileHash
 
@@ -32,13 +33,13 @@ def file(tmp_path: Path) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that were really read; and every file is old enough to be remembered."""
     seen: list[str] = []
-    original = hash_cache._hash_steady
+    original = hash_cache.hash_steady
 
     def counted(path):
         seen.append(path)
         return original(path)
 
-    monkeypatch.setattr(hash_cache, "_hash_steady", counted)
+    monkeypatch.setattr(hash_cache, "hash_steady", counted)
     monkeypatch.setattr(hash_cache, "_RACY_NS", 0)
     return seen
 
@@ -190,13 +191,13 @@ def test_a_missing_file_says_so(hashes: HashCache, tmp_path: Path) -> None:
 
 
 def test_a_file_that_never_holds_still_is_an_error(hashes: HashCache, file: Path, monkeypatch) -> None:
-    original = hash_cache.hash_open_file
+    original = stat_table._hash_open_file
 
     def disturbed(descriptor, size):
         with file.open("ab") as stream:
             stream.write(b"more")
         return original(descriptor, size)
 
-    monkeypatch.setattr(hash_cache, "hash_open_file", disturbed)
+    monkeypatch.setattr(stat_table, "_hash_open_file", disturbed)
     with pytest.raises(ProjectError, match="keeps changing"):
         hashes.md5(file)

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from dvc_magic.errors import StoreError
-from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.paths import StorePaths, object_path
 from dvc_magic.model.snapshot import Snapshot, SourceFile
+from dvc_magic.store import RunStore
 from dvc_magic.workspace import materialise
 from tests.support.projects import write
 
@@ -24,7 +25,9 @@ def target(tmp_path: Path) -> Path:
 
 
 def _make(snapshot: Snapshot, store: StorePaths, target: Path, **options) -> tuple[str, ...]:
-    return materialise(snapshot, store.objects, target, **{"leave_out": lambda _: False, "replace": {}} | options)
+    return materialise(
+        snapshot, RunStore(store.home).sources, target, **{"leave_out": lambda _: False, "replace": {}} | options
+    )
 
 
 def test_a_workspace_gets_every_file_with_content_mode_and_mtime(project: Path, store, target, snap) -> None:
@@ -127,14 +130,29 @@ def test_a_link_that_is_there_before_is_not_followed(store: StorePaths, target: 
     assert not (tmp_path / "model.py").exists()
 
 
-def test_a_missing_or_damaged_content_says_what_to_do(store: StorePaths, target: Path, snap) -> None:
+@pytest.mark.parametrize("damage", [None, b"longer than it should be", b"Print(1)\n"])
+def test_a_missing_or_altered_content_says_what_to_do(store: StorePaths, target: Path, snap, damage) -> None:
     snapshot, _ = snap()
-    md5 = snapshot.files["train.py"].md5
-    (store.objects / md5[:2] / md5[2:]).unlink()
-    with pytest.raises(StoreError, match=r"lacks the content of train\.py"):
+    kept = Path(object_path(store.objects, snapshot.files["train.py"].md5))
+    kept.unlink()
+    if damage is not None:
+        kept.write_bytes(damage)
+    with pytest.raises(StoreError, match=r"no longer has 'train\.py'.*run again"):
         _make(snapshot, store, target)
-    (store.objects / md5[:2] / md5[2:]).write_bytes(b"longer than it should be")
-    again = target.parent / "again"
-    again.mkdir()
-    with pytest.raises(StoreError, match="damaged"):
-        _make(snapshot, store, again)
+
+    assert not (target / "train.py").exists()
+    assert not kept.exists()
+
+
+def test_a_content_that_was_altered_is_kept_anew_with_the_next_snapshot(store: StorePaths, target: Path, snap) -> None:
+    snapshot, _ = snap()
+    kept = Path(object_path(store.objects, snapshot.files["train.py"].md5))
+    content, before = kept.read_bytes(), kept.stat()
+    kept.chmod(0o644)
+    kept.write_bytes(content.swapcase())
+    kept.chmod(0o444)
+    os.utime(kept, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert snap()[0] == snapshot
+    _make(snapshot, store, target)
+
+    assert (target / "train.py").read_bytes() == content

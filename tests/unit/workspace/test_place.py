@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.errors import ProjectError, StoreError
-from dvc_magic.workspace import LinkPolicy, link_policy, make_read_only, place_file, place_object, store_file
+from dvc_magic.errors import StoreError
+from dvc_magic.store import RunCache, RunStore
+from dvc_magic.workspace import LackingError, LinkPolicy, link_policy, make_read_only, place_file, place_object
 from tests.support.projects import write
 
 _COPY = LinkPolicy(reflink=False)
@@ -17,32 +18,32 @@ _LINK = LinkPolicy(reflink=False, hardlink=True, hardlink_from=0)
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    return tmp_path / "cache"
+def cache(tmp_path: Path) -> RunCache:
+    return RunStore.open(tmp_path / "store").cache
 
 
 @pytest.fixture
-def keep(cache: Path, tmp_path: Path):
+def keep(cache: RunCache, tmp_path: Path):
     """Puts bytes into the cache and returns their md5."""
 
     def put(content: bytes) -> str:
         source = tmp_path / "source"
         source.write_bytes(content)
         md5 = hashlib.md5(content).hexdigest()
-        store_file(cache, source, md5)
+        assert cache.put({md5: source}) == []
         return md5
 
     return put
 
 
 @pytest.fixture
-def keep_folder(cache: Path, keep):
+def keep_folder(cache: RunCache, keep):
     """Puts a listing into the cache and returns its hash."""
 
     def put(entries: list) -> str:
         content = json.dumps(entries).encode()
         md5 = f"{hashlib.md5(content).hexdigest()}.dir"
-        write(cache / "files" / "md5" / md5[:2], {md5[2:]: content})
+        write(cache.folder / md5[:2], {md5[2:]: content})
         return md5
 
     return put
@@ -52,53 +53,26 @@ def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_kept_file_lies_in_the_layout_of_dvc_read_only(cache: Path, keep) -> None:
-    md5 = keep(b"data")
-    kept = cache / "files" / "md5" / md5[:2] / md5[2:]
-
-    assert kept.read_bytes() == b"data"
-    assert _mode(kept) == 0o444
-    assert len(list(cache.rglob("*"))) == 4
-
-
-def test_keeping_verifies_the_content(cache: Path, tmp_path: Path) -> None:
-    (tmp_path / "source").write_bytes(b"changed")
-    with pytest.raises(ProjectError, match="changed while"):
-        store_file(cache, tmp_path / "source", "0" * 32)
-
-    assert [path for path in cache.rglob("*") if path.is_file()] == []
-
-
-def test_keeping_again_mends_a_torn_object(cache: Path, keep) -> None:
-    md5 = keep(b"data")
-    kept = cache / "files" / "md5" / md5[:2] / md5[2:]
-    kept.unlink()
-    kept.touch()
-    keep(b"data")
-
-    assert kept.read_bytes() == b"data"
-
-
 @pytest.mark.parametrize("name", ["../../etc", "", "abc", "A" * 32, f"{'0' * 32}.dir.dir"])
-def test_what_is_no_hash_is_refused(cache: Path, tmp_path: Path, name: str) -> None:
+def test_what_is_no_hash_is_refused(cache: RunCache, tmp_path: Path, name: str) -> None:
     with pytest.raises(StoreError, match="not an md5"):
         place_object(cache, name, tmp_path / "target", _COPY)
 
 
-def test_a_copy_is_writable_and_its_own(cache: Path, keep, tmp_path: Path) -> None:
+def test_a_copy_is_writable_and_its_own(cache: RunCache, keep, tmp_path: Path) -> None:
     md5 = keep(b"data" * 100_000)
     target = tmp_path / "deep" / "er" / "target"
 
-    assert place_object(cache, md5, target, _COPY, size=400_000) == "copy"
+    assert place_object(cache, md5, target, _COPY) == "copy"
     target.write_bytes(b"mine")
-    assert (cache / "files" / "md5" / md5[:2] / md5[2:]).read_bytes() == b"data" * 100_000
+    assert Path(cache.path(md5)).read_bytes() == b"data" * 100_000
 
 
-def test_a_hardlink_is_the_object_itself(cache: Path, keep, tmp_path: Path) -> None:
+def test_a_hardlink_is_the_object_itself(cache: RunCache, keep, tmp_path: Path) -> None:
     md5 = keep(b"data")
 
     assert place_object(cache, md5, tmp_path / "target", _LINK) == "hardlink"
-    assert (tmp_path / "target").samefile(cache / "files" / "md5" / md5[:2] / md5[2:])
+    assert (tmp_path / "target").samefile(cache.path(md5))
 
 
 def test_a_writable_or_small_source_is_never_hardlinked(tmp_path: Path) -> None:
@@ -148,22 +122,22 @@ def test_what_is_at_the_target_is_replaced_and_a_link_is_not_followed(tmp_path: 
     assert (tmp_path / "target").read_bytes() == b"new"
 
 
-def test_a_folder_is_placed_whole(cache: Path, keep, keep_folder, tmp_path: Path) -> None:
+def test_a_folder_is_placed_whole(cache: RunCache, keep, keep_folder, tmp_path: Path) -> None:
     files = {"a": b"1", "sub/b c": b"2", "sub/deep/ü\n": b"2", "-rf": b""}
     entries = [{"md5": keep(content), "relpath": path} for path, content in files.items()]
-    placed = place_object(cache, keep_folder(entries), tmp_path / "out" / "data", _LINK, size=3)
+    placed = place_object(cache, keep_folder(entries), tmp_path / "out" / "data", _LINK)
 
     assert placed == "hardlink"
     assert {path: (tmp_path / "out/data" / path).read_bytes() for path in files} == files
 
 
-def test_an_empty_folder_is_placed_as_one(cache: Path, keep_folder, tmp_path: Path) -> None:
+def test_an_empty_folder_is_placed_as_one(cache: RunCache, keep_folder, tmp_path: Path) -> None:
     assert place_object(cache, keep_folder([]), tmp_path / "data", _COPY) == "copy"
     assert list((tmp_path / "data").iterdir()) == []
 
 
 @pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "", ".", 5, None])
-def test_a_listing_that_leads_out_is_refused(cache: Path, keep, keep_folder, tmp_path: Path, path) -> None:
+def test_a_listing_that_leads_out_is_refused(cache: RunCache, keep, keep_folder, tmp_path: Path, path) -> None:
     md5 = keep_folder([{"md5": keep(b"1"), "relpath": path}])
     with pytest.raises(StoreError, match="not to be trusted"):
         place_object(cache, md5, tmp_path / "data", _COPY)
@@ -171,7 +145,7 @@ def test_a_listing_that_leads_out_is_refused(cache: Path, keep, keep_folder, tmp
     assert not (tmp_path / "x").exists()
 
 
-def test_a_link_on_the_way_is_not_followed(cache: Path, keep, keep_folder, tmp_path: Path) -> None:
+def test_a_link_on_the_way_is_not_followed(cache: RunCache, keep, keep_folder, tmp_path: Path) -> None:
     md5 = keep_folder([{"md5": keep(b"1"), "relpath": "sub/x"}])
     (tmp_path / "data").mkdir()
     (tmp_path / "data/sub").symlink_to(tmp_path)
@@ -181,15 +155,39 @@ def test_a_link_on_the_way_is_not_followed(cache: Path, keep, keep_folder, tmp_p
     assert not (tmp_path / "x").exists()
 
 
-def test_what_the_cache_lacks_or_has_damaged_says_what_to_do(cache: Path, keep, keep_folder, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="has no"):
+def test_what_the_cache_lacks_or_has_damaged_says_what_to_do(
+    cache: RunCache, keep, keep_folder, tmp_path: Path
+) -> None:
+    with pytest.raises(LackingError, match="is gone or was changed.*run the stage that made it again"):
         place_object(cache, "0" * 32, tmp_path / "a", _COPY)
-    with pytest.raises(StoreError, match="has no"):
+    with pytest.raises(LackingError, match="is gone or was changed"):
         place_object(cache, keep_folder([{"md5": "0" * 32, "relpath": "x"}]), tmp_path / "b", _COPY)
-    with pytest.raises(StoreError, match="4 bytes, expected 5"):
-        place_object(cache, keep(b"data"), tmp_path / "c", _COPY, size=5)
-    with pytest.raises(StoreError, match="not a directory listing"):
+    with pytest.raises(LackingError, match="not a directory listing"):
         place_object(cache, keep_folder([{"md5": 1}]), tmp_path / "d", _COPY)
+
+
+@pytest.mark.parametrize("links", [_COPY, _LINK])
+def test_an_object_that_was_altered_is_never_placed(cache: RunCache, keep, tmp_path: Path, links: LinkPolicy) -> None:
+    md5 = keep(b"data")
+    kept = Path(cache.path(md5))
+    kept.chmod(0o644)
+    kept.write_bytes(b"DATA")
+    with pytest.raises(LackingError) as error:
+        place_object(cache, md5, tmp_path / "target", links)
+
+    assert error.value.lacking == (md5,)
+    assert not (tmp_path / "target").exists()
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("links", [_COPY, _LINK])
+def test_placing_again_hashes_nothing(cache: RunCache, keep, tmp_path: Path, links: LinkPolicy) -> None:
+    md5 = keep(b"data" * 1000)
+    for number in range(5):
+        place_object(cache, md5, tmp_path / str(number), links)
+
+    assert cache.known.hashed == 0
+    assert cache.known.md5((tmp_path / "0").stat()) == md5
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dvc_magic.store import RunStore
 from dvc_magic.workspace import atime_works, imported_modules, materialise, read_files
 from tests.support.projects import write
 
@@ -28,7 +29,9 @@ def test_the_files_that_a_command_read_are_found(project: Path, store, snap, tmp
     os.utime(project / "old.txt", ns=(0, 0))
     workspace = tmp_path / "w"
     workspace.mkdir()
-    files = materialise(snap()[0], store.objects, workspace, leave_out=lambda _: False, replace={"p.yaml": b"a: 1"})
+    files = materialise(
+        snap()[0], RunStore(store.home).sources, workspace, leave_out=lambda _: False, replace={"p.yaml": b"a: 1"}
+    )
     before = read_files(workspace, files)
     subprocess.run([sys.executable, "run.py"], cwd=workspace, check=True)
 

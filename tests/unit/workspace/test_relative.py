@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvc_magic.workspace.relative import in_any, is_below, parent_folders
+from dvc_magic.model.relative import in_any, is_below, parent_folders
 
 _PATHS = st.text(alphabet="ab./\0", max_size=12)
 

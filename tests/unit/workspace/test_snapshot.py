@@ -12,6 +12,7 @@ import pytest
 
 from dvc_magic.errors import MissingInputError, ProjectError, RecordDamagedError, StoreError
 from dvc_magic.model.paths import StorePaths
+from dvc_magic.store import RunStore
 from dvc_magic.workspace import load_snapshot, take_snapshot
 from tests.support.commands import git
 from tests.support.digest import changes, project_digest
@@ -217,7 +218,7 @@ def _read(store: StorePaths, snapshot, name: str) -> bytes:
 
 def test_a_project_without_git_is_taken_too(tmp_path: Path, store: StorePaths, hashes) -> None:
     write(tmp_path / "plain", {"a.py": "1", ".dvc/config": "[core]"})
-    snapshot, _ = take_snapshot(tmp_path / "plain", store, outs=[], named=[], hashes=hashes)
+    snapshot, _ = take_snapshot(tmp_path / "plain", RunStore(store.home), outs=[], named=[], hashes=hashes)
 
     assert (list(snapshot.files), snapshot.commit, snapshot.dirty) == (["a.py"], None, False)
 

@@ -9,9 +9,10 @@ import hashlib
 import os
 import secrets
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["clone_content", "copy_content", "put_object", "write_all"]
+__all__ = ["clone_content", "copy_content", "put_file", "write_all", "write_whole"]
 
 _FICLONE = 0x40049409  # linux/fs.h
 _CHUNK = 1 << 20  # bytes
@@ -62,43 +63,40 @@ def _copy_hashed(source: int, target: int) -> str:
     return digest.hexdigest()
 
 
-def put_object(folder: Path | str, source: Path | str, md5: str, size: int) -> bool:
-    """Keep a copy of `source` as ``folder/ab/cdef...``, mode 0444; it appears whole or not at all.
-
-    An object of the right size that is already there is left alone.
+def put_file(target: str, source: Path | str, md5: str) -> bool:
+    """Put a copy of `source` in the place `target`, mode 0444; it appears whole or not at all.
 
     Returns:
         False when the content is not `md5` (any more); then nothing is kept.
     """
-    target = f"{folder}/{md5[:2]}/{md5[2:]}"
-    try:
-        if os.stat(target).st_size == size:
-            return True
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-    return _put(target, source, md5)
-
-
-def _put(target: str, source: Path | str, md5: str) -> bool:
-    temporary = f"{target}.{secrets.token_hex(6)}.tmp"
     reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        writing = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                same = _copy_hashed(reading, writing) == md5
-                os.fchmod(writing, 0o444)
-            finally:
-                os.close(writing)
+        with _aside(target) as (writing, temporary):
+            same = _copy_hashed(reading, writing) == md5
             if same:
                 os.rename(temporary, target)
-        finally:
-            _discard(temporary)  # unless it was renamed
     finally:
         os.close(reading)
     return same
 
 
-def _discard(temporary: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(temporary)
+def write_whole(target: str, content: bytes) -> None:
+    """Put a file with this content in the place `target`, mode 0444; it appears whole or not at all."""
+    with _aside(target) as (writing, temporary):
+        write_all(writing, content)
+        os.rename(temporary, target)
+
+
+@contextlib.contextmanager
+def _aside(target: str) -> Iterator[tuple[int, str]]:
+    """A new file beside `target`, open for writing, and its name; removed unless it was renamed."""
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    temporary = f"{target}.{secrets.token_hex(6)}.tmp"
+    writing = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(writing, 0o444)
+        yield writing, temporary
+    finally:
+        os.close(writing)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvc_magic.engine.listing import below, listing_hash, moved, object_path, read_listing, without, write_listing
+from dvc_magic.store import RunCache, RunStore, below, listing_hash, moved, without
 
 LISTING = {"a.txt": "a" * 32, "sub/b.txt": "b" * 32, "sub/deep/c.txt": "c" * 32}
 
@@ -28,11 +28,30 @@ def test_a_single_file_is_its_own_hash() -> None:
     assert listing_hash({"": "d" * 32}) == "d" * 32
 
 
-def test_a_written_folder_is_read_back(tmp_path: Path) -> None:
-    digest = write_listing(tmp_path, LISTING)
+@pytest.fixture
+def cache(tmp_path: Path) -> RunCache:
+    return RunStore(tmp_path).cache
 
-    assert read_listing(tmp_path, digest) == LISTING
-    assert object_path(tmp_path, digest).stat().st_mode & 0o777 == 0o444
+
+def test_a_written_folder_is_read_back(cache: RunCache) -> None:
+    digest = cache.put_listing(LISTING)
+
+    assert cache.listing(digest) == LISTING
+    assert Path(cache.path(digest)).stat().st_mode & 0o777 == 0o444
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'[{"md5": 1}]', b"[" * 100_000])
+def test_a_listing_that_was_altered_is_set_aside_and_written_anew(cache: RunCache, content: bytes) -> None:
+    digest = cache.put_listing(LISTING)
+    kept = Path(cache.path(digest))
+    kept.chmod(0o644)
+    kept.write_bytes(content)
+    with pytest.raises(FileNotFoundError, match="was changed"):
+        cache.listing(digest)
+
+    assert not kept.exists()
+    assert cache.put_listing(LISTING) == digest
+    assert cache.listing(digest) == LISTING
 
 
 def test_a_part_of_a_folder_has_paths_of_its_own() -> None:
