@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from dvc_magic.debugging import INJECTED, VARIABLE
 from dvc_magic.engine.execute import command_variables, take_spoiled
@@ -50,10 +51,20 @@ def execute_copy(
         spoiled = take_spoiled(prepared.deps, store)
         return CopyEnd(exit_code=ending.exit_code, stopped=ending.stopped, spoiled=tuple(spoiled))
     finally:
-        remove_tree(paths.workspace)
+        _remove_workspace(paths.workspace, order, store)
         if control.abandoned:
             shutil.rmtree(paths.folder, ignore_errors=True)
         lock.release()
+
+
+def _remove_workspace(workspace: Path, order: WorkOrder, store: RunStore) -> None:
+    """Remove a copy's workspace, with its links to objects, which changes the ctime of those."""
+    cache, hashes = store.cache, [placement.hash for placement in order.placements]
+    md5s = {md5 for hash_ in hashes if cache.whole(hash_) for md5 in cache.listing(hash_).values()}
+    with store.known.locked(md5s):
+        whole = md5s.difference(cache.lacking(md5s))
+        remove_tree(workspace)
+        store.known.note({cache.path(md5): md5 for md5 in whole})
 
 
 def _check_inputs(order: WorkOrder, cache: RunCache) -> None:

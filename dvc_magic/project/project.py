@@ -456,6 +456,16 @@ class Project:
         )
         return self.preview(request)
 
+    def altered_outs(self, run: Run) -> Mapping[str, str]:
+        """The outs of a completed run that something has altered since, as a worker finds them: path -> why.
+
+        Side effects: what has a whole copy in the store is put right, the rest is marked in the run's record.
+        """
+        altered: dict[str, str] = self._workers.ask(
+            "altered_outs", project=str(self.root), home=str(self.store.home), run=run.id
+        )
+        return altered
+
     def promote(self, run: int | str | Run, *, name: str = "", script: str = "", dry_run: bool = False) -> Promoted:
         """``project.promote(41)``: the same as `Run.promote`."""
         stored = self.store.find(run.id if isinstance(run, Run) else str(run))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from dvc_magic.errors import RequestError, RunError, StoreError, close_matches
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus
-from dvc_magic.model.stage import OutKind
+from dvc_magic.model.stage import OutKind, overlaps
 from dvc_magic.project.debugging import Debugged, ask_here, show_here
 from dvc_magic.project.failures import log_tail
 from dvc_magic.project.plotting import Plots, read_history
@@ -91,6 +91,7 @@ class ResolvedOut(Content):
     Attributes:
         path: absolute path in the run's workspace. kind: ``out``, ``metric`` or ``plot``.
         hash: md5 as in ``dvc.lock``. size: bytes. files: number of files.
+        altered: why it is not what the run made any more, in words; empty when it is.
     """
 
     path: Path
@@ -98,10 +99,12 @@ class ResolvedOut(Content):
     hash: str
     size: int
     files: int
+    altered: str = ""
 
     def __repr__(self) -> str:
         """What kind of output it is, its hash and its size."""
-        return f"<{self.kind}, md5 {self.hash[:10]}, {format_bytes(self.size)}>"
+        altered = ", altered since the run" if self.altered else ""
+        return f"<{self.kind}, md5 {self.hash[:10]}, {format_bytes(self.size)}{altered}>"
 
 
 T = TypeVar("T")
@@ -201,6 +204,9 @@ class Caller(Protocol):
         show: Callable[[str], None] = show_here,
     ) -> Debugged:
         """Debug a failed run."""
+
+    def altered_outs(self, run: Run) -> Mapping[str, str]:
+        """Look at the outs of a completed run: path -> why it is not what the run made any more."""
 
 
 class Run:
@@ -371,11 +377,25 @@ class Run:
 
     @property
     def outs(self) -> Mapping[str, ResolvedOut]:
-        """Path from the workspace's root -> output, metric files included."""
-        return Paths({path: self._out(path, out) for path, out in self.record.outs.items()})
+        """Path from the workspace's root -> output, metric files included.
 
-    def _out(self, path: str, out: OutRecord) -> ResolvedOut:
-        return ResolvedOut(path=self.workspace / path, kind=out.kind, hash=out.hash, size=out.size, files=out.files)
+        A file that was touched since the run ended is hashed again. One that was altered is put right, if a whole copy
+        is left in the store; else its output says so (`ResolvedOut.altered`).
+        """
+        altered = self._altered_outs()
+        return Paths({path: self._out(path, out, altered.get(path, "")) for path, out in self.record.outs.items()})
+
+    def _out(self, path: str, out: OutRecord, altered: str) -> ResolvedOut:
+        place = self.workspace / path
+        return ResolvedOut(path=place, kind=out.kind, hash=out.hash, size=out.size, files=out.files, altered=altered)
+
+    def _altered_outs(self) -> Mapping[str, str]:
+        record = self.record
+        if record.status is not RunStatus.COMPLETED or self._caller is None or not self._store.has_doubts(record):
+            return record.spoiled
+        altered = self._caller.altered_outs(self)
+        self._stored = self._store.get(self.id)
+        return altered
 
     @cached_property
     def upstream(self) -> Mapping[str, Run]:
@@ -502,6 +522,7 @@ class Run:
 
         Raises:
             RequestError: the run has no such file, or the target exists.
+            RunError: it is an output that was altered since the run ended.
         """
         source, target = self.workspace / path, Path(to)
         if ".." in Path(path).parts or not source.exists():
@@ -512,6 +533,13 @@ class Run:
         if target.exists():
             message = f"{str(target)!r} exists already; give another name"
             raise RequestError(message)
+        for out, why in self._altered_outs().items():
+            if overlaps(out, path):
+                message = (
+                    f"{out} of run {self.number} is not what the run made any more: {why}. Run {self.stage!r} again, "
+                    f"or take it as it is from {source}"
+                )
+                raise RunError(message)
         if source.is_dir():
             shutil.copytree(source, target)
         else:

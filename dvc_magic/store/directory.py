@@ -290,6 +290,23 @@ class RunStore:
         """The runs whose ids start so."""
         return self._chosen(lambda head: head.id.startswith(prefix))
 
+    def has_doubts(self, record: RunRecord) -> bool:
+        """Whether an out of a run has another stat than the one at which it was known good; nothing is hashed.
+
+        Outs with absolute paths are not the store's, and are not looked at.
+        """
+        root = self.paths.run(record.id).dvc_root(record.root)
+        outs = {root / path: out.hash for path, out in record.outs.items() if out.hash and not Path(path).is_absolute()}
+        try:
+            files = {
+                os.fspath(place / name): md5
+                for place, hash_ in outs.items()
+                for name, md5 in self.cache.listing(hash_).items()
+            }
+        except (FileNotFoundError, StoreError):
+            return True
+        return bool(self.known.doubtful(files))
+
     # running runs
 
     def request_stop(self, run_id: str) -> None:

@@ -26,9 +26,9 @@ from dvc_magic.store.stat_table import Facts, StatTable, file_facts, hash_steady
 __all__ = ["KnownGood"]
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-# Linux writes data back some 35 s after the write: 30 until it is due, 5 between two looks (proc/sys/vm). What was
-# noted that shortly before a power cut may name bytes that never reached the disk.
-_UNSAFE_NS = 60_000_000_000
+# What was noted that shortly before a power cut may name bytes that never reached the disk. Linux writes data back 35 s
+# after the write (30 until it is due, 5 between two looks), as measured; a slow disk adds its backlog of some 100 s.
+_UNSAFE_NS = 300_000_000_000
 
 
 class KnownGood:
@@ -67,6 +67,22 @@ class KnownGood:
                 wrong[path] = f"was changed: its md5 is {md5}, not {files[path]}"
         self._table.keep(fresh)
         return wrong
+
+    def doubtful(self, files: Mapping[str, str]) -> list[str]:
+        """Those of `files` (absolute path -> md5) that `altered` would hash, or knows to be wrong; nothing is read."""
+        stats, wrong = _stats(files)
+        keys = {path: _key(stat) for path, stat in stats.items()}
+        md5s = self._table.matching({key: file_facts(stats[path]) for path, key in keys.items()})
+        return [*wrong, *(path for path, key in keys.items() if md5s.get(key) != files[path])]
+
+    @property
+    def unsure_since(self) -> float | None:
+        """Seconds of the epoch: what was noted later, up to the end of the boot before this one, may be lost.
+
+        None when no other boot lies between, or nothing was noted before it. The answer is that of the first opening
+        after the boot, for as long as this object lives.
+        """
+        return self._table.dropped_since
 
     def note(self, files: Mapping[str, str], *, in_file: bool = True) -> None:
         """Know from now on that `files` (path -> md5) hold this content, as the caller has just seen to.

@@ -138,11 +138,20 @@ def _deps_table(record: RunRecord) -> Table:
     return Table(
         headers=("path", "from", "md5", "size"),
         rows=tuple(
-            (path, dep_origin(path, dep), (dep.hash or dep.seen)[:10], format_bytes(dep.size) if dep.hash else "")
+            (
+                path,
+                dep_origin(path, dep),
+                _mark(record, path, dep.hash or dep.seen),
+                format_bytes(dep.size) if dep.hash else "",
+            )
             for path, dep in record.deps.items()
         ),
         numeric=frozenset({3}),
     )
+
+
+def _mark(record: RunRecord, path: str, md5: str) -> str:
+    return f"{md5[:10]}, altered since" if path in record.spoiled else md5[:10]
 
 
 def dep_origin(path: str, dep: DepRecord) -> str:
@@ -162,7 +171,7 @@ def _outs_table(record: RunRecord) -> Table:
     return Table(
         headers=("path", "kind", "md5", "size"),
         rows=tuple(
-            (path, str(out.kind), out.hash[:10], format_bytes(out.size) if out.hash else "")
+            (path, str(out.kind), _mark(record, path, out.hash), format_bytes(out.size) if out.hash else "")
             for path, out in record.outs.items()
         ),
         numeric=frozenset({3}),

@@ -1,4 +1,4 @@
-"""Content that something has altered since it was known to be good: sources, inputs, outs, their members and listings."""
+"""Content that something has altered since it was known to be good: sources, inputs, outs, members, listings."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from dvc_magic.errors import RunError
 from dvc_magic.project import Project, Run
 from dvc_magic.store import check_store
 
@@ -176,8 +177,24 @@ def test_a_run_that_is_named_and_was_altered_is_refused(project: Project) -> Non
     parts = project.run("split")
     _overwrite(parts.outs["one.txt"].path, b"SAW\n")
 
-    with pytest.raises(Exception, match=r"split 1, named by --use, does not have its outputs .* name another run"):
+    with pytest.raises(RunError, match=r"split 1, named by --use, does not have its outputs .* name another run"):
         project.run("count", use={"split": 1})
+
+
+def test_what_is_handed_out_is_looked_at_again(project: Project) -> None:
+    run = project.run("split")
+    one, member = run.outs["one.txt"].path, run.outs["parts"] / "b.txt"
+    member.unlink()
+    assert run.outs["parts"].altered == ""
+    assert member.read_text() == "b\n"  # from the runs' cache
+
+    _overwrite(one, b"SAW\n")
+    assert "was changed" in run.outs["one.txt"].altered
+    assert "altered since the run" in repr(run.outs)
+    assert "altered since" in repr(run.card())
+    with pytest.raises(RunError, match=r"one\.txt of run 1 is not what the run made any more.*Run 'split' again"):
+        run.copy("one.txt", project.root / "copy.txt")
+    assert run.copy("parts", project.root / "copy").is_dir()
 
 
 def test_unchanged_content_is_hashed_once_and_again_after_each_doubt(make_project: Any, tmp_path: Path) -> None:
@@ -202,8 +219,8 @@ def test_unchanged_content_is_hashed_once_and_again_after_each_doubt(make_projec
             doubt()
             assert [read_by(lambda: project.run("s")), read_by(lambda: project.run("s"))] == [1, 0]
         home = project.store.home
-    shutil.copytree(home, tmp_path / "copy", symlinks=True)
-    with Project.open(root, home=tmp_path / "copy") as copied:
+    with Project.open(root, home=str(tmp_path)) as copied:
+        shutil.copytree(home, copied.store.home, symlinks=True, dirs_exist_ok=True)
         copied.stages["s"]
         assert [read_by(lambda: copied.run("s")), read_by(lambda: copied.run("s"))] == [1, 0]
 
