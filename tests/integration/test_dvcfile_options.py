@@ -78,7 +78,7 @@ class Asked:
     def facts(self, *takings: Taking) -> dict[str, InputFacts]:
         """What a capture finds at the paths of these takings."""
         reader = self.service._reader(str(self.root), str(self.store.home))
-        hash_file = file_hasher(HashCache(self.store.hashes))
+        hash_file = file_hasher(HashCache(self.store.paths.hashes))
         return reader.inputs([taking.path for taking in takings], hash_file, takings)
 
     def call(self, *takings: Taking) -> CallInputs:
@@ -103,7 +103,7 @@ class Asked:
 
     def kept(self, md5: str) -> Path:
         """Where the runs' cache has an object."""
-        return self.store.cache / "files/md5" / md5[:2] / md5[2:]
+        return Path(self.store.cache.path(md5))
 
     def _ask(self, do: str, *, heard: Callable[[Mapping[str, Any]], None] | None = None, **arguments: Any) -> Any:  # noqa: ARG002
         self.before.pop(do, lambda: None)()
@@ -168,7 +168,7 @@ class TestRemote:
 
         assert asked.facts(self.taking)["data.csv"].remote.remote == "Far"
         assert asked.taken(self.taking) == {"": TEXT}
-        shutil.rmtree(asked.store.cache)
+        shutil.rmtree(asked.store.paths.cache)
         with pytest.raises(MissingInputError, match="nor in remote 'near'"):
             asked.taken(Taking(path="data.csv"))
 
@@ -195,7 +195,7 @@ class TestRemote:
         dvc(asked.root, "remote", "add", "--quiet", "--global", "user", str(asked.root.parent / "far"))
 
         assert asked.taken(Taking(path="data.csv", remote="own")) == {"": TEXT}
-        shutil.rmtree(asked.store.cache)
+        shutil.rmtree(asked.store.paths.cache)
         assert asked.taken(Taking(path="data.csv", remote="user")) == {"": TEXT}
 
     @pytest.mark.parametrize("path", ["data.csv", "plain.txt", "nothing", "s3://bucket/x"])
@@ -360,7 +360,7 @@ class TestAlwaysPull:
         taking = Taking(path="old.txt", recorded=True)
 
         pulled = asked.call(taking).hash("old.txt")
-        shutil.rmtree(asked.store.cache)
+        shutil.rmtree(asked.store.paths.cache)
         write(asked.root, {f".dvc/cache/{old[:2]}/{old[2:]}": text})
         found = asked.facts(taking)["old.txt"]
 
