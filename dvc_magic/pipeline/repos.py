@@ -16,6 +16,17 @@ from dvc_magic.pipeline.rooted import RootedFileSystem
 from dvc_magic.store import KnownGood
 
 
+class _UnseenConfig(Config):  # type: ignore[misc]
+    """DVC's configuration, read without a trace in access times.
+
+    DVC's own class reads ``config.local`` by another file system than the repository's. In a run, that this file was
+    read tells that the command called DVC.
+    """
+
+    def _get_fs(self, level: str) -> Any:
+        return self.fs
+
+
 class StillRepo(Repo):  # type: ignore[misc]
     """A DVC repository whose opening writes nothing at all.
 
@@ -51,7 +62,7 @@ class StillRepo(Repo):  # type: ignore[misc]
     @cached_property  # type: ignore[untyped-decorator]
     def config(self) -> Any:
         """DVC's merged configuration."""
-        return Config(self.local_dvc_dir, local_dvc_dir=self.local_dvc_dir, fs=self.fs)
+        return _UnseenConfig(self.local_dvc_dir, local_dvc_dir=self.local_dvc_dir, fs=self.fs)
 
     @property
     def local_dvc_dir(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -35,11 +35,23 @@ def settled(known: Version) -> bool:
 
 
 def _open_unseen(path: str, flags: int) -> int:
-    """Open a file without renewing its access time: what a stage reads is told from these times."""
+    """Open without renewing the access time: what a stage reads, and which folders it lists, is told from these."""
     try:
         return os.open(path, flags | getattr(os, "O_NOATIME", 0))
     except PermissionError:  # somebody else's file, whose times we may not leave alone
         return os.open(path, flags)
+
+
+def _list_unseen(folder: str) -> tuple[list[str], list[str]]:
+    """The names of the folders, links to folders among them, and of what else is in a folder."""
+    descriptor = _open_unseen(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with os.scandir(descriptor) as entries:
+            kinds = {entry.name: entry.is_dir(follow_symlinks=False) or entry.is_symlink() for entry in entries}
+    finally:
+        os.close(descriptor)
+    folders = [name for name, may_be in kinds.items() if may_be and os.path.isdir(os.path.join(folder, name))]
+    return folders, [name for name in kinds if name not in folders]
 
 
 class _RootedLocal(FsspecLocalFileSystem):
@@ -76,6 +88,22 @@ class _RootedLocal(FsspecLocalFileSystem):
             raise PermissionError(f"{path} is replaced for reading only")
         stream = io.BytesIO(content)
         return stream if "b" in mode else io.TextIOWrapper(stream, encoding=encoding or "utf-8")
+
+    def walk(
+        self, path: str, maxdepth: Any = None, topdown: bool = True, detail: bool = False, **kwargs: Any
+    ) -> Iterator[Any]:
+        """As DVC walks a tree, but unseen: it lists folders of a run to find ``.dvcignore`` files and repositories."""
+        if detail or not topdown:
+            yield from super().walk(path, maxdepth, topdown, detail, **kwargs)  # type: ignore[no-untyped-call]
+            return
+        try:
+            folders, files = _list_unseen(path)
+        except OSError:  # gone, or not to be read: passed over, as `os.walk` does
+            return
+        yield os.path.normpath(path), folders, files
+        for name in folders:
+            if not os.path.islink(place := os.path.join(path, name)):
+                yield from self.walk(place, **kwargs)
 
     def lexists(self, path: str, **kwargs: Any) -> bool:
         return self._replaced(path) is not None or os.path.lexists(self._on_disk(path))
