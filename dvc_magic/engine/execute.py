@@ -36,6 +36,7 @@ from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.errors import DvcMagicError, PipelineError, ProjectError, StoreError
 from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.paths import RunPaths, StorePaths
+from dvc_magic.model.relative import parent_folders
 from dvc_magic.model.record import DepRecord, Learned, Notes, RunRecord, RunStatus, Times
 from dvc_magic.model.stage import OutKind, Stage
 from dvc_magic.pipeline import (
@@ -51,6 +52,7 @@ from dvc_magic.pipeline import (
 from dvc_magic.runs import read_metric_file
 from dvc_magic.store import DIR_SUFFIX, RunCache, RunStore, write_noun
 from dvc_magic.workspace import (
+    FolderWatch,
     Tree,
     atime_works,
     imported_modules,
@@ -154,6 +156,7 @@ class _Run:
         self._stage: Stage = order.stage  # with the outs that are known so far
         self._tree = Tree()  # what the command found, of all files or of those in folders that are deps
         self._own: dict[str, tuple[int, ...]] = {}
+        self._watch: FolderWatch | None = None
         self._told: set[str] = set()  # deps that the command was said to have written into
 
     def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
@@ -180,6 +183,12 @@ class _Run:
         everything = ("",) if stage.operation is not None else self._folder_deps()
         self._tree = read_tree(prepared.root, below=everything)
         full = command_variables(self._order, prepared, environ, store=self._store_paths, token=self._record.id)
+        self._watch = FolderWatch.start(
+            prepared.root,
+            [*parent_folders([*prepared.sources, *prepared.deps]), stage.wdir],
+            workspace=self._paths.workspace,
+            apart=self._folder_deps(),
+        )
         return supervise(
             [shell_argv(command, full) for command in stage.commands],
             cwd=prepared.root / stage.wdir,
@@ -334,6 +343,9 @@ class _Run:
             self._record = replace(self._record, deps={**self._record.deps, path: changed})
 
     def _note_reads(self, prepared: Prepared) -> None:
+        looked, watch = self._record.looked, self._watch
+        if looked is not None and watch is not None:
+            self._record = replace(self._record, looked=replace(looked, folders=watch.listed()))
         read_by = "atime" if atime_works(self._paths.folder) else "imports"
         read = self._reads(prepared, read_by)
         self._record = replace(self._record, read={path: prepared.sources[path] for path in read}, read_by=read_by)

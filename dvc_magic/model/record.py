@@ -127,6 +127,20 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Where a run's command could have met a file that the project did not have then.
+
+    Attributes:
+        paths: digest of the paths of all sources of the call.
+        folders: those of sources that the command listed, from the DVC root, which is ``.``; None where that cannot be
+            told.
+    """
+
+    paths: str
+    folders: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutRecord:
     """One output that the run made: md5 as in ``dvc.lock``, bytes, number of files, whether a file has execute bits."""
 
@@ -185,6 +199,7 @@ class RunRecord:
         deps, outs: by path.
         read: undeclared project files that the command was seen to read: path -> md5.
         read_by: how they were found: ``atime``, ``imports`` or empty when nothing could tell.
+        looked: where they looked for others, or None in records from before that was noted.
         import_roots: folders of the project on the Python path, from the project's root.
         copied: ignored project files that were placed because the user named them.
         snapshot: id of the snapshot. commit: git commit of the project, dirty: whether files differed from it.
@@ -222,6 +237,7 @@ class RunRecord:
     outs: dict[str, OutRecord] = field(default_factory=dict)
     read: dict[str, str] = field(default_factory=dict)
     read_by: str = ""
+    looked: Looked | None = None
     import_roots: tuple[str, ...] = ()
     copied: tuple[str, ...] = ()
     snapshot: str = ""

@@ -1,16 +1,24 @@
-"""Which files a command read: by access times, or by a scan of its imports where a mount keeps none."""
+"""Which files a command read and which folders it listed: by access times.
+
+Where a mount keeps none, a scan of its scripts' imports stands for the files.
+"""
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from dvc_magic.model.relative import is_below
+from dvc_magic.model.relative import in_any, is_below
 
-__all__ = ["atime_works", "imported_modules", "read_files"]
+
+__all__ = ["FolderWatch", "atime_works", "imported_modules", "read_files"]
+
+_PROBE = ".dvc/tmp"  # a folder of each workspace that is listed to see whether such a thing shows
 
 
 def atime_works(folder: Path) -> bool:
@@ -43,6 +51,64 @@ def _was_read(file: str) -> bool:
         return os.lstat(file).st_atime_ns > 0
     except (FileNotFoundError, NotADirectoryError):
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class FolderWatch:
+    """Folders of a workspace with access time 0, so that a later listing of them shows.
+
+    Also under ``relatime``: the kernel renews a time that lies before the last change. It does so when names are
+    read, and not when a file in the folder is opened or written.
+    """
+
+    root: Path
+    folders: tuple[str, ...]
+    tool_files: tuple[str, ...]
+
+    @classmethod
+    def start(cls, root: Path, folders: Iterable[str], *, workspace: Path, apart: Collection[str] = ()) -> FolderWatch:
+        """Watch the root and other folders, until `listed` is asked for.
+
+        Last thing before a command: any listing from now on counts as the command's.
+
+        Args:
+            root: the workspace's DVC root.
+            folders: from the root; those that are not below it are passed over.
+            workspace: the root or a folder above it, with what git of the run knows.
+            apart: folders of which neither they nor what is below is watched.
+        """
+        below = (one for one in dict.fromkeys(folders) if is_below(one) and not in_any(one, {*apart, ".dvc"}))
+        tops = [folder for folder in (root, *root.parents) if folder.is_relative_to(workspace)]
+        # DVC and git read these whenever they list folders.
+        tool_files = (f"{root}/.dvc/config.local", *(f"{top}/.git/index" for top in tops))
+        _forget_reads(f"{root}/{_PROBE}")
+        return cls(
+            root,
+            tuple(folder for folder in (".", *below) if _forget_reads(f"{root}/{folder}")),
+            tuple(file for file in tool_files if _forget_reads(file)),
+        )
+
+    def listed(self) -> tuple[str, ...] | None:
+        """The folders that were listed, ``.`` for the root; None where that cannot be told.
+
+        That is so on a mount without access times of folders (``noatime``, ``nodiratime``), and when the command called
+        git or DVC, which list folders whatever the command wants to know.
+        """
+        with contextlib.suppress(OSError):
+            os.listdir(f"{self.root}/{_PROBE}")
+            works = "." in self.folders and _was_read(f"{self.root}/{_PROBE}")
+            if works and not any(map(_was_read, self.tool_files)):
+                return read_files(self.root, self.folders)
+        return None
+
+
+def _forget_reads(place: str) -> bool:
+    """Set the access time to 0; False when there is nothing, or nothing whose times can be set."""
+    try:
+        os.utime(place, ns=(0, os.stat(place).st_mtime_ns))
+    except OSError:
+        return False
+    return True
 
 
 def imported_modules(root: Path, scripts: Iterable[str], roots: Iterable[str]) -> tuple[str, ...]:

@@ -3,12 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dvc_magic.store import RunStore
-from dvc_magic.workspace import atime_works, imported_modules, materialise, read_files
+from dvc_magic.workspace import FolderWatch, atime_works, imported_modules, materialise, read_files
+from tests.support.commands import git
 from tests.support.projects import write
 
 
@@ -48,6 +50,72 @@ for name in ("used.json", "p.yaml", "old.txt"):
     open(name).read()
 __import__("mod" + "el")
 """
+
+
+FOLDERS = ["conf", "conf/deep", "src", "data"]
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Callable[..., tuple[str, ...] | None]:
+    """Executes a command in a workspace and says which folders it was seen to list."""
+    if not atime_works(tmp_path):
+        pytest.skip("this mount keeps no access times")
+    workspace = tmp_path / "w"
+    root = workspace / "project"
+    write(
+        root,
+        {".dvc/config.local": "[core]", ".dvc/tmp/x": "", "conf/a.yaml": "a", "conf/deep/b.yaml": "b", "data/c": "c"},
+    )
+    write(root, {"src/train.py": "import helper", "src/helper.py": "", "run.py": "import src.helper"})
+    git(workspace, "init", "--quiet")
+    git(workspace, "add", "--all")
+
+    def watch(*command: str, apart: tuple[str, ...] = ()) -> tuple[str, ...] | None:
+        watch = FolderWatch.start(root, [*FOLDERS, ".", "..", "/", ".dvc", "gone"], workspace=workspace, apart=apart)
+        subprocess.run(command, cwd=root, check=True, stdout=subprocess.DEVNULL)
+        return watch.listed()
+
+    return watch
+
+
+@pytest.mark.parametrize(
+    ("command", "listed"),
+    [
+        (["true"], set()),
+        (["cat", "conf/a.yaml", "conf/deep/b.yaml"], set()),
+        (["sh", "-c", "echo new > conf/new.yaml; mv conf/new.yaml data; test ! -e conf/x.yaml"], set()),
+        (["sh", "-c", "for file in conf/*; do cat $file; done 2> /dev/null; true"], {"conf"}),
+        (["ls", "-R"], {".", *FOLDERS}),
+        ([sys.executable, "-c", "import pathlib; list(pathlib.Path('conf').glob('*.yaml'))"], {"conf"}),
+        ([sys.executable, "src/train.py"], {"src"}),
+        ([sys.executable, "run.py"], {".", "src"}),
+    ],
+)
+def test_the_folders_that_a_command_listed_are_found(
+    command: list[str], listed: set[str], watched: Callable[..., tuple[str, ...] | None]
+) -> None:
+    seen = watched(*command)
+
+    assert seen is not None
+    assert set(seen) - {"."} == listed - {"."}  # whether Python lists its working directory depends on its version
+    assert "." in seen or "." not in listed
+
+
+@pytest.mark.parametrize("command", [["git", "status"], ["cat", ".dvc/config.local"]])
+def test_nothing_is_told_of_the_folders_when_git_or_dvc_looked_at_them(
+    command: list[str], watched: Callable[..., tuple[str, ...] | None]
+) -> None:
+    assert watched(*command) is None
+
+
+def test_folders_whose_content_counts_otherwise_are_not_watched(
+    watched: Callable[..., tuple[str, ...] | None],
+) -> None:
+    assert set(watched("ls", "-R", apart=("conf",)) or ()) == {".", "src", "data"}
+
+
+def test_a_mount_without_access_times_of_folders_tells_nothing(tmp_path: Path) -> None:
+    assert FolderWatch.start(tmp_path, [], workspace=tmp_path).listed() is None  # there is no folder to try it with
 
 
 def test_imports_are_followed_through_packages_and_roots(tmp_path: Path) -> None:
