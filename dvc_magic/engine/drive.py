@@ -21,6 +21,7 @@ from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.interrupts import held
 from dvc_magic.engine.named_runs import named_runs
+from dvc_magic.engine.new_files import NewFiles
 from dvc_magic.engine.observer import Observer, PointPlan
 from dvc_magic.engine.order import Capture, Placement, WorkOrder
 from dvc_magic.engine.others import Others
@@ -30,7 +31,7 @@ from dvc_magic.engine.source_marks import source_marks
 from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, RunError, WorkerLostError
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
 from dvc_magic.model.operation import Operation
-from dvc_magic.model.record import CallInfo, DepRecord, Notes, OutRecord, RunRecord, RunStatus, Times
+from dvc_magic.model.record import CallInfo, DepRecord, Looked, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.request import RunRequest, UpstreamPolicy
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Stage
@@ -114,6 +115,7 @@ class Driver:
         self._plans: tuple[PointPlan, ...] = ()
         self._numbers: dict[str, int] = {}
         self._snapshot: Snapshot = load_snapshot(store.paths, capture.snapshot)
+        self._new_files = NewFiles(self._snapshot, store.paths)
         self._used = named_runs(capture, request.use, store)
         self._states = [self._state(index) for index in range(len(capture.points))]
 
@@ -127,6 +129,7 @@ class Driver:
             cache=self._store.cache,
             inputs=self._inputs,
             is_intact=self._is_intact,
+            new_files=self._new_files,
         )
 
     def _is_intact(self, run: RunRecord) -> bool:
@@ -569,6 +572,7 @@ class Driver:
             locked=stage.locked,
             op=self._operation(stage),
             from_run=self._request.from_run if job.asked else None,
+            looked=Looked(paths=self._new_files.digest),
             import_roots=self._capture.import_roots,
             copied=self._capture.copied,
             snapshot=self._capture.snapshot,

@@ -36,8 +36,8 @@ from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.errors import DvcMagicError, PipelineError, ProjectError, StoreError
 from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.paths import RunPaths, StorePaths
-from dvc_magic.model.relative import parent_folders
 from dvc_magic.model.record import DepRecord, Learned, Notes, RunRecord, RunStatus, Times
+from dvc_magic.model.relative import parent_folders
 from dvc_magic.model.stage import OutKind, Stage
 from dvc_magic.pipeline import (
     DepHash,

@@ -79,6 +79,7 @@ class Facts:
         lock_stale: why the project's own outputs are not current although ``dvc.lock`` matches, or an empty text.
         serving: the same of the operations whose runs can stand for the stage's, by their address.
         unheard: of such an operation, a key that the call sets for the stage and that the operation does not take.
+        new_file: of a run that is equal in all that it read, what came or went since that it could have met.
     """
 
     stage: Stage
@@ -88,6 +89,7 @@ class Facts:
     lock_stale: str = ""
     serving: Mapping[str, Facts] = field(default_factory=dict)
     unheard: str = ""
+    new_file: Callable[[RunRecord], str] = field(default=lambda _: "")
 
     @property
     def complete(self) -> bool:
@@ -291,10 +293,15 @@ def mismatch(facts: Facts, run: RunRecord) -> str:
             return f"{'code' if path in facts.sources else 'data'} changed: {path}"
     if {path for path, dep in run.deps.items() if dep.seen} - set(facts.inputs):
         return "it lost a dependency"
-    if difference := _outs_difference(stage, run):
-        return difference
+    return _outs_difference(stage, run) or _undeclared_difference(facts, run)
+
+
+def _undeclared_difference(facts: Facts, run: RunRecord) -> str:
     changed = [path for path, md5 in run.read.items() if facts.sources.get(path) != md5]
-    return f"code changed: {changed[0]} (undeclared)" if changed else ""
+    if changed:
+        return f"code changed: {changed[0]} (undeclared)"
+    new_file = facts.new_file(run)
+    return f"code changed: {new_file}" if new_file else ""
 
 
 def _outs_difference(stage: Stage, run: RunRecord) -> str:

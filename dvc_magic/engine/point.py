@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from dvc_magic.engine.inputs import CallInputs
+from dvc_magic.engine.new_files import NewFiles
 from dvc_magic.engine.order import Capture, Placement, Point
 from dvc_magic.engine.plan import (
     FROZEN,
@@ -61,6 +62,7 @@ class PointState:
         cache: RunCache,
         inputs: CallInputs,
         is_intact: Callable[[RunRecord], bool],
+        new_files: NewFiles,
     ) -> None:
         self.point = point
         self.settled: dict[str, Settled] = {}
@@ -73,6 +75,7 @@ class PointState:
         self._cache = cache
         self._inputs = inputs
         self._is_intact = is_intact
+        self._new_files = new_files
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -103,6 +106,7 @@ class PointState:
             project_outs={path: found.hash for path, found in outs.items() if found is not None and found.present},
             lock_stale=self._lock_stale(stage),
             serving={op.address: self._serving_facts(op, stage) for op in self.point.pipeline.serving(stage.address)},
+            new_file=lambda run: self._new_files.difference(run, stage),
         )
 
     def _serving_facts(self, operation: Stage, stage: Stage) -> Facts:

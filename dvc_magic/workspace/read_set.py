@@ -15,7 +15,6 @@ from pathlib import Path
 
 from dvc_magic.model.relative import in_any, is_below
 
-
 __all__ = ["FolderWatch", "atime_works", "imported_modules", "read_files"]
 
 _PROBE = ".dvc/tmp"  # a folder of each workspace that is listed to see whether such a thing shows

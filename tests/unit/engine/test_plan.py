@@ -100,6 +100,23 @@ def test_a_file_that_the_run_never_read_does_not_matter() -> None:
     assert mismatch(facts, RUN) == ""
 
 
+def test_a_new_file_that_the_run_could_have_met_makes_the_stage_run_again() -> None:
+    facts = replace(FACTS, new_file=lambda run: "conf/new.yaml appeared" if run.number == RUN.number else "")
+    decision = _decide(facts, RUN)
+
+    assert (decision.action, decision.reason) == (Action.RUN, "code changed: conf/new.yaml appeared")
+    assert _decide(facts, RUN, replace(RUN, number=40)).run == replace(RUN, number=40)
+
+
+def test_a_run_that_differs_in_what_it_read_is_not_asked_for_new_files() -> None:
+    def fail(run: RunRecord) -> str:
+        pytest.fail(f"{run.name} was compared")
+
+    facts = replace(FACTS, sources={"prepare.py": "code", "helper.py": "new"}, new_file=fail)
+
+    assert mismatch(facts, RUN) == "code changed: helper.py (undeclared)"
+
+
 def test_an_older_run_that_matches_is_taken_when_the_newest_does_not() -> None:
     newer = replace(RUN, number=42, locked={"params.yaml": {"prepare.n": 9}})
 
