@@ -11,7 +11,6 @@ import contextlib
 import importlib.util
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from dvc_magic.errors import ProjectError, RequestError, close_matches
 from dvc_magic.executors import WorkerPool
+from dvc_magic.workspace import start_git
 
 _HOME = Path(__file__).parent / "examples"
 # Example -> remote -> what DVC tracks and keeps there; the first remote is the default.
@@ -34,7 +34,6 @@ _WORKER = "dvc_magic.engine.worker"
 # Nobody's git settings have a say: no identity is needed, no hook runs, nothing is signed, ignored or converted.
 _GIT_SETTINGS = (
     "commit.gpgsign=false",
-    f"core.hooksPath={os.devnull}",
     f"core.excludesFile={os.devnull}",
     f"core.attributesFile={os.devnull}",
     "core.autocrlf=false",
@@ -181,26 +180,18 @@ def _move(built: Path, root: Path) -> None:
 
 def _git(folder: Path, *arguments: str) -> str:
     settings = [word for setting in _GIT_SETTINGS for word in ("-c", setting)]
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     alone = {
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,
         "GIT_CEILING_DIRECTORIES": str(folder.parent),
     }
-    try:
-        done = subprocess.run(
-            ["git", *settings, *arguments],
-            cwd=folder,
-            env=kept | _GIT_IDENTITY | alone,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError as error:
+    process = start_git(folder, *settings, *arguments, variables=_GIT_IDENTITY | alone)
+    if process is None:
         message = "the example needs git, which is not on the PATH; install it and try again"
-        raise ProjectError(message) from error
-    if done.returncode:
-        message = f"git {arguments[0]} in {str(folder)!r} failed: {done.stderr.strip() or done.returncode}"
         raise ProjectError(message)
-    return done.stdout
+    output, complaint = process.communicate()
+    if process.returncode:
+        said = complaint.decode("utf-8", "replace").strip()
+        message = f"git {arguments[0]} in {str(folder)!r} failed: {said or process.returncode}"
+        raise ProjectError(message)
+    return output.decode("utf-8", "replace")

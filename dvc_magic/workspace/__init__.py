@@ -13,6 +13,7 @@ from dvc_magic.workspace.env_folders import (
     tool_settings,
 )
 from dvc_magic.workspace.environment import python_environment, read_packages
+from dvc_magic.workspace.git_command import start_git, without_git_redirection
 from dvc_magic.workspace.git_skeleton import GitFacts, git_prefix, read_git_facts, write_skeleton_git
 from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.import_roots import import_roots
@@ -68,9 +69,11 @@ __all__ = [
     "read_packages",
     "read_tree",
     "remove_tree",
+    "start_git",
     "take_snapshot",
     "tool_settings",
     "unkeepable",
     "whole_paths",
+    "without_git_redirection",
     "write_skeleton_git",
 ]

@@ -1,41 +1,98 @@
-"""Asking git about a project without changing anything in it."""
+"""The one place that starts git: it asks about a project and changes nothing in it."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["ask_git", "ask_git_at_once", "start_git"]
+__all__ = ["ask_git", "ask_git_at_once", "start_git", "without_git_redirection"]
 
-# What `git rev-parse --local-env-vars` lists and could point git at another repository than the folder's own.
-_REDIRECTING = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_WORK_TREE",
+# What `git rev-parse --local-env-vars` lists, and two of servers' hooks. Git sets them for what its hooks and aliases
+# start, a kernel included; each of them ties git to one repository, wherever it is called.
+_REDIRECTING = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_CONFIG",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_DIR",
+        "GIT_GRAFT_FILE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_NAMESPACE",  # a prefix of all refs, of servers
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_QUARANTINE_PATH",  # of a pre-receive hook: git then updates no ref
+        "GIT_REPLACE_REF_BASE",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    }
 )
+_CONFIG_PAIR = re.compile(r"GIT_CONFIG_(?:KEY|VALUE)_[0-9]+")  # what GIT_CONFIG_COUNT counts
+
+# Our own git gets only these `GIT_*`: others change what it does and prints (GIT_LITERAL_PATHSPECS, GIT_TRACE).
+_FOR_OURS = frozenset(
+    {
+        "GIT_ATTR_NOSYSTEM",
+        "GIT_CEILING_DIRECTORIES",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+        "GIT_EXEC_PATH",
+    }
+)
+_QUIET = {
+    "GIT_OPTIONAL_LOCKS": "0",  # `git status` would write what it learns into the index
+    "GIT_ALLOW_PROTOCOL": "",  # a partial clone would fetch objects that are asked for
+    "GIT_NO_LAZY_FETCH": "1",  # the same, since git 2.44
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+# The rest that a config can make git start, or write.
+_SETTINGS = (
+    "core.fsmonitor=false",  # a program, or a daemon that writes into `.git`
+    f"core.hooksPath={os.devnull}",
+    "diff.autoRefreshIndex=false",  # `git diff` takes no notice of GIT_OPTIONAL_LOCKS when it refreshes the index
+    "log.showSignature=false",  # starts gpg
+)
+_COMMAND = ("git", "--no-pager", *(word for setting in _SETTINGS for word in ("-c", setting)))
 
 
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
-    return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+def without_git_redirection(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables less those that send git to another repository than the one that it is called in."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not (name.startswith("GIT_") and (name in _REDIRECTING or _CONFIG_PAIR.fullmatch(name)))
+    }
 
 
-def start_git(folder: Path, *arguments: str) -> subprocess.Popen[bytes] | None:
-    """Start git in `folder`, unable to write the index or to start its file-system monitor; None without git."""
-    # A project's `core.fsmonitor` names a program to start, or starts a daemon that writes into `.git`.
-    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
+def start_git(
+    folder: Path, *arguments: str, variables: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes] | None:
+    """Start git in `folder`, in the repository that lies there, whatever the environment says; None without git.
+
+    A command that only looks (``ls-files``, ``status``, ``diff-index``, ``rev-list``) writes nothing, the index
+    included, reaches no network and starts none of the programs that a config names, filters excepted.
+
+    Args:
+        folder: where git runs.
+        arguments: of git, options before the command included.
+        variables: for this command, beside those of this process.
+    """
+    inherited = {key: value for key, value in os.environ.items() if key in _FOR_OURS or not key.startswith("GIT_")}
     try:
         return subprocess.Popen(
-            command,
+            [*_COMMAND, *arguments],
             cwd=folder,
-            env=_environment(),
+            env=inherited | _QUIET | dict(variables or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

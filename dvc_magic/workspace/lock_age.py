@@ -10,7 +10,9 @@ from dvc_magic.workspace.git_command import ask_git, ask_git_at_once
 
 __all__ = ["changed_since_lock"]
 
-_DIFF = ("diff", "--no-ext-diff", "--no-renames", "--name-only", "--relative", "-z")
+# Of the index only. `git diff` would compare the files as well, but rewrites the project's index when one was touched;
+# with `diff.autoRefreshIndex=false` it takes each touched file for a changed one. `ls-files --modified` does neither.
+_INDEX_DIFFERS = ("diff-index", "--cached", "--no-renames", "--name-only", "--relative", "-z")
 
 
 def changed_since_lock(project: Path, lock: str, snapshot: Snapshot) -> tuple[str, ...]:
@@ -40,15 +42,15 @@ def changed_since_lock(project: Path, lock: str, snapshot: Snapshot) -> tuple[st
 def _changed_since_commit(project: Path, lock: str) -> list[str] | None:
     """What differs from the lock's last commit, and what git does not track; None when that tells nothing."""
     literal = f":(literal){lock}"
-    commit, edited, untracked = ask_git_at_once(
+    commit, staged, unstaged = ask_git_at_once(
         project,
-        ("log", "-1", "--format=%H", "--", literal),
-        (*_DIFF, "HEAD", "--", literal),
-        ("ls-files", "-z", "--others", "--exclude-standard"),
+        ("rev-list", "-1", "HEAD", "--", literal),
+        (*_INDEX_DIFFERS, "HEAD", "--", literal),
+        ("ls-files", "-z", "--modified", "--others", "--exclude-standard"),
     )
-    if not commit or edited != b"" or untracked is None:
+    if not commit or staged != b"" or unstaged is None or os.fsencode(lock) in unstaged.split(b"\0"):
         return None
-    changed = ask_git(project, *_DIFF, commit.decode().strip())
-    if changed is None:
+    committed = ask_git(project, *_INDEX_DIFFERS, commit.decode().strip())
+    if committed is None:
         return None
-    return [os.fsdecode(path) for path in (changed + untracked).split(b"\0") if path]
+    return [os.fsdecode(path) for path in dict.fromkeys((committed + unstaged).split(b"\0")) if path]

@@ -73,6 +73,29 @@ def _door(init: Path) -> list[str]:
     return []
 
 
+def test_one_module_alone_starts_git() -> None:
+    starting = {
+        module.relative_to(PACKAGE).as_posix()
+        for module in PACKAGE.rglob("*.py")
+        if any(_is_git(node) for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))))
+    }
+
+    assert starting == {"workspace/git_command.py"}
+
+
+def _is_git(node: ast.AST) -> bool:
+    """Whether this is a command of git: a list or tuple that begins with its name, or a text for a shell."""
+    if isinstance(node, ast.List | ast.Tuple) and node.elts:
+        node = node.elts[0]
+        return isinstance(node, ast.Constant) and node.value == "git"
+    if isinstance(node, ast.Call):
+        texts = [argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant)]
+        program = ast.unparse(node.func).rpartition(".")[2]
+        starts = program in {"run", "Popen", "call", "check_call", "check_output", "system", "popen", "which"}
+        return starts and any(str(text).split()[:1] == ["git"] for text in texts)
+    return False
+
+
 def test_every_folder_of_modules_is_a_package() -> None:
     folders = {module.parent for module in PACKAGE.rglob("*.py") if EXAMPLES not in module.parents}
 
