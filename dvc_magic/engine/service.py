@@ -33,14 +33,14 @@ class Line(Control, Protocol):
 
 @contextmanager
 def variables(environ: Mapping[str, str]) -> Iterator[None]:
-    """Give this process the variables of the caller while the block runs: libraries look there for credentials."""
+    """Give this process the caller's variables alone while the block runs: libraries look there for credentials."""
     before = dict(os.environ)
+    os.environ.clear()
     os.environ.update(environ)
     try:
         yield
     finally:
-        for name in environ.keys() - before.keys():
-            os.environ.pop(name, None)
+        os.environ.clear()
         os.environ.update(before)
 
 

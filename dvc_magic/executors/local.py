@@ -62,10 +62,15 @@ class Message:
 class Worker:
     """One worker process and its pipe. Not safe to share between threads."""
 
-    def __init__(self, *, module: str, log: Path, python: str = sys.executable) -> None:
+    def __init__(
+        self, *, module: str, log: Path, environ: Mapping[str, str] | None = None, python: str = sys.executable
+    ) -> None:
+        # The names of files mean the same on both ends of the pipe, though a cell may have set another locale since.
+        utf8 = ("-X", "utf8") if sys.getfilesystemencoding() == "utf-8" else ()
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
-                [python, "-P", "-m", module, "--parent", str(os.getpid())],
+                [python, *utf8, "-P", "-m", module, "--parent", str(os.getpid())],
+                env=environ,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -142,18 +147,26 @@ class Worker:
 class WorkerPool:
     """Warm workers of one store. Not safe to share between threads.
 
-    Side effects: starts processes; appends what they print to `log`.
+    Args:
+        module: what a worker is, as ``python -m`` takes it.
+        log: gets what they print.
+        environ: asked for a worker's variables when it is started; those of this process by default.
+
+    Side effects: starts processes; appends to `log`.
     """
 
-    def __init__(self, *, module: str, log: Path) -> None:
+    def __init__(
+        self, *, module: str, log: Path, environ: Callable[[], Mapping[str, str]] = lambda: os.environ
+    ) -> None:
         self._module = module
         self._log = log
+        self._environ = environ
         self._workers: list[Worker] = []
 
     def warm(self, count: int = 1) -> None:
         """Start workers until there are `count`; does not wait until they are ready."""
         while len(self._workers) < count:
-            self._workers.append(Worker(module=self._module, log=self._log))
+            self._workers.append(Worker(module=self._module, log=self._log, environ=self._environ()))
 
     def idle(self) -> Worker:
         """A worker with nothing to do, started when there is none."""

@@ -1,4 +1,4 @@
-"""The environment that stages get: the caller's, as of the call, less what only concerns a notebook's kernel."""
+"""What stages and workers get of this process's environment, in which a notebook's kernel has put things of its own."""
 
 from __future__ import annotations
 
@@ -7,18 +7,75 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-_KERNEL_ONLY = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "PYDEVD_USE_FRAME_EVAL", "JPY_INTERRUPT_EVENT")
+from dvc_magic.executors import starting_environment
+from dvc_magic.workspace import without_git_redirection
+
+# What a kernel sets over what it was started with: ipykernel 7.4 in ZMQInteractiveShell.init_environment and
+# IPKernelApp.init_gui_pylab, to the letter. A script that is told to colour does so into files as well.
+_SET_BY_KERNELS = {
+    "CLICOLOR": "1",
+    "CLICOLOR_FORCE": "1",
+    "FORCE_COLOR": "1",
+    "GIT_PAGER": "cat",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PAGER": "cat",
+    "TERM": "xterm-color",
+}
+# What jupyter_client, jupyter_server and debugpy tell a kernel alone.
+_FOR_KERNELS = (
+    "DEBUGPY_",
+    "IPYKERNEL_",
+    "IPY_INTERRUPT_EVENT",
+    "JPY_INTERRUPT_EVENT",
+    "JPY_PARENT_PID",
+    "JPY_SESSION_NAME",
+    "PYDEVD_",
+)
+_NOTEBOOK_BACKENDS = ("module://ipykernel.", "module://matplotlib_inline.")  # of Matplotlib; VS Code and Colab set them
+
+# By these this process's Python has found its modules. Others can break a worker: PYTHONWARNINGS=error, PYTHONOPTIMIZE.
+_LOCATING = (
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONEXECUTABLE",
+    "PYTHONHOME",
+    "PYTHONNOUSERSITE",
+    "PYTHONPATH",
+    "PYTHONPLATLIBDIR",
+    "PYTHONPYCACHEPREFIX",
+    "PYTHONUSERBASE",
+)
 
 
-def stage_environment(environ: Mapping[str, str], *, python: str = sys.executable) -> dict[str, str]:
-    """The environment for stages: `python`'s folder first on ``PATH``, the kernel's own variables left out.
+def stage_environment(
+    environ: Mapping[str, str], *, begun: Mapping[str, str] | None = None, python: str = sys.executable
+) -> dict[str, str]:
+    """The environment for stages: that of ``dvc repro`` in the terminal that the kernel was started from.
 
-    ``MPLBACKEND`` of a kernel names a backend that draws into the notebook; in a script it would fail or show nothing.
+    A variable with just the value that kernels give it gets back the value that this process began with, or goes; with
+    another value it was set by the user, and stays. Nothing that ties git to a repository stays.
+
+    Args:
+        environ: the variables as of the call. begun: those that this process began with, looked up by default.
+        python: its folder comes first on ``PATH``.
     """
-    kept = {key: value for key, value in environ.items() if key not in _KERNEL_ONLY}
-    if kept.get("MPLBACKEND", "").startswith("module://"):
+    begun = starting_environment() if begun is None else begun
+    ours = {name for name, value in _SET_BY_KERNELS.items() if environ.get(name) == value}
+    before = {name: begun[name] for name in ours & begun.keys()}
+    kept = {name: value for name, value in environ.items() if name not in ours and not name.startswith(_FOR_KERNELS)}
+    kept = without_git_redirection(kept | before)
+    if kept.get("MPLBACKEND", "").startswith(_NOTEBOOK_BACKENDS):
         del kept["MPLBACKEND"]
     folder = str(Path(python).parent)
     rest = [entry for entry in kept.get("PATH", os.defpath).split(os.pathsep) if entry != folder]
     kept["PATH"] = os.pathsep.join([folder, *rest])
     return kept
+
+
+def worker_environment(environ: Mapping[str, str], *, begun: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for workers, which run this process's Python and ask git and DVC about projects.
+
+    The variables of Python are those that this process began with: what is set later is meant for stages.
+    """
+    begun = starting_environment() if begun is None else begun
+    plain = {name: value for name, value in environ.items() if not name.startswith("PYTHON")}
+    return without_git_redirection(plain | {name: begun[name] for name in _LOCATING if name in begun})

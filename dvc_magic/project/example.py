@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dvc_magic.errors import ProjectError, RequestError, close_matches
 from dvc_magic.executors import WorkerPool
+from dvc_magic.project.environment import worker_environment
 from dvc_magic.workspace import start_git
 
 _HOME = Path(__file__).parent / "examples"
@@ -147,7 +148,8 @@ def _build(name: str, folder: Path) -> None:
     _copy(_HOME / name, folder)
     _git(folder, "init", "--quiet", "--template=")
     _git(folder, "config", *_IGNORING_NOTHING)  # DVC, too, would refuse what the user's git ignores everywhere
-    pool = WorkerPool(module=_WORKER, log=folder.parent / "worker.log")
+    log = folder.parent / "worker.log"
+    pool = WorkerPool(module=_WORKER, log=log, environ=lambda: worker_environment(os.environ))
     try:
         pool.ask("make_project", root=str(folder), tracked=_TRACKED[name])
     finally:

@@ -21,7 +21,7 @@ from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.project.debuggable import last_failed
 from dvc_magic.project.debugging import Debugged, ask_here, debug, show_here
-from dvc_magic.project.environment import stage_environment
+from dvc_magic.project.environment import stage_environment, worker_environment
 from dvc_magic.project.example import write_example
 from dvc_magic.project.failures import LOG_TAIL, failure_message
 from dvc_magic.project.glance import Glance
@@ -122,7 +122,8 @@ class Project:
     @property
     def _workers(self) -> WorkerPool:
         if self._pool is None:
-            self._pool = WorkerPool(module=_WORKER, log=self.store.home / "workers.log")
+            log = self.store.home / "workers.log"
+            self._pool = WorkerPool(module=_WORKER, log=log, environ=lambda: worker_environment(os.environ))
         if self._glance is not None:
             self._glance.settle()
         return self._pool

@@ -94,3 +94,16 @@ def test_a_worker_that_was_let_go_of_at_work_is_replaced(pool: WorkerPool) -> No
 
     assert pool.ask("pid") != worker.pid
     assert [known for known in pool._workers if known.pid == worker.pid] == []
+
+
+def test_a_worker_gets_the_variables_of_the_time_at_which_it_is_started(tmp_path: Path) -> None:
+    (tmp_path / "toy_worker.py").write_text(
+        _WORKER.replace("os.getpid()", 'os.environ.get("NOW"), sys.flags.utf8_mode')
+    )
+    environ = {"PYTHONPATH": str(tmp_path)}
+    pool = WorkerPool(module="toy_worker", log=tmp_path / "workers.log", environ=lambda: environ)
+    environ["NOW"] = "then"
+    try:
+        assert pool.ask("pid") == ["then", 1]
+    finally:
+        pool.close()
