@@ -32,7 +32,8 @@ from dvc_magic.pipeline.stages import Places
 from dvc_magic.pipeline.values import plain
 from dvc_magic.store import DIR_SUFFIX, DirListing, RunCache
 
-_INHERITED = "DVC_EXP_"
+# What another DVC tells the command of an outer stage, in which this kernel runs; DVC_CHECKPOINT: before 3.0.
+_OF_OUTER_STAGE = ("DVC_CHECKPOINT", "DVC_EXP_", DVC_ROOT, DVC_STAGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,11 +256,7 @@ def command_environment(stage: Stage, root: Path, environ: Mapping[str, str]) ->
         environ: the environment to start from.
         root: the run's DVC root, which becomes ``DVC_ROOT``.
     """
-    cleared = {
-        name: value
-        for name, value in environ.items()
-        if not name.startswith(_INHERITED) and name not in (DVC_ROOT, DVC_STAGE)
-    }
+    cleared = {name: value for name, value in environ.items() if not name.startswith(_OF_OUTER_STAGE)}
     name = stage.address if stage.operation is None else stage.name
     return {**fix_env(cleared), DVC_ROOT: os.fspath(root), DVC_STAGE: name}
 

@@ -113,10 +113,11 @@ def test_a_missing_dep_is_told_in_dvcs_words(root, tmp_path):
         _finish(root, tmp_path)
 
 
-def test_the_command_sees_its_own_root_and_no_experiment(tmp_path):
-    given = {"DVC_EXP_NAME": "x", "DVC_ROOT": "/old", "DVC_STAGE": "old", "PATH": "/bin", "DVC_SITE_CACHE_DIR": "/s"}
-    env = command_environment(STAGE, tmp_path, given)
-    assert env == {"PATH": "/bin", "DVC_SITE_CACHE_DIR": "/s", "DVC_ROOT": str(tmp_path), "DVC_STAGE": STAGE.address}
+def test_the_command_sees_its_own_root_and_nothing_of_an_outer_stage(tmp_path):
+    outer = {"DVC_EXP_NAME": "x", "DVC_CHECKPOINT": "1", "DVC_ROOT": "/old", "DVC_STAGE": "old"}
+    kept = {"PATH": "/bin", "DVC_SITE_CACHE_DIR": "/s", "DVC_GLOBAL_CONFIG_DIR": "/c", "DVC_STUDIO_TOKEN": "t"}
+    env = command_environment(STAGE, tmp_path, outer | kept)
+    assert env == kept | {"DVC_ROOT": str(tmp_path), "DVC_STAGE": STAGE.address}
 
 
 @pytest.mark.parametrize(
