@@ -33,6 +33,9 @@ stages:
     deps: [slow.py]
     params: [seconds]
     outs: [done.txt]
+  surroundings:
+    cmd: python -c "import json, os; print(json.dumps(dict(os.environ)))" > surroundings.json
+    outs: [surroundings.json]
 """,
     "params.yaml": "seconds: 60\n",
     "slow.py": """
@@ -143,6 +146,18 @@ _before = _look()
     assert (
         kernel.run("print([m for m in sys.modules if m.split('.')[0] in ('dvc', 'dvc_data', 'dvc_objects')])") == "[]\n"
     )
+
+
+def test_a_stage_has_the_variables_that_the_kernel_was_started_with_and_those_of_cells(kernel: Kernel) -> None:
+    kernel.run("import os; os.environ |= {'FROM_A_CELL': '1', 'CLICOLOR': '2'}\nrun = %dvc_run surroundings")
+
+    seen = json.loads(kernel.run("print((run.workspace / 'surroundings.json').read_text())"))
+
+    of_runs = {"DVC_MAGIC_RUN", "DVC_ROOT", "DVC_SITE_CACHE_DIR", "DVC_STAGE", "GIT_OPTIONAL_LOCKS", "PYTHONUNBUFFERED"}
+    of_shells = {"OLDPWD", "PATH", "PWD", "PYTEST_CURRENT_TEST", "SHLVL", "_"}
+    differing = {name for name in seen if os.environ.get(name) != seen[name]}
+    assert differing - of_shells == of_runs | {"FROM_A_CELL", "CLICOLOR"}
+    assert os.environ.keys() - of_shells <= seen.keys()
 
 
 def test_the_plan_comes_first_then_the_log_then_the_outcome(kernel: Kernel) -> None:
