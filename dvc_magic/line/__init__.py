@@ -13,7 +13,7 @@ from dvc_magic.line.overrides import read_override
 from dvc_magic.line.partial import Begun, read_begun
 from dvc_magic.line.run_line import OPTION_NAMES, RUN_OPTIONS, RUN_USAGE, RunLine, read_duration, read_run_line
 from dvc_magic.line.spaces import Grid, Space
-from dvc_magic.line.stages import find_stage, flags_of
+from dvc_magic.line.stages import StageWords, find_stage, flags_of, sure_word
 from dvc_magic.line.tokens import Line, Part, Token, quote, read_line, split
 from dvc_magic.line.usage import Usage, asks_for_help
 from dvc_magic.line.values import parse_values
@@ -36,6 +36,7 @@ __all__ = [
     "Passed",
     "RunLine",
     "Space",
+    "StageWords",
     "Token",
     "Usage",
     "Wording",
@@ -63,4 +64,5 @@ __all__ = [
     "read_run_line",
     "read_runs_line",
     "split",
+    "sure_word",
 ]

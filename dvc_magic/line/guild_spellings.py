@@ -46,7 +46,7 @@ class _Walk:
 
     def stage(self, name: str) -> Stage | None:
         """The stage of this name, if there is one."""
-        return _stage(name, self.known.pipeline)
+        return _stage(name, self.known)
 
     def spelled(self, answer: Answer) -> str:
         """What to write in the place of an option of Guild AI's."""
@@ -67,9 +67,9 @@ class _Walk:
 _Taken = tuple[Piece, int] | None
 
 
-def _stage(name: str, pipeline: Pipeline) -> Stage | None:
+def _stage(name: str, known: Known) -> Stage | None:
     try:
-        return find_stage(name, pipeline)
+        return find_stage(name, known.pipeline, folder=known.folder)
     except DvcMagicError:
         return None
 
@@ -110,7 +110,7 @@ def _pieces(line: str, known: Known) -> tuple[tuple[Piece, ...], bool]:
 
 def _named(piece: Piece, known: Known) -> Stage | None:
     token = split(piece.ours[0])[0] if piece.said else piece.token
-    return _stage(expand_text(token, known.namespace), known.pipeline)
+    return _stage(expand_text(token, known.namespace), known)
 
 
 def _guild_run(walk: _Walk, index: int) -> _Taken:

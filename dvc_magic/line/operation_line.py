@@ -95,6 +95,7 @@ class OperationLine:
         pipeline: Pipeline,
         *,
         namespace: Mapping[str, object],
+        folder: str = "",
         stage_of: Callable[[str], str],
         reuse: bool = False,
     ) -> RunLine:
@@ -102,7 +103,7 @@ class OperationLine:
 
         Args:
             pipeline: with the operation in it.
-            namespace, stage_of, reuse: as there.
+            namespace, folder, stage_of, reuse: as there.
 
         Raises:
             OperationError: the operation cannot be used as it is.
@@ -118,6 +119,7 @@ class OperationLine:
             command=COMMAND,
             options=OPERATION_OPTIONS,
             target=target,
+            folder=folder,
             stage_of=stage_of,
             reuse=reuse,
         )

@@ -97,6 +97,7 @@ def read_run_line(
     command: str = "%dvc_run",
     options: Sequence[Option] = RUN_OPTIONS,
     target: str = "",
+    folder: str = "",
     stage_of: Callable[[str], str] = _unknown_run,
     reuse: bool = False,
 ) -> RunLine:
@@ -109,6 +110,7 @@ def read_run_line(
         command: the magic's name, for the record.
         options: the options of the magic; those that ``%dvc_run`` has not are passed over.
         target: the address of what runs, when the line's word is not the name of a stage.
+        folder: where the line is typed, from the project's root: a stage's name alone begins its search there.
         stage_of: the address of a run's stage, by what people call the run; asked for ``--from`` without a stage.
         reuse: what holds when the line has neither ``--reuse`` nor ``--no-reuse``.
 
@@ -117,7 +119,9 @@ def read_run_line(
         ParamError: an unknown or ambiguous flag, or a value of a wrong type.
         StageNotFoundError: no such stage.
     """
-    known = Known(command=command, pipeline=pipeline, namespace=namespace, options=options, target=target)
+    known = Known(
+        command=command, pipeline=pipeline, namespace=namespace, options=options, target=target, folder=folder
+    )
 
     def problem(text: str) -> DvcMagicError | None:
         try:
@@ -136,7 +140,7 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
     pipeline, target = known.pipeline, known.target
     read = read_line(line)
     params = [param for stage in pipeline.stages for param in stage.flags]
-    every = Scope(namespace=known.namespace, own=params, upstream=(), options=known.options)
+    every = Scope(namespace=known.namespace, own=params, upstream=(), options=known.options, folder=known.folder)
     items = sorted_tokens(read, _first_scope(read, pipeline, every, target))
     check_once(items.options)
     if items.switch("--help"):
@@ -168,19 +172,21 @@ def _first_scope(read: Line, pipeline: Pipeline, every: Scope, target: str) -> S
         return replace(every, own=own, upstream=upstream)
     if not read.tokens or is_dashed(read.tokens[0]) or is_bare_set(read.tokens[0]):
         return every
-    stage = expected_stage(expand_text(read.tokens[0], every.namespace), pipeline)
+    stage = expected_stage(expand_text(read.tokens[0], every.namespace), pipeline, folder=every.folder)
     own, upstream = flags_of([stage], pipeline)
     return replace(every, own=own, upstream=upstream)
 
 
 def _help(items: Sorted, every: Scope, pipeline: Pipeline) -> RunLine:
-    asked = [find_stage(expand_text(word, every.namespace), pipeline) for word in items.words[:1]]
+    words = [expand_text(word, every.namespace) for word in items.words[:1]]
+    asked = [find_stage(word, pipeline, folder=every.folder) for word in words]
     return RunLine(request=RunRequest(stages=tuple(stage.address for stage in asked)), help=True)
 
 
 def _stages(items: Sorted, every: Scope, pipeline: Pipeline, stage_of: Callable[[str], str]) -> tuple[Stage, ...]:
     expected = expected_stage if items.assignments else find_stage
-    found = [expected(expand_text(word, every.namespace), pipeline) for word in items.words[:1]]
+    words = [expand_text(word, every.namespace) for word in items.words[:1]]
+    found = [expected(word, pipeline, folder=every.folder) for word in words]
     if len(items.words) > 1:
         raise items.words[1].error(_ONE_STAGE)
     if items.switch("--all"):
@@ -349,7 +355,7 @@ def _uses(tokens: Sequence[Token], scope: Scope, pipeline: Pipeline) -> dict[str
         stage, equals, run = expand_text(token, scope.namespace).partition("=")
         if not (equals and stage and run) or "," in run:
             raise token.error("--use expects STAGE=RUN, one run: --use prepare=41")
-        address = find_stage(stage.strip(), pipeline).address
+        address = find_stage(stage, pipeline, folder=scope.folder).address
         if address in uses:
             raise token.error(f"--use names {address} twice.")
         uses[address] = run.strip()

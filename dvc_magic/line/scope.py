@@ -21,6 +21,7 @@ class Known:
         namespace: the names that ``{name}`` can mean.
         options: of the magic.
         target: the address of what runs, when the line's word is not the name of a stage.
+        folder: the folder of the project in which the line is typed, from the root.
     """
 
     command: str
@@ -28,6 +29,7 @@ class Known:
     namespace: Mapping[str, object]
     options: Sequence[Option]
     target: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Scope:
     own: Sequence[Param]
     upstream: Sequence[Param]
     options: Sequence[Option]
+    folder: str = ""
 
     def matching(self, spelling: str) -> tuple[Param, ...]:
         """The params that `spelling` can mean."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -9,18 +10,80 @@ from dvc_magic.errors import LineError, OperationError, StageNotFoundError, clos
 from dvc_magic.model.stage import Param, Pipeline, Stage, address_of
 
 _SHOWN = 30
+_FILE = "dvc.yaml:"
 
 
-def find_stage(name: str, pipeline: Pipeline) -> Stage:
+class StageWords:
+    """What stages are called by somebody who is in a folder of the project.
+
+    As for DVC there, a name alone is looked for in the folder's own ``dvc.yaml``; then in those of the folders above.
+    ``./dvc.yaml:train`` and ``../dvc.yaml:train`` lead from the folder. Any other address leads from the root, as in
+    all that we show: ``dvc.yaml:train`` is the root's, wherever it is written.
+    """
+
+    def __init__(self, addresses: Iterable[str], folder: str) -> None:
+        """Of the stages with these addresses; `folder` is from the root, empty for it: a word is an address there."""
+        self._addresses = tuple(addresses) if folder else ()
+        self._folder = folder
+        self._named = {start + name for start, stage in map(_split, self._addresses) for name in _names(stage)}
+
+    def address(self, word: str) -> str:
+        """The address that a word means; the word itself, where no ``dvc.yaml`` from here up has it."""
+        path, file, name = word.strip().partition(_FILE)
+        if not self._folder or (file and not path.startswith(".")):
+            return word
+        if file:
+            place = posixpath.normpath(posixpath.join(self._folder, path))
+            return f"{_FILE}{name}" if place == "." else f"{place}/{_FILE}{name}"
+        folder = self._folder
+        while folder:
+            start = f"{folder}/{_FILE}"
+            if any(start + name in self._named for name in _names(path)):
+                return start + path
+            folder = posixpath.dirname(folder)
+        return path
+
+    def word(self, stage: Stage) -> str:
+        """The shortest word that means a stage: its name, or else its address, the root's with ``dvc.yaml:``."""
+        if self.address(stage.name) == stage.address:
+            return stage.name
+        return sure_word(stage, self._addresses)
+
+
+def sure_word(stage: Stage, addresses: Iterable[str]) -> str:
+    """The word that means `stage` wherever it is typed: its address, which says the root where others have its name."""
+    others = (name for start, name in map(_split, addresses) if start)
+    hidden = _FILE not in stage.address and any(_names(stage.name) & _names(name) for name in others)
+    return f"{_FILE}{stage.address}" if hidden else stage.address
+
+
+def _split(address: str) -> tuple[str, str]:
+    """``sub/dvc.yaml:train`` as ``sub/dvc.yaml:`` and ``train``; the root's have an empty start."""
+    folder, file, name = address.rpartition(_FILE)
+    return folder + file, name
+
+
+def _names(name: str) -> set[str]:
+    """A stage's name, and that of the group which it is an item of: ``train@us`` and ``train``."""
+    return {name, name.rpartition("@")[0] or name}
+
+
+def find_stage(name: str, pipeline: Pipeline, *, folder: str = "") -> Stage:
     """The stage of this address, else the operation of this ``op:NAME``, else the only stage or operation of this name.
 
-    Addresses are those that DVC has in the project's root, whatever the working directory; ``dvc.yaml:train`` is
-    ``train``. A name alone also finds a stage of a folder, as it does for DVC in that folder, before an operation.
+    Addresses are those that DVC has in the project's root; ``dvc.yaml:train`` is ``train``. A name alone also finds a
+    stage of a folder, as it does for DVC in that folder, before an operation.
+
+    Args:
+        name: an address, a name, or a word that somebody types.
+        pipeline: the project's stages.
+        folder: the working directory of whoever types it, from the root: see `StageWords`.
 
     Raises:
         StageNotFoundError: there is none, there are several of that name, or it is a group of stages.
         OperationError: it is an operation that could not be read as a stage.
     """
+    name = _words(pipeline, folder).address(name)
     address = address_of(name)
     stage = pipeline.named(name) or pipeline.get(address)
     if stage is not None:
@@ -35,15 +98,19 @@ def find_stage(name: str, pipeline: Pipeline) -> Stage:
     raise StageNotFoundError(_missing(address, pipeline), name=address)
 
 
-def expected_stage(name: str, pipeline: Pipeline) -> Stage:
+def _words(pipeline: Pipeline, folder: str) -> StageWords:
+    return StageWords((stage.address for stage in pipeline.stages), folder)
+
+
+def expected_stage(name: str, pipeline: Pipeline, *, folder: str = "") -> Stage:
     """The same; or, for an item that its group has not yet, one like the group's first: values may make it.
 
     The item that ``foreach: ${names}`` has with ``-S names=[a,c]`` is known only when DVC resolves with these values.
     """
     try:
-        return find_stage(name, pipeline)
+        return find_stage(name, pipeline, folder=folder)
     except StageNotFoundError:
-        address = address_of(name)
+        address = address_of(_words(pipeline, folder).address(name))
         group, at, item = address.rpartition("@")
         like = next((stage for stage in pipeline.stages if stage.address.rpartition("@")[0] == group), None)
         if not at or like is None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from IPython.core.magic import Magics, magics_class
 
 from dvc_magic.errors import DvcMagicError, QueryError, RequestError, close_matches
-from dvc_magic.line import Option, Options, Usage, read_runs_line
+from dvc_magic.line import Option, Options, StageWords, Usage, read_runs_line
 from dvc_magic.model.record import RunStatus
+from dvc_magic.model.stage import address_of
 from dvc_magic.notebook.forms import LogView
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
@@ -80,7 +81,7 @@ class RunsMagics(Magics):
             runs = runs.unfolded()
         for name, known in (("stage", self._stages), ("status", _statuses)):
             if wanted := options.values.get(f"--{name}"):
-                fitting = _meant(wanted, known()) or _refuse(name, wanted, known())
+                fitting = self._meant(name, wanted, known()) or _refuse(name, wanted, known())
                 runs = runs.where(parse_query(_one_of(name, fitting)))
         if "--tag" in options.values:
             runs = runs.where(f"tags contains {quoted(options.values['--tag'])}")
@@ -101,7 +102,7 @@ class RunsMagics(Magics):
             query = parse_query(text)
             return with_operations(query, self._stages()) if "stage" in query.names() else query
         statuses, stages = _statuses(), self._stages()
-        meant = {name: _meant(text, known) for name, known in (("stage", stages), ("status", statuses))}
+        meant = {name: self._meant(name, text, known) for name, known in (("stage", stages), ("status", statuses))}
         fitting = [name for name, names in meant.items() if names]
         if len(fitting) == 1:
             return parse_query(_one_of(fitting[0], meant[fitting[0]]))
@@ -116,6 +117,13 @@ class RunsMagics(Magics):
             "A query compares: %dvc_runs metrics.loss < 0.1"
         )
         raise QueryError(message)
+
+    def _meant(self, kind: str, text: str, known: Sequence[str]) -> list[str]:
+        """What `text` means among names of a kind: itself, an operation, or the stages of a group; maybe nothing."""
+        if kind == "stage":
+            text = address_of(StageWords(known, self._session.folder).address(text))
+        meant = stage_meant(text, known)
+        return [meant] if meant in known else [name for name in known if name.rpartition("@")[0] == text]
 
     def _stages(self) -> list[str]:
         """The stages that the runs are of, and those of the project as far as it can be read."""
@@ -168,12 +176,6 @@ class RunsMagics(Magics):
 
 def _statuses() -> list[str]:
     return [status.value for status in RunStatus]
-
-
-def _meant(text: str, known: Sequence[str]) -> list[str]:
-    """The names that `text` means: itself, an operation, or the stages of the group that it names; maybe none."""
-    meant = stage_meant(text, known)
-    return [meant] if meant in known else [name for name in known if name.rpartition("@")[0] == text]
 
 
 def _one_of(name: str, wanted: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from dvc_magic.line import (
     OPERATION_USAGE,
     Begun,
     Option,
+    StageWords,
     Usage,
     as_word,
     flags_of,
@@ -32,7 +33,7 @@ from dvc_magic.line import (
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.request import UpstreamPolicy
-from dvc_magic.model.stage import Param, Pipeline, Stage
+from dvc_magic.model.stage import Param, Pipeline, Stage, address_of
 from dvc_magic.notebook.usage import usage_of
 from dvc_magic.operations import constants
 from dvc_magic.project import example_names
@@ -197,7 +198,7 @@ class Answer:
     def _of_kind(self, what: str, begun: Begun) -> Iterator[Offer]:
         """What a word of this kind can be; nothing for kinds that only the user knows."""
         kinds: dict[str, Callable[[Begun], Iterable[Offer]]] = {
-            "STAGE": lambda _: (Offer(as_word(stage.address), _about(stage)) for stage in self._pipeline.stages),
+            "STAGE": lambda begun: (Offer(as_word(word.text), word.about) for word in self._stage_words(begun)),
             "RUN": lambda _: self._runs(),
             "STATUS": lambda _: (Offer(status.value, "status") for status in RunStatus),
             "POLICY": lambda _: (Offer(policy.value, "upstream policy") for policy in UpstreamPolicy),
@@ -214,13 +215,22 @@ class Answer:
 
     # stages and flags
 
+    @cached_property
+    def _words(self) -> StageWords:
+        return StageWords((stage.address for stage in self._pipeline.stages), self._session.folder)
+
+    def _stage_words(self, begun: Begun) -> Iterator[Offer]:
+        """The stages as they are called here; where a path is begun, as in the root."""
+        for stage in self._pipeline.stages:
+            yield Offer(stage.address if "/" in begun.word else self._words.word(stage), _about(stage))
+
     def _targets(self, begun: Begun) -> tuple[Stage, ...]:
-        named = begun.words[0] if begun.words else ""
-        if not named and (start := begun.values.get("--from")):
+        address = address_of(self._words.address(begun.words[0])) if begun.words else ""
+        if not address and (start := begun.values.get("--from")):
             with contextlib.suppress(DvcMagicError):
-                named = self._project.store.find(start).record.stage
-        if named:
-            return tuple(stage for stage in self._pipeline.stages if stage.address == named)
+                address = self._project.store.find(start).record.stage
+        if address:
+            return tuple(stage for stage in self._pipeline.stages if stage.address == address)
         final = self._pipeline.final_stages()
         return final if len(final) == 1 or "--all" in begun.given else self._pipeline.stages
 
@@ -284,14 +294,15 @@ class Answer:
 
     def _uses(self, begun: Begun) -> Iterator[Offer]:
         """``STAGE=``, and once that is there, the completed runs of that stage."""
-        address, equals, _ = begun.word.partition("=")
+        word, equals, _ = begun.word.partition("=")
         if equals:
+            address = address_of(self._words.address(word))
             runs = self._project.store.of_stage(address, status=RunStatus.COMPLETED)[:_RUNS]
-            yield from (Offer(f"{address}={run.text}", run.about) for run in _run_offers(runs))
+            yield from (Offer(f"{word}={run.text}", run.about) for run in _run_offers(runs))
             return
         targets = self._targets(begun)
         above = {stage.address: stage for target in targets for stage in self._pipeline.lineage(target)[:-1]}
-        yield from (Offer(f"{stage.address}=", _about(stage)) for stage in above.values())
+        yield from (Offer(f"{self._words.word(stage)}=", _about(stage)) for stage in above.values())
 
     def _sources(self, begun: Begun) -> Iterator[Offer]:
         """The kinds of sources, and after the colon, what there is of the kind."""
@@ -299,7 +310,7 @@ class Answer:
         if not colon:
             yield from (Offer(f"{known}:", "source") for known in SourceKind)
         elif kind == SourceKind.DVCSTAGE:
-            yield from (Offer(f"{kind}:{stage.address}", _about(stage)) for stage in self._pipeline.stages)
+            yield from (Offer(f"{kind}:{word.text}", word.about) for word in self._stage_words(begun))
         else:
             yield from (Offer(f"{kind}:{path.text}", path.about) for path in _paths(self._project.root, rest))
             for data in self._pipeline.tracked if kind == SourceKind.DVCFILE else ():

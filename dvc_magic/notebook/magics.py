@@ -71,12 +71,13 @@ class DvcMagics(Magics):
         project = self.session.project
         if options.positional is None:
             return project.stages
+        word = self.session.stage_here(options.positional)
         try:
-            return project.stages[options.positional]
+            return project.stages[word]
         except StageNotFoundError as error:
             if not self._recall(error.name):
                 raise
-            return project.stages[options.positional]
+            return project.stages[word]
 
     @dvc_line_magic(RUN_USAGE)
     def dvc_run(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run | Runs | Plan | CardView | None:
@@ -92,6 +93,9 @@ class DvcMagics(Magics):
             %dvc_run train --reuse
             %dvc_run --from 41 --lr 0.2
             %dvc_run train --dry-run
+
+        A name alone means the stage of the ``dvc.yaml`` in the notebook's folder, if that has it, or else above; an
+        address (``sub/dvc.yaml:train``, ``dvc.yaml:train``) always leads from the project's root.
 
         Stages upstream of it run first where their outputs are missing or stale. Flags are the params of the stage
         and of those upstream of it: the full key or an unambiguous end. ``%dvc_run train --help`` lists them. Several
@@ -144,6 +148,7 @@ class DvcMagics(Magics):
             line,
             namespace=names,
             pipeline=pipeline,
+            folder=self.session.folder,
             stage_of=lambda name: self.session.project.store.find(name).record.stage,
             reuse=self.session.reuse,
         )

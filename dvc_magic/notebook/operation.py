@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,12 @@ from IPython.core.magic import Magics, magics_class
 
 from dvc_magic.errors import DvcMagicError, LineError, OperationError
 from dvc_magic.line import OPERATION_USAGE, OperationLine, asks_for_help, format_value, read_operation_line
+from dvc_magic.model.operation import SourceKind
 from dvc_magic.notebook.calls import carry_out
 from dvc_magic.notebook.forms import CardView
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_cell_magic, help_card
-from dvc_magic.operations import cell_operation, cell_params, constants, line_settings
+from dvc_magic.operations import CellSettings, cell_operation, cell_params, constants, line_settings
 from dvc_magic.project import Plan, Run, Runs
 from dvc_magic.views import Card, Section
 
@@ -76,17 +78,28 @@ class OperationMagics(Magics):
         if asks_for_help(line):
             return CardView(_help(self.dvc_op.__doc__, cell))
         _check_places(asked, self._session.project.root)
-        operation = cell_operation(asked.name, cell, settings=line_settings(asked), names=names, first_line=_FIRST_LINE)
+        settings = self._seen_from_here(line_settings(asked))
+        operation = cell_operation(asked.name, cell, settings=settings, names=names, first_line=_FIRST_LINE)
         asked.check(cell_params(operation))
         project = self._session.project
         with project.trying(operation):
             call = asked.run_line(
                 project.pipeline(),
                 namespace=names,
+                folder=self._session.folder,
                 stage_of=lambda name: project.store.find(name).record.stage,
                 reuse=self._session.reuse,
             )
         return carry_out(call, self._session)
+
+    def _seen_from_here(self, settings: CellSettings) -> CellSettings:
+        """The settings of a line with the addresses of stages, whose names are looked for from the cwd upwards."""
+        here = self._session.stage_here
+        sources = [
+            replace(source, path=here(source.path)) if source.kind is SourceKind.DVCSTAGE else source
+            for source in settings.requires
+        ]
+        return replace(settings, requires=tuple(sources), stage=settings.stage and here(settings.stage))
 
 
 def with_body(lines: list[str]) -> list[str]:

@@ -49,4 +49,5 @@ class PanelMagics(Magics):
         if getattr(self._session.shell, "kernel", None) is None:
             self._session.show(_NO_FRONT_END)
             return None
-        return self._session.project.widgets.panel(options.positional, on_end=self._session.remember_last)
+        stage = None if options.positional is None else self._session.stage_here(options.positional)
+        return self._session.project.widgets.panel(stage, on_end=self._session.remember_last)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dvc_magic.errors import DvcMagicError
+from dvc_magic.line import StageWords
 from dvc_magic.project import Project, Run
 
 if TYPE_CHECKING:
@@ -66,6 +67,21 @@ class Session:
         """Note the newest run as the kernel's last."""
         with contextlib.suppress(DvcMagicError):
             self.last = self.project.last
+
+    @property
+    def folder(self) -> str:
+        """The working directory, from the project's root; empty for the root itself, and outside of any project."""
+        with contextlib.suppress(DvcMagicError, OSError, ValueError):
+            return "/".join(Path.cwd().relative_to(self.project.root).parts)
+        return ""
+
+    def stage_here(self, word: str) -> str:
+        """The address of the stage that a word means in the working directory; the word itself in the root.
+
+        Raises:
+            PipelineError: DVC cannot read ``dvc.yaml``.
+        """
+        return StageWords(self.project.stages, self.folder).address(word) if self.folder else word
 
     @property
     def notebook(self) -> str | None:

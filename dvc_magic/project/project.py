@@ -267,7 +267,8 @@ class Project:
         """Run a stage as an isolated run, upstream stages first where their outputs are missing or stale.
 
         Args:
-            stage: address, such as ``train`` or ``sub/dvc.yaml:train@us``; with `from_run`, that of its stage.
+            stage: address from the root, such as ``train`` or ``sub/dvc.yaml:train@us``, whatever the working directory
+                is: ``project.stages`` and ``run.stage`` give such ones. With `from_run`, that of its stage.
             params: key (or an unambiguous end, or ``FILE:KEY``) -> value.
             from_run: a run, its number, id or label: its values hold where `params` say nothing.
             reuse: answer with a completed run that is equal in code, data, params, Python and packages, if there is

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dvc_magic.errors import ParamError
-from dvc_magic.line import OPTION_NAMES, find_stage, flags_of, format_line
+from dvc_magic.line import OPTION_NAMES, find_stage, flags_of, format_line, sure_word
 from dvc_magic.model.record import Override, RunRecord
 from dvc_magic.model.request import Change, ChangeKind, RunRequest
 from dvc_magic.model.stage import Pipeline
@@ -48,7 +48,7 @@ def with_values_of(
     changes = [change for change in [*taken, *_elsewhere(run, values)] if not _covers(asked, change)]
     gone = [place for place in values if place not in every]
     if gone:
-        raise ParamError(_gone_message(run, gone, replace(request, changes=(*changes, *request.changes))))
+        raise ParamError(_gone_message(run, gone, replace(request, changes=(*changes, *request.changes)), pipeline))
     return replace(request, from_run=run.id, changes=(*changes, *request.changes))
 
 
@@ -81,9 +81,10 @@ def _covers(asked: Iterable[_Place], change: Change) -> bool:
     return any(file == change.file and keys_overlap(key, change.key) for file, key in asked)
 
 
-def _gone_message(run: RunRecord, gone: Sequence[_Place], rest: RunRequest) -> str:
+def _gone_message(run: RunRecord, gone: Sequence[_Place], rest: RunRequest, pipeline: Pipeline) -> str:
     names = ", ".join(key if file == "params.yaml" else f"{file}:{key}" for file, key in gone)
-    line = format_line(rest.stages[0], rest.changes, reserved=OPTION_NAMES)
+    word = sure_word(find_stage(rest.stages[0], pipeline), (stage.address for stage in pipeline.stages))
+    line = format_line(word, rest.changes, reserved=OPTION_NAMES)
     return (
         f"--from {run.number}: {run.name} has params that no stage has any more: {names}. "
         f"Without these, its values are\n  {line}"

@@ -23,6 +23,7 @@ from dvc_magic.line import (
     parse_values,
     read_run_line,
     split,
+    sure_word,
 )
 from dvc_magic.model.request import Change
 from dvc_magic.model.stage import Dep, OutKind, Param, Pipeline, Stage
@@ -215,7 +216,8 @@ def stage_form(
     doubled = {key for key, count in Counter(param.key for param, _ in params.values()).items() if count > 1}
     fields = [_field(param, made, texts or {}, doubled) for param, made in params.values()]
     changes = [Change(file=one.param.file, key=one.param.key, values=one.values) for one in fields if one.changed]
-    flags = format_line(stage.address, changes, command=COMMAND, reserved=OPTION_NAMES | doubled)
+    word = sure_word(stage, (other.address for other in pipeline.stages))
+    flags = format_line(word, changes, command=COMMAND, reserved=OPTION_NAMES | doubled)
     line = f"{flags} {options.strip()}".strip()
     asked, problem = _asked(line, pipeline)
     return StageForm(

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dvc_magic.errors import DvcMagicError, LineError, OperationError, StageNotFoundError
-from dvc_magic.line import find_stage
-from dvc_magic.line.stages import final_stages, only_final_stage
+from dvc_magic.line import StageWords, find_stage, sure_word
+from dvc_magic.line.stages import expected_stage, final_stages, only_final_stage
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.stage import Pipeline, Stage
 
@@ -76,3 +76,67 @@ def test_an_operation_is_never_meant_when_none_is_named() -> None:
     for ask in (final_stages, only_final_stage):
         with pytest.raises(DvcMagicError, match=r"The project has no stages.* The operations are train, prepare, twin"):
             ask(alone)
+
+
+SHADOWED = Pipeline(
+    stages=(
+        *(_stage(name) for name in ("train", "root", "group", "item@z")),
+        *(_stage(name, folder="a") for name in ("train", "alone", "group@x", "item@y")),
+        *(_stage(name, folder="a/b") for name in ("train",)),
+        *(_stage(name, folder="c") for name in ("train",)),
+    )
+)
+ADDRESSES = [stage.address for stage in SHADOWED.stages]
+
+
+@pytest.mark.parametrize(
+    ("folder", "word", "address"),
+    [
+        ("", "train", "train"),
+        ("a", "train", "a/dvc.yaml:train"),
+        ("a/b", "train", "a/b/dvc.yaml:train"),
+        ("a/notebooks", "train", "a/dvc.yaml:train"),
+        ("notebooks", "train", "train"),
+        ("a/b", "alone", "a/dvc.yaml:alone"),
+        ("a", "root", "root"),
+        ("a", "item@y", "a/dvc.yaml:item@y"),
+        ("c", "alone", "a/dvc.yaml:alone"),
+        ("a", "dvc.yaml:train", "train"),
+        ("a", "c/dvc.yaml:train", "c/dvc.yaml:train"),
+        ("a", "./dvc.yaml:train", "a/dvc.yaml:train"),
+        ("a", "../dvc.yaml:train", "train"),
+        ("a", "../c/dvc.yaml:train", "c/dvc.yaml:train"),
+        ("", "./dvc.yaml:train", "train"),
+    ],
+)
+def test_a_name_alone_means_the_stage_of_the_folder_or_the_next_above(folder: str, word: str, address: str) -> None:
+    assert find_stage(word, SHADOWED, folder=folder).address == address
+
+
+@pytest.mark.parametrize(("word", "items"), [("group", "a/dvc.yaml:group@x"), ("item@z", "a/dvc.yaml:item@y")])
+def test_a_group_of_the_folder_hides_what_the_root_has_of_its_name(word: str, items: str) -> None:
+    with pytest.raises(StageNotFoundError, match=items):
+        find_stage(word, SHADOWED, folder="a")
+
+
+def test_an_item_that_values_are_to_make_belongs_to_the_group_of_the_folder() -> None:
+    assert expected_stage("item@new", SHADOWED, folder="a").address == "a/dvc.yaml:item@new"
+
+
+@pytest.mark.parametrize("folder", ["", "a", "a/b", "a/notebooks", "c", "elsewhere"])
+def test_the_word_for_a_stage_means_it(folder: str) -> None:
+    words = StageWords(ADDRESSES, folder)
+    for stage in SHADOWED.stages:
+        assert find_stage(words.word(stage), SHADOWED, folder=folder) == stage
+        for elsewhere in ("", "a", "a/b", "c"):
+            assert find_stage(sure_word(stage, ADDRESSES), SHADOWED, folder=elsewhere) == stage
+
+
+def test_words_are_short_where_they_can_be() -> None:
+    shown = {stage.address: StageWords(ADDRESSES, "a").word(stage) for stage in SHADOWED.stages}
+
+    assert shown["a/dvc.yaml:train"] == "train"
+    assert shown["train"] == "dvc.yaml:train"
+    assert shown["root"] == "root"
+    assert shown["c/dvc.yaml:train"] == "c/dvc.yaml:train"
+    assert sure_word(SHADOWED.stages[1], ADDRESSES) == "root"
