@@ -30,7 +30,7 @@ class StageWords:
     def address(self, word: str) -> str:
         """The address that a word means; the word itself, where no ``dvc.yaml`` from here up has it."""
         path, file, name = word.strip().partition(_FILE)
-        if not self._folder or (file and not path.startswith(".")):
+        if not self._folder or (file and not path.startswith(("./", "../"))):
             return word
         if file:
             place = posixpath.normpath(posixpath.join(self._folder, path))

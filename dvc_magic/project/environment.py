@@ -47,7 +47,7 @@ _LOCATING = (
 
 
 def stage_environment(
-    environ: Mapping[str, str], *, begun: Mapping[str, str] | None = None, python: str = sys.executable
+    environ: Mapping[str, str], *, started_with: Mapping[str, str] | None = None, python: str = sys.executable
 ) -> dict[str, str]:
     """The environment for stages: that of ``dvc repro`` in the terminal that the kernel was started from.
 
@@ -55,14 +55,15 @@ def stage_environment(
     another value it was set by the user, and stays. Nothing that ties git to a repository stays.
 
     Args:
-        environ: the variables as of the call. begun: those that this process began with, looked up by default.
+        environ: the variables as of the call. started_with: those that this process began with, looked up by default.
         python: its folder comes first on ``PATH``.
     """
-    begun = starting_environment() if begun is None else begun
-    ours = {name for name, value in _SET_BY_KERNELS.items() if environ.get(name) == value}
-    before = {name: begun[name] for name in ours & begun.keys()}
-    kept = {name: value for name, value in environ.items() if name not in ours and not name.startswith(_FOR_KERNELS)}
-    kept = without_git_redirection(kept | before)
+    started_with = starting_environment() if started_with is None else started_with
+    set_by_kernel = {name for name, value in _SET_BY_KERNELS.items() if environ.get(name) == value}
+    kept = {name: value for name, value in environ.items() if name not in set_by_kernel}
+    kept |= {name: started_with[name] for name in set_by_kernel & started_with.keys()}
+    kept = {name: value for name, value in kept.items() if not name.startswith(_FOR_KERNELS)}
+    kept = without_git_redirection(kept)
     if kept.get("MPLBACKEND", "").startswith(_NOTEBOOK_BACKENDS):
         del kept["MPLBACKEND"]
     folder = str(Path(python).parent)
@@ -71,11 +72,11 @@ def stage_environment(
     return kept
 
 
-def worker_environment(environ: Mapping[str, str], *, begun: Mapping[str, str] | None = None) -> dict[str, str]:
+def worker_environment(environ: Mapping[str, str], *, started_with: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for workers, which run this process's Python and ask git and DVC about projects.
 
     The variables of Python are those that this process began with: what is set later is meant for stages.
     """
-    begun = starting_environment() if begun is None else begun
+    started_with = starting_environment() if started_with is None else started_with
     plain = {name: value for name, value in environ.items() if not name.startswith("PYTHON")}
-    return without_git_redirection(plain | {name: begun[name] for name in _LOCATING if name in begun})
+    return without_git_redirection(plain | {name: started_with[name] for name in _LOCATING if name in started_with})

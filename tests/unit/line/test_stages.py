@@ -84,6 +84,7 @@ SHADOWED = Pipeline(
         *(_stage(name, folder="a") for name in ("train", "alone", "group@x", "item@y")),
         *(_stage(name, folder="a/b") for name in ("train",)),
         *(_stage(name, folder="c") for name in ("train",)),
+        *(_stage(name, folder=".d") for name in ("train",)),
     )
 )
 ADDRESSES = [stage.address for stage in SHADOWED.stages]
@@ -103,6 +104,7 @@ ADDRESSES = [stage.address for stage in SHADOWED.stages]
         ("c", "alone", "a/dvc.yaml:alone"),
         ("a", "dvc.yaml:train", "train"),
         ("a", "c/dvc.yaml:train", "c/dvc.yaml:train"),
+        ("a", ".d/dvc.yaml:train", ".d/dvc.yaml:train"),
         ("a", "./dvc.yaml:train", "a/dvc.yaml:train"),
         ("a", "../dvc.yaml:train", "train"),
         ("a", "../c/dvc.yaml:train", "c/dvc.yaml:train"),
