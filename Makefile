@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 # As in an activated environment: cells that are shell commands find dvc, and the Python that has what stages import.
 IN_ENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: test lint types layers unit browser notebooks demo lab bench format clean
+.PHONY: test lint types layers unit browser notebooks faults demo lab bench format clean
 .DEFAULT_GOAL := test
 
 test:
@@ -36,7 +36,7 @@ layers: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 
 unit: $(STAMP)
-	$(BIN)/python -m pytest -q -n 2 --ignore=tests/browser tests
+	$(BIN)/python -m pytest -q -n 2 --ignore=tests/browser --ignore=tests/faults tests
 
 # One server and one browser for all of them, and both cores: one after the other, in a process of its own.
 browser: $(STAMP)
@@ -46,6 +46,11 @@ browser: $(STAMP)
 notebooks: $(STAMP)
 	@rm -rf build/notebooks && mkdir -p build/notebooks && cp notebooks/*.ipynb build/notebooks
 	$(IN_ENV) LANGUAGE=en DVC_NO_ANALYTICS=true $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg build/notebooks
+
+# Minutes of killed processes, full disks and power cuts. libfiu stands in for libc's functions from a process's start on.
+FIU := $(firstword $(wildcard /usr/lib/fiu/fiu_posix_preload.so /usr/lib/*/fiu/fiu_posix_preload.so))
+faults: $(STAMP)
+	$(if $(FIU),LD_PRELOAD=$(FIU)) $(BIN)/python -m pytest -q -n 2 -rs tests/faults
 
 corpus: $(STAMP)
 	$(BIN)/python -m tests.corpus

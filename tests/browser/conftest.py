@@ -14,12 +14,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.lab_page import LabPage
 from tests.support.lab_server import LabServer, serve
+from tests.support.tools import do_without
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -41,12 +42,12 @@ _OPTIONS = (
 def chromium() -> str:
     """The browser's program. None, or no driver for it: a failure where ``CI=true``, a skipped test elsewhere."""
     if importlib.util.find_spec("playwright") is None:
-        _do_without("playwright is not installed: make test installs it, and so does pip install playwright")
+        do_without("playwright is not installed: make test installs it, and so does pip install playwright")
     named = os.environ.get("CHROMIUM")
     found = next(filter(None, map(shutil.which, [named] if named else _CHROMIUMS)), None)
     if found is None and named:
         pytest.fail(f"CHROMIUM names {named!r}, which is no program: give it the path of a Chromium, or unset it")
-    return found or _do_without(
+    return found or do_without(
         f"none of {', '.join(_CHROMIUMS)} is on PATH: apt-get install chromium, or name one by the variable CHROMIUM"
     )
 
@@ -77,9 +78,3 @@ def lab_page(browser: Browser, lab: LabServer, request: pytest.FixtureRequest, t
     yield page
     page.screenshot(Path(os.environ.get("BROWSER_SHOTS") or tmp_path), request.node.name)
     page.close()
-
-
-def _do_without(reason: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
