@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.faults import FailingCalls, Strace, mount, refused_mounts, unmount
+from tests.support.faults import BOOT_ID, Disk, FailingCalls, Strace, mount, refused_mounts, unmount
 from tests.support.tools import do_without
 
 
@@ -79,18 +79,19 @@ def mounted(tmp_path: Path, _private_mounts: None) -> Iterator[Callable[..., Pat
 
 
 @pytest.fixture
-def make_image(tmp_path: Path) -> Callable[..., Path]:
-    """A factory of files that hold an empty ext4, to be mounted with ``loop``; arguments: name, megabytes."""
+def disk(tmp_path: Path, _private_mounts: None) -> Iterator[Disk]:
+    """An ext4 of 200 MB on a file, mounted at ``disk`` below the test's folder; it can lose its power: see `Disk`."""
+    image = tmp_path / "disk.img"
+    with image.open("wb") as file:
+        file.truncate(200 << 20)
     program = _program("mkfs.ext4", package="e2fsprogs")
-
-    def make(name: str, megabytes: int) -> Path:
-        image = tmp_path / name
-        with image.open("wb") as file:
-            file.truncate(megabytes << 20)
-        subprocess.run([program, "-q", "-F", str(image)], check=True, capture_output=True, timeout=60)
-        return image
-
-    return make
+    subprocess.run([program, "-q", "-F", str(image)], check=True, capture_output=True, timeout=60)
+    disk = Disk(tmp_path / "disk", image)
+    mount(disk.folder, "ext4", image, "loop", "commit=30")
+    yield disk
+    unmount(disk.folder)
+    for _ in range(disk.boots):
+        unmount(BOOT_ID)
 
 
 def _program(name: str, *, package: str) -> str:

@@ -36,7 +36,7 @@ def test_no_completed_run_is_lost_and_none_is_half_when_kernels_and_workers_are_
         _wait_until(lambda: _all_over(project))
         records = {run.id: run.record for run in project.store.all()}
         said = f"{kills} kills, {len(records)} runs, {len(calling.completed)} returned; raised: {calling.errors[-3:]}"
-        assert kills, "nothing was killed: the machine is too slow for this test"
+        assert min(kills, len(calling.completed)) > 0, f"the machine is too slow for this test: {said}"
         assert check_store(project.store) == [], said
         assert [one for one in calling.completed if records[one].status is not RunStatus.COMPLETED] == [], said
         completed = [record for record in records.values() if record.status is RunStatus.COMPLETED]
@@ -51,8 +51,12 @@ def _kill_now_and_then(calling: Calling) -> int:
     kills, until = 0, time.monotonic() + _SECONDS
     try:
         calling.start()
-        while len(calling.completed) < _RUNS and time.monotonic() < until:
-            time.sleep(chance.uniform(0.2, 4))
+        while calling.runs_begun < _RUNS and time.monotonic() < until:
+            # Not by the clock: where the machine is slow, everything would die before it did anything.
+            wanted = calling.runs_begun + chance.randint(0, 6)
+            while calling.runs_begun < wanted and time.monotonic() < until:
+                time.sleep(0.01)
+            time.sleep(chance.uniform(0, 0.3))
             workers = calling.workers()
             if workers and chance.random() < 0.6:
                 with suppress(psutil.NoSuchProcess):

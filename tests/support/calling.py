@@ -73,6 +73,12 @@ class Calling:
         self._process = subprocess.Popen([sys.executable, "-c", _CALLS, *arguments], cwd=self.project)
 
     @property
+    def runs_begun(self) -> int:
+        """How many runs the store has."""
+        runs = self.project / ".dvc_magic" / "runs"
+        return len(list(runs.iterdir())) if runs.exists() else 0
+
+    @property
     def completed(self) -> list[str]:
         """The ids of the runs that calls have returned as completed."""
         return [line for line in self._lines() if not line.startswith("!")]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
 import pytest
 
 READS = ("oc/open", "rw/read", "rw/pread")
@@ -19,6 +22,7 @@ WRITES = ("oc/open", "oc/close", "rw/write", "rw/pwrite", "rw/ftruncate", "sync/
 """Names of libfiu below ``posix/io/``; it has no mkdir, link, chmod, openat with a folder, copy_file_range."""
 
 _MOST = 400  # goes of one operation: more calls than any has
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NEW_MOUNTS = 0x00020000  # CLONE_NEWNS of linux/sched.h
 
 _Callback = ctypes.CFUNCTYPE(
@@ -188,3 +192,47 @@ def unmount(folder: Path) -> None:
 def _mount(*arguments: str) -> str:
     done = subprocess.run(["mount", *arguments], capture_output=True, text=True, timeout=60, check=False)
     return done.stderr.strip() if done.returncode else ""
+
+
+@dataclass
+class Disk:
+    """A file system in a file, whose machine loses its power now and then.
+
+    Attributes:
+        folder: where it is mounted.
+        image: the file.
+        boots: how often the machine has started again.
+    """
+
+    folder: Path
+    image: Path
+    boots: int = 0
+
+    def sync(self) -> None:
+        """Bring all that was written so far onto the disk."""
+        subprocess.run(["sync", "--file-system", str(self.folder)], check=True, timeout=60)
+
+    def lose_power(self, processes: Sequence[psutil.Process]) -> None:
+        """End `processes`, lose what never reached the disk, and start again as another boot of the machine.
+
+        The file holds what the file system wrote to its device. What the kernel still had in memory is not in it; the
+        journal is replayed when the copy is mounted, as at a real start.
+
+        Args:
+            processes: all that use the disk, those that start others first.
+        """
+        for process in processes:
+            process.suspend()
+        after = self.image.with_name(f"{self.image.name}.{self.boots}")
+        shutil.copyfile(self.image, after)
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=10)
+        unmount(self.folder)
+        self.image.unlink()
+        self.image, self.boots = after, self.boots + 1
+        mount(self.folder, "ext4", self.image, "loop", "commit=30")
+        boot = after.with_name(f"boot-{self.boots}")
+        boot.write_text(f"{uuid.uuid4()}\n", encoding="ascii")
+        refusal = _mount("--bind", str(boot), str(BOOT_ID))
+        assert not refusal, refusal
