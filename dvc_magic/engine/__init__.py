@@ -8,6 +8,7 @@ from dvc_magic.engine.drive import Driver
 from dvc_magic.engine.observer import Observer, PointPlan, Silent
 from dvc_magic.engine.order import Capture, CaptureRequest, CopyEnd, CopyRequest, Placement
 from dvc_magic.engine.plan import Action, Decision
+from dvc_magic.engine.power_cut import mend_after_power_cut
 
 __all__ = [
     "Action",
@@ -21,4 +22,5 @@ __all__ = [
     "Placement",
     "PointPlan",
     "Silent",
+    "mend_after_power_cut",
 ]

@@ -139,6 +139,11 @@ class StorePaths:
         return self.home / "dvc"
 
     @property
+    def boot(self) -> Path:
+        """At which start of the machine the store was last looked through for what a power cut took."""
+        return self.home / "boot"
+
+    @property
     def counter(self) -> Path:
         """The last run number that was given out."""
         return self.home / "counter"

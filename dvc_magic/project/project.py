@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine import Capture, CaptureRequest, Driver, Observer, Placement, PointPlan, Silent
+from dvc_magic.engine import (
+    Capture,
+    CaptureRequest,
+    Driver,
+    Observer,
+    Placement,
+    PointPlan,
+    Silent,
+    mend_after_power_cut,
+)
 from dvc_magic.errors import RequestError, RunFailedError, RunsFailedError, StageNotFoundError
 from dvc_magic.executors import WorkerPool, sweep_run
 from dvc_magic.line import Wording, find_param, fit
@@ -34,7 +43,7 @@ from dvc_magic.project.stages import Stages
 from dvc_magic.project.values_of import with_values_of
 from dvc_magic.project.widgets import Widgets
 from dvc_magic.runs import lineage
-from dvc_magic.store import RunStore
+from dvc_magic.store import RunStore, this_boot
 from dvc_magic.views import plan_text
 
 _WORKER = "dvc_magic.engine.worker"
@@ -110,6 +119,7 @@ class Project:
         if self._store is None:
             self._store = RunStore.open(self.settings.home)
             self._sweep_lost(self._store)
+            mend_after_power_cut(self._store, boot=this_boot())
         return self._store
 
     @staticmethod

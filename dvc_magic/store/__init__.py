@@ -5,6 +5,7 @@ any frozen noun in a file of its own, by the rules of the records. `KnownGood` s
 was; `RunCache` and `Objects` are where content lies.
 """
 
+from dvc_magic.store.boot import UNSAFE, this_boot
 from dvc_magic.store.check import check_store
 from dvc_magic.store.copying import clone_content, copy_content, write_all
 from dvc_magic.store.dir_listing import (
@@ -28,6 +29,7 @@ from dvc_magic.store.stored import DamagedRun, StoredRun
 
 __all__ = [
     "DIR_SUFFIX",
+    "UNSAFE",
     "DamagedRun",
     "DirListing",
     "Facts",
@@ -53,6 +55,7 @@ __all__ = [
     "moved",
     "new_run_id",
     "read_noun",
+    "this_boot",
     "without",
     "write_all",
     "write_noun",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from dvc_magic.errors import RecordDamagedError, RunError, RunNotFoundError, StoreError
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import Notes, RunRecord, RunStatus
+from dvc_magic.store.boot import this_boot
 from dvc_magic.store.find import find_run
 from dvc_magic.store.ids import is_run_id, new_run_id
 from dvc_magic.store.index import Entry, Head, Index
@@ -30,7 +31,6 @@ T = TypeVar("T")
 
 _LOST_REASON = "worker gone"
 _LOST_ERROR = "The worker that executed this run is gone, and the run with it: run the stage again."
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _COUNTER_BYTES = 100
 _TOLERATED = {"lost+found"}
 _OF_SQLITE = ("", "-journal", "-shm", "-wal")
@@ -96,7 +96,7 @@ class RunStore:
                 _create(self.paths)
             with _locked_counter(self.paths.counter) as descriptor:
                 last = self._last_number(os.pread(descriptor, _COUNTER_BYTES, 0))
-                content = f"{last + count} {_boot_id()}\n".encode()
+                content = f"{last + count} {this_boot()}\n".encode()
                 os.ftruncate(descriptor, os.pwrite(descriptor, content, 0))
         except OSError as error:
             raise StoreError(f"Cannot count runs in {self.paths.counter}: {error.strerror}.") from error
@@ -106,7 +106,7 @@ class RunStore:
         # After a reboot the counter may be older than the records, which were written with fsync.
         number, _, boot = content.decode("ascii", "replace").strip().partition(" ")
         counted = int(number) if number.isascii() and number.isdigit() else None
-        if counted is None or boot != _boot_id():
+        if counted is None or boot != this_boot():
             return max(counted or 0, self._highest_on_disk())
         return max(counted, self.index.highest())
 
@@ -473,7 +473,7 @@ def _refuse_strangers(paths: StorePaths) -> None:
         path.name for path in (paths.trash, paths.snapshots, paths.cache, paths.sweeps, paths.debug, paths.dvc_site)
     }
     bases = {f"{base.name}{end}" for base in (paths.index, paths.hashes) for end in _OF_SQLITE}
-    files = bases | {paths.counter.name, _WORKERS_LOG, ".gitignore", ".dvcignore"}
+    files = bases | {paths.counter.name, paths.boot.name, _WORKERS_LOG, ".gitignore", ".dvcignore"}
     strangers = sorted({entry.name for entry in paths.home.iterdir()} - ours - files - _TOLERATED)
     if strangers:
         raise StoreError(
@@ -491,11 +491,3 @@ def _locked_counter(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _boot_id() -> str:
-    """What tells this boot of the machine from the last one; empty where the system does not say."""
-    try:
-        return _BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        return ""

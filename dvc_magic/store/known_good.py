@@ -21,14 +21,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dvc_magic.model.paths import StorePaths
+from dvc_magic.store.boot import UNSAFE, this_boot
 from dvc_magic.store.stat_table import Facts, StatTable, file_facts, hash_steady
 
 __all__ = ["KnownGood"]
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-# What was noted that shortly before a power cut may name bytes that never reached the disk. Linux writes data back 35 s
-# after the write (30 until it is due, 5 between two looks), as measured; a slow disk adds its backlog of some 100 s.
-_UNSAFE_NS = 300_000_000_000
 
 
 class KnownGood:
@@ -36,11 +32,16 @@ class KnownGood:
 
     Attributes:
         hashed: bytes that had to be read to hash them.
+
+    Args:
+        paths: of the store.
+        boot_id: another one than that in which the file was last open makes what was noted shortly before it unknown;
+            this one, unless it is given.
     """
 
     def __init__(self, paths: StorePaths, *, boot_id: str | None = None) -> None:
-        boot = _boot_id() if boot_id is None else boot_id
-        self._table = StatTable(paths.hashes, "good", boot=boot, unsafe=_UNSAFE_NS)
+        boot = this_boot() if boot_id is None else boot_id
+        self._table = StatTable(paths.hashes, "good", boot=boot, unsafe=int(UNSAFE * 1e9))
         self._locks = paths.locks
         self.hashed = 0
 
@@ -74,15 +75,6 @@ class KnownGood:
         keys = {path: _key(stat) for path, stat in stats.items()}
         md5s = self._table.matching({key: file_facts(stats[path]) for path, key in keys.items()})
         return [*wrong, *(path for path, key in keys.items() if md5s.get(key) != files[path])]
-
-    @property
-    def unsure_since(self) -> float | None:
-        """Seconds of the epoch: what was noted later, up to the end of the boot before this one, may be lost.
-
-        None when no other boot lies between, or nothing was noted before it. The answer is that of the first opening
-        after the boot, for as long as this object lives.
-        """
-        return self._table.dropped_since
 
     def note(self, files: Mapping[str, str], *, in_file: bool = True) -> None:
         """Know from now on that `files` (path -> md5) hold this content, as the caller has just seen to.
@@ -168,11 +160,3 @@ def _lock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _boot_id() -> str:
-    """Another text after each boot; empty where the system has none."""
-    try:
-        return _BOOT_ID.read_text().strip()
-    except OSError:
-        return ""

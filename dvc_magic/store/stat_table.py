@@ -88,14 +88,6 @@ class StatTable:
         self._memory: dict[bytes, tuple[Facts, str]] = {}
         self._database: sqlite3.Connection | None = None
         self._opened_by = 0
-        self._dropped_since: float | None = None
-
-    @property
-    def dropped_since(self) -> float | None:
-        """Seconds of the epoch from which on rows of another boot were dropped; None when that was not called for."""
-        with self._lock:
-            self._open()
-        return self._dropped_since
 
     def matching(self, facts: Mapping[bytes, Facts]) -> dict[bytes, str]:
         """The md5 of each key whose file has the facts that it was kept with."""
@@ -212,11 +204,8 @@ class StatTable:
         before = database.execute("SELECT boot FROM boots WHERE name = ?", (self._name,)).fetchone()
         if before == (self._boot,):
             return
-        (newest,) = database.execute(f"SELECT max(noted) FROM {self._name}").fetchone()  # noqa: S608
-        if newest is not None:
-            since = newest - self._unsafe
-            database.execute(f"DELETE FROM {self._name} WHERE noted > ?", (since,))  # noqa: S608
-            self._dropped_since = since / 1e9
+        newest = f"SELECT max(noted) FROM {self._name}"  # noqa: S608
+        database.execute(f"DELETE FROM {self._name} WHERE noted > ({newest}) - ?", (self._unsafe,))  # noqa: S608
         database.execute("INSERT OR REPLACE INTO boots VALUES (?, ?)", (self._name, self._boot))
 
     def _after(self, error: sqlite3.Error) -> None:

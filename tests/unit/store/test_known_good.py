@@ -142,8 +142,6 @@ def test_after_another_boot_what_was_noted_shortly_before_is_hashed_again(
     after = KnownGood(paths, boot_id="two")
 
     assert after.doubtful({file: MD5, os.fspath(old): MD5}) == [file]
-    assert after.unsure_since == 1_100.0
-    assert KnownGood(paths, boot_id="two").unsure_since is None
 
 
 def test_a_damaged_table_starts_anew(paths: StorePaths, file: str) -> None:
