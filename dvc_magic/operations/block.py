@@ -24,7 +24,7 @@ from dvc_magic.operations.cell_settings import CellSettings, plain_source, read_
 from dvc_magic.operations.fields import check_key, read_bool, read_map, read_text, refusal
 from dvc_magic.operations.files import read_outs
 from dvc_magic.operations.sources import read_source
-from dvc_magic.operations.yaml_text import check_aliases
+from dvc_magic.operations.yaml_text import check_numbers, check_text
 
 KEYS = frozenset({"requires", "deps", "outs", "metrics", "stage", "script", "learn", "desc"})
 """What a block can have: what the options of these names say."""
@@ -128,12 +128,12 @@ def _entries(block: _Block) -> _Entries:
     """
     import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
 
+    check_text(block.text, at=_at(block.first))
     try:
         loader = yaml.SafeLoader(block.text)
         node = loader.get_single_node()
         if node is None:
             return {}
-        check_aliases(node, at=_at(block.first))
         content = read_map(loader.construct_document(node), at=_at(block.first), such_as=_EXAMPLE)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -142,6 +142,7 @@ def _entries(block: _Block) -> _Entries:
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         problem = (str(error) or type(error).__name__).split("\n")[0]
         raise refusal(_at(block.first), f"the block is not valid YAML: {problem}") from error
+    check_numbers(content, at=_at(block.first))
     entries: dict[str, tuple[int, Any, list[int]]] = {}
     for key_node, value_node in node.value:
         line, key = block.first + key_node.start_mark.line, key_node.value

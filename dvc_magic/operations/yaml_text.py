@@ -1,23 +1,15 @@
-"""YAML that people write, read without more work than its length is worth.
-
-An alias (``*NAME``) stands for a whole value, and values of aliases of aliases grow without bound: a text of ten lines
-can stand for more values than a computer can hold. Nothing else of YAML grows, so what aliases add is what is bounded.
-"""
+"""YAML that people write for us, read without more work than its length is worth."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from dvc_magic.errors import OperationError
 from dvc_magic.operations.fields import refusal
+from dvc_magic.untrusted import UnreadableError, check_yaml
 
-if TYPE_CHECKING:
-    import yaml
-
-_MOST = 100_000  # values that aliases may add: some hundred times what files for people have
-_TEXT = 64  # so many characters of a text count as one value
-_DIGITS = 1_000  # Python refuses to write out a number of some more
+_LONGEST = 2**20  # characters; the reader takes a few seconds for it
+_BITS = 3_300  # of a number: 1,000 digits; Python refuses to write out one of 4,300
 
 
 def load_yaml(text: str, *, at: str) -> object:
@@ -32,65 +24,48 @@ def load_yaml(text: str, *, at: str) -> object:
     """
     import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
 
+    check_text(text, at=at)
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        check_aliases(node, at=at)
-        content: object = loader.construct_document(node)
+        content: object = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
-        # the last five are PyYAML's own, for dates, numbers and tags that are none, and for lists in lists in lists
+        # the last five are PyYAML's own, for dates, numbers and tags that are none
         message = f"{at} is not valid YAML: {(str(error) or type(error).__name__).splitlines()[0]}"
         raise OperationError(message) from error
+    check_numbers(content, at=at)
     return content
 
 
-def check_aliases(node: yaml.Node, *, at: str) -> None:
-    """See that a text's aliases do not stand for more than a file for people has, and that its numbers can be told.
-
-    This comes before values are made of the nodes: already merging (``<<: *NAME``) copies what aliases stand for.
+def check_text(text: str, *, at: str) -> None:
+    """Refuse a text that is too long, nested too deep, or whose aliases repeat too much, before it is parsed.
 
     Raises:
-        OperationError: they do, a value is to contain itself, or a number is too long.
+        OperationError: it is.
     """
-    written = _nodes(node)
-    if any(part.tag.endswith(":int") and len(part.value) > _DIGITS for part in written):
-        raise refusal(at, f"a number is longer than {_DIGITS:,} digits; put it in quotes")
-    if _weight(node, {}, at=at) - sum(map(_own, written)) > _MOST:
-        raise refusal(at, f"its aliases (*NAME) repeat more than {_MOST:,} values; write out what is meant")
+    if len(text) > _LONGEST:
+        raise refusal(at, f"it has {len(text):,} characters, more than the {_LONGEST:,} that are read")
+    try:
+        check_yaml(text)
+    except UnreadableError as error:
+        raise refusal(at, str(error)) from error
 
 
-def _nodes(node: yaml.Node) -> list[yaml.Node]:
-    """Every node that is written down, once."""
-    found = {id(node): node}
-    waiting = [node]
-    while waiting:
-        new = {id(part): part for part in _parts(waiting.pop()) if id(part) not in found}
-        found |= new
-        waiting += new.values()
-    return list(found.values())
+def check_numbers(content: object, *, at: str) -> None:
+    """Refuse a number that is too long to be written out.
+
+    Raises:
+        OperationError: there is one.
+    """
+    if any(isinstance(leaf, int) and leaf.bit_length() > _BITS for leaf in _leaves(content)):
+        raise refusal(at, "a number is longer than 1,000 digits; put it in quotes")
 
 
-def _weight(node: yaml.Node, known: dict[int, int], *, at: str) -> int:
-    """How many values a node stands for, aliases and all; `known` has those of others, 0 while they are looked into."""
-    known[id(node)] = 0
-    weight = _own(node)
-    for part in _parts(node):
-        one = known[id(part)] if id(part) in known else _weight(part, known, at=at)
-        if not one:
-            raise refusal(at, "an alias (*NAME) stands inside the value that it names, which then never ends")
-        weight += one
-    known[id(node)] = weight
-    return weight
-
-
-def _own(node: yaml.Node) -> int:
-    return 1 + len(node.value) // _TEXT if isinstance(node.value, str) else 1
-
-
-def _parts(node: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(node.value, str):
-        return
-    for item in node.value:
-        yield from item if isinstance(item, tuple) else (item,)
+def _leaves(content: object) -> Iterator[object]:
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield key
+            yield from _leaves(value)
+    elif isinstance(content, list | tuple | set):
+        for item in content:
+            yield from _leaves(item)
+    else:
+        yield content

@@ -20,6 +20,7 @@ from dvc_magic.errors import PipelineError
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # What DVC lets through unwrapped for values and shapes that it does not expect.
 _BROKEN = (TypeError, ValueError, AttributeError, AssertionError, LookupError, OSError, ImportError)
+_TOO_DEEP = (RecursionError, MemoryError)  # Python's own parser runs out of its stack with the second
 _SPOKEN = (DvcException, IgnoreInCollectedDirError, ObjectDBError)
 
 
@@ -54,6 +55,8 @@ def message(error: BaseException, *, root: Path, path: str) -> str:
         return _syntax(error, path)
     if isinstance(error, YAMLValidationError):
         return _validation(error, path)
+    if isinstance(error, _TOO_DEEP):
+        return f"{path}: it, or a file that it names, has values nested too deep to be read; make it flatter"
     text = _COLOUR.sub("", str(error) or type(error).__name__).strip()
     if not isinstance(error, _SPOKEN):
         text = f"DVC cannot read it ({type(error).__name__}: {text})"
@@ -68,5 +71,5 @@ def translated(*, root: Path, path: str) -> Iterator[None]:
         yield
     except PipelineError:
         raise
-    except (*_SPOKEN, *_BROKEN) as error:
+    except (*_SPOKEN, *_BROKEN, *_TOO_DEEP) as error:
         raise PipelineError(message(error, root=root, path=path)) from error

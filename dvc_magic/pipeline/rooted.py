@@ -15,6 +15,9 @@ from typing import IO, Any, TypeAlias
 
 from dvc_objects.fs.local import FsspecLocalFileSystem, LocalFileSystem
 
+from dvc_magic.errors import PipelineError
+from dvc_magic.untrusted import LONGEST_JSON, UnreadableError, check_document
+
 Version: TypeAlias = "tuple[int, int, int, int] | None"
 
 _UNSETTLED_NS = 20_000_000
@@ -54,6 +57,29 @@ def _list_unseen(folder: str) -> tuple[list[str], list[str]]:
     return folders, [name for name in kinds if name not in folders]
 
 
+class _ParsedText(io.TextIOWrapper):
+    """A text file, which DVC reads in order to parse it: every YAML file that DVC loads for us comes through here."""
+
+    def __init__(self, binary: IO[bytes], *, encoding: str, name: str) -> None:
+        super().__init__(binary, encoding=encoding)
+        self._name = name
+
+    def read(self, size: int | None = -1, /) -> str:
+        """The text.
+
+        Raises:
+            PipelineError: it means or nests more than a parser can take.
+        """
+        if size is not None and size >= 0:
+            return super().read(size)
+        text = super().read(LONGEST_JSON + 1)
+        try:
+            check_document(text, os.path.splitext(self._name)[1])
+        except UnreadableError as error:
+            raise PipelineError(f"{self._name}: {error}") from error
+        return text
+
+
 class _RootedLocal(FsspecLocalFileSystem):
     cachable = False  # fsspec would hand out one object for equal arguments
 
@@ -81,13 +107,16 @@ class _RootedLocal(FsspecLocalFileSystem):
     def open(self, path: str, mode: str = "r", encoding: str | None = None, **kwargs: Any) -> IO[Any]:
         content = self._replaced(path)
         if content is None and mode in ("r", "rb") and not kwargs:
-            return open(self._on_disk(path), mode, encoding=encoding, opener=_open_unseen)
-        if content is None:
+            binary: IO[bytes] = open(self._on_disk(path), "rb", opener=_open_unseen)  # noqa: SIM115 - the caller closes it
+        elif content is None:
             return super().open(self._on_disk(path), mode=mode, encoding=encoding, **kwargs)  # type: ignore[no-any-return, no-untyped-call]
-        if set(mode) & set("wax+"):
+        elif set(mode) & set("wax+"):
             raise PermissionError(f"{path} is replaced for reading only")
-        stream = io.BytesIO(content)
-        return stream if "b" in mode else io.TextIOWrapper(stream, encoding=encoding or "utf-8")
+        else:
+            binary = io.BytesIO(content)
+        if "b" in mode:
+            return binary
+        return _ParsedText(binary, encoding=encoding or "utf-8", name=os.path.relpath(self._place(path), self._root))
 
     def walk(
         self, path: str, maxdepth: Any = None, topdown: bool = True, detail: bool = False, **kwargs: Any

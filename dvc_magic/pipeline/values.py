@@ -9,21 +9,28 @@ import dpath
 from dvc.utils.serialize import load_path
 
 from dvc_magic.model.values import Value, flatten
+from dvc_magic.untrusted import DEEPEST, UnreadableError
 
 
-def plain(value: Any) -> Value:
-    """`value` without the types of parsers: tuples and sets as lists, dates as ISO text, keys as text."""
+def plain(value: Any, depth: int = 0) -> Value:
+    """`value` without the types of parsers: tuples and sets as lists, dates as ISO text, keys as text.
+
+    Raises:
+        UnreadableError: it is nested so deep that messages between processes could not hold it.
+    """
+    if depth > DEEPEST:
+        raise UnreadableError(f"it has values nested more than {DEEPEST} deep; make it flatter")
     if value is None or isinstance(value, bool):
         return value
     for kind in (int, float, str):
         if isinstance(value, kind):
             return kind(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [plain(item, depth + 1) for item in value]
     if isinstance(value, set | frozenset):
-        return [plain(item) for item in sorted(value, key=repr)]
+        return [plain(item, depth + 1) for item in sorted(value, key=repr)]
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import RunRecord
+from dvc_magic.untrusted import check_document
 
 __all__ = ["missing_file_hint"]
 
@@ -79,7 +80,9 @@ def _outputs(project: Path) -> set[str]:
     import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
 
     try:
-        content = yaml.safe_load((project / "dvc.lock").read_text(encoding="utf-8"))
+        text = (project / "dvc.lock").read_text(encoding="utf-8")
+        check_document(text, ".lock")
+        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
         stages = content["stages"].values()
         return {str(out["path"]) for stage in stages for out in stage.get("outs", [])}
     except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind, lies_in
 from dvc_magic.runs.plot_declarations import PlotDeclaration, plot_declarations
+from dvc_magic.untrusted import check_yaml
 
 if TYPE_CHECKING:
     from dvc_magic.store import StoredRun
@@ -233,6 +234,7 @@ def _tables(path: Path, *, declared: PlotDeclaration, whole: bool) -> Iterator[t
         case _:
             from ruamel.yaml import YAML  # noqa: PLC0415 - 20 ms, for YAML alone
 
+            check_yaml(text)
             yield from _Nested(path.stem).tables(YAML(typ="safe", pure=True).load(text))
 
 

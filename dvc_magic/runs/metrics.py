@@ -13,6 +13,7 @@ from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.model.values import ends_with_key, flatten
+from dvc_magic.untrusted import DEEPEST, check_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -190,6 +191,7 @@ def _load(path: Path) -> Any:
 def _load_yaml(text: str) -> Any:
     from ruamel.yaml import YAML  # noqa: PLC0415 - 20 ms that a kernel without YAML metrics need not spend
 
+    check_yaml(text)
     return YAML(typ="safe", pure=True).load(text)
 
 
@@ -199,18 +201,21 @@ class _Plain:
     def __init__(self) -> None:
         self._nodes = 0
 
-    def value(self, value: Any) -> Any:
+    def value(self, value: Any, depth: int = 0) -> Any:
         """`value` in maps with text keys, lists, numbers, text, bools and nulls.
 
         Raises:
-            ValueError: it has too many values.
+            ValueError: it has too many values, or is nested too deep for a record.
         """
+        if depth > DEEPEST:
+            message = f"it has values nested more than {DEEPEST} deep"
+            raise ValueError(message)
         self._nodes += 1
         if self._nodes > _NODES:
             message = f"it has more than {_NODES} values"
             raise ValueError(message)
         if isinstance(value, Mapping):
-            return {str(key): self.value(item) for key, item in value.items()}
+            return {str(key): self.value(item, depth + 1) for key, item in value.items()}
         if isinstance(value, list | tuple | set):
-            return [self.value(item) for item in value]
+            return [self.value(item, depth + 1) for item in value]
         return value if value is None or isinstance(value, bool | int | float | str) else str(value)

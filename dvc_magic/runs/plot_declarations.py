@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dvc_magic.untrusted import check_yaml
+
 _LIMIT = 2**20  # bytes
 
 
@@ -51,7 +53,9 @@ def _load(path: Path) -> Any:
     try:
         if path.stat().st_size > _LIMIT:
             return None
-        return yaml.load(path.read_bytes(), Loader=loader)  # noqa: S506 - both are safe loaders
+        text = path.read_text(encoding="utf-8-sig")
+        check_yaml(text)
+        return yaml.load(text, Loader=loader)  # noqa: S506 - both are safe loaders
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return None
 

@@ -81,7 +81,7 @@ def _finder_entries(file: str) -> Iterator[str]:
     """The folders that would import what a finder of setuptools maps: ``{"pkg": "/p/src/pkg"}`` gives ``/p/src``."""
     try:
         tree = ast.parse(_text(file))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     mapping, namespaces = _literal(tree, "MAPPING"), _literal(tree, "NAMESPACES")
     pairs = [(name, [path]) for name, path in mapping.items()] + list(namespaces.items())

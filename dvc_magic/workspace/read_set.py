@@ -145,7 +145,7 @@ def _imports(path: Path, file: str, search: list[str]) -> Iterator[tuple[str, li
     """The dotted names that a file imports, each with the folders it is looked for in."""
     try:
         tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -9,6 +9,7 @@ from typing import Any
 from dvc_magic.errors import ParamError, PipelineError, close_matches
 from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.values import Value, same
+from dvc_magic.untrusted import UnreadableError, check_document
 from dvc_magic.workspace.param_files.changes import Format, KeyPath, RefusedError, ValueChange
 from dvc_magic.workspace.param_files.json_file import JsonFormat
 from dvc_magic.workspace.param_files.python_file import PythonFormat
@@ -51,7 +52,7 @@ def read_values(text: str, suffix: str, path: str) -> dict[str, Any]:
     Raises:
         PipelineError: DVC cannot read the file, or it holds no map.
     """
-    return _read(_format(suffix), text, path)
+    return _read(text, suffix, path)
 
 
 def set_values(
@@ -74,7 +75,7 @@ def set_values(
     fmt = _format(suffix)
     path = path or f"the {fmt.name} param file"
     rewriter = _Rewriter(
-        fmt=fmt, path=path, text=text, values=_read(fmt, text, path) if values is None else own_copy(dict(values))
+        fmt=fmt, path=path, text=text, values=_read(text, suffix, path) if values is None else own_copy(dict(values))
     )
     rewriter.program_values = rewriter.read_as_program(text)
     for change in changes:
@@ -83,13 +84,15 @@ def set_values(
     return rewriter.text
 
 
-def _read(fmt: Format, text: str, path: str) -> dict[str, Any]:
+def _read(text: str, suffix: str, path: str) -> dict[str, Any]:
+    fmt = _format(suffix)
     try:
+        check_document(text, suffix)
         values = own_copy(fmt.read(text))
-    except RecursionError as error:
-        raise PipelineError(
-            f"{path}: it is nested too deep, or an anchor in it contains an alias of itself."
-        ) from error
+    except UnreadableError as error:
+        raise PipelineError(f"{path}: {error}") from error
+    except (RecursionError, MemoryError) as error:  # Python's own parser runs out of its stack with the second
+        raise PipelineError(f"{path}: it has values nested too deep to be read; make it flatter") from error
     except Exception as error:  # each parser has its own kinds, and on odd input bare ValueErrors and the like
         raise PipelineError(f"{path}: DVC cannot read it as {fmt.name}: {error}. Repair the file.") from error
     if not isinstance(values, dict):

@@ -11,6 +11,7 @@ from dvc_magic.errors import OperationError
 from dvc_magic.operations import cell_operation, load_yaml, read_guild
 
 MANY = 9
+DEEP = ["[" * 3000, "{a: " * 3000, "- " * 3000, "\n".join(f"{' ' * depth}a:" for depth in range(300))]
 
 
 def bomb(levels: int) -> str:
@@ -49,12 +50,21 @@ def test_a_value_that_contains_itself_is_refused(text):
     assert "an alias (*NAME) stands inside the value that it names" in refused(text)
 
 
-@pytest.mark.parametrize("text", ["[" * 3000, "a: 2024-99-99", "!!timestamp x", "a: 'b", "<<: 1", "? [a]\n: 1"])
+@pytest.mark.parametrize("text", ["[", "a: 2024-99-99", "!!timestamp x", "a: 'b", "<<: 1", "? [a]\n: 1"])
 def test_what_is_no_yaml_is_refused_in_one_line(text):
     message = refused(text)
 
     assert message.startswith("guild.yml is not valid YAML: ")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("text", DEEP, ids=["lists", "maps", "dashes", "indented"])
+def test_what_is_nested_too_deep_is_refused_at_once(text):
+    assert refused(text) == "guild.yml: it has values nested more than 100 deep; make it flatter"
+
+
+def test_a_file_longer_than_anybody_writes_is_refused():
+    assert "characters, more than the 1,048,576 that are read" in refused("a: 1\n" * 300_000)
 
 
 def test_a_number_that_python_cannot_write_out_is_refused():
