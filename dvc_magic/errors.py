@@ -33,6 +33,8 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from dvc_magic.untrusted import message
+
 __all__ = [
     "AmbiguousRunError",
     "DvcMagicError",
@@ -64,6 +66,10 @@ __all__ = [
 class DvcMagicError(Exception):
     """The base of every error that dvc_magic raises on purpose."""
 
+    def __str__(self) -> str:
+        """The message, fit to be shown: it may quote names and values that are long or would move a cursor."""
+        return message(super().__str__())
+
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a traceback (its protocol for exceptions that render themselves)."""
         first, *rest = str(self).split("\n")
@@ -89,8 +95,8 @@ class StageNotFoundError(ProjectError):
         name: what was asked for, as it was written; empty when that is not known.
     """
 
-    def __init__(self, message: str, *, name: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, text: str, *, name: str = "") -> None:
+        super().__init__(text)
         self.name = name
 
 
@@ -129,8 +135,8 @@ class RunFailedError(RunError):
         run: the run that failed (a `dvc_magic.Run`), with its log, metrics and partial outs.
     """
 
-    def __init__(self, message: str, *, run: Any = None) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, *, run: Any = None) -> None:
+        super().__init__(text)
         self.run = run
 
 
@@ -141,8 +147,8 @@ class RunsFailedError(RunError):
         runs: all runs of the call (a `dvc_magic.Runs`), in grid order.
     """
 
-    def __init__(self, message: str, *, runs: Any = None) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, *, runs: Any = None) -> None:
+        super().__init__(text)
         self.runs = runs
 
 

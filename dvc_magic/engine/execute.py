@@ -25,7 +25,6 @@ from dvc_magic.engine.made import (
     into_dep_warning,
     left_out_warning,
     put_aside,
-    shown,
     stamp,
 )
 from dvc_magic.engine.order import WorkOrder
@@ -51,6 +50,7 @@ from dvc_magic.pipeline import (
 )
 from dvc_magic.runs import read_metric_file
 from dvc_magic.store import DIR_SUFFIX, RunCache, RunStore, write_noun
+from dvc_magic.untrusted import one_line
 from dvc_magic.workspace import (
     FolderWatch,
     Tree,
@@ -289,7 +289,7 @@ class _Run:
         }
         for path, dep in deps.items():
             if dep.changed and path not in self._told:
-                which = f": {few([shown(file) for file in changed[path]])}" if path in changed else ""
+                which = f": {few([one_line(file) for file in changed[path]])}" if path in changed else ""
                 self._warnings.append(f"the command changed its own dependency {path}{which}")
         self._keep_outs(prepared.root, finished)
         self._warnings.extend(finished.warnings)

@@ -7,10 +7,11 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from dvc_magic.engine.made import dvc_files, few, shown
+from dvc_magic.engine.made import dvc_files, few
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.pipeline import RunRepo
+from dvc_magic.untrusted import one_line
 from dvc_magic.workspace import unkeepable
 
 _RULES = ".dvcignore"
@@ -69,8 +70,8 @@ def _check_plain(paths: Iterable[str], root: Path, *, linked: bool) -> None:
         place = root / path
         if os.path.lexists(place) and not (place.is_file() and (linked or not place.is_symlink())):
             raise PipelineError(
-                f"DVC needs a plain file at {shown(path)}, and the command put something else there; let it write that "
-                "elsewhere"
+                f"DVC needs a plain file at {one_line(path)}, and the command put something else there; "
+                "let it write that elsewhere"
             )
 
 
@@ -86,7 +87,7 @@ def _check_place(path: str, root: Path, workspace: Path) -> None:
     real = os.path.realpath(place if place.is_dir() else place.parent)
     if not Path(real).is_relative_to(os.path.realpath(workspace)):
         raise PipelineError(
-            f"output {shown(path)!r} is, or lies in, a link to {real}, which is no place of this run, and DVC would "
+            f"output {one_line(path)!r} is, or lies in, a link to {real}, which is no place of this run, and DVC would "
             "change the files there; let the command copy what it needs, and write its outputs into the run"
         )
 
@@ -96,9 +97,9 @@ def _check_content(what: str, path: str, root: Path, repo: RunRepo) -> None:
     found = unkeepable(root, path)
     has_rules = any(posixpath.basename(inner) == _RULES for inner in found)  # DVC opens them to say what it passes over
     ignored = repo.ignored(found) if found and not has_rules else set()
-    listed = [f"{shown(inner)} ({kind})" for inner, kind in found.items() if inner not in ignored]
+    listed = [f"{one_line(inner)} ({kind})" for inner, kind in found.items() if inner not in ignored]
     if listed:
         raise PipelineError(
-            f"{what} {shown(path)!r}: DVC cannot read {few(listed)}; it keeps files and folders alone. Let the command "
-            "remove it, or put it elsewhere"
+            f"{what} {one_line(path)!r}: DVC cannot read {few(listed)}; it keeps files and folders alone. "
+            "Let the command remove it, or put it elsewhere"
         )

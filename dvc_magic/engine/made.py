@@ -13,6 +13,7 @@ from dvc_magic.model.operation import Operation, OperationOut
 from dvc_magic.model.stage import Stage, lies_in
 from dvc_magic.pipeline import RunRepo
 from dvc_magic.runs import read_metric_file
+from dvc_magic.untrusted import one_line
 from dvc_magic.workspace import (
     Tree,
     is_metric_name,
@@ -89,7 +90,9 @@ def _ignored(paths: Iterable[str], others: Mapping[str, str], repo: RunRepo | No
     """Those of `paths` that DVC passes over by its rules, which have to be files to be asked for."""
     for path in others:
         if path.rpartition("/")[2] == _RULES:
-            raise PipelineError(f"the command made {shown(path)}, {others[path]}: DVC expects a file with rules there")
+            raise PipelineError(
+                f"the command made {one_line(path)}, {others[path]}: DVC expects a file with rules there"
+            )
     return repo.ignored(paths) if repo is not None else set()
 
 
@@ -111,7 +114,7 @@ def _is_in(path: str, places: Iterable[str]) -> bool:
 
 def left_out_warning(left_out: Mapping[str, str]) -> str:
     """Says what is not among the outs of a run, and why."""
-    listed = few([f"{shown(path)} ({why})" for path, why in left_out.items()])
+    listed = few([f"{one_line(path)} ({why})" for path, why in left_out.items()])
     return f"the command made what DVC cannot keep, which is left out of the run's outs: {listed}"
 
 
@@ -119,8 +122,8 @@ def into_dep_warning(operation: Operation, dep: str, paths: Sequence[str]) -> st
     """Says that what was written into a folder that is a dep is no out, and what to do."""
     single = "-d" if operation.origin == "cell" else "requires"
     return (
-        f"the command wrote {few([shown(path) for path in paths])} into its dependency {shown(dep)}, which is no "
-        f"output of the run: write it elsewhere, or name single files of {shown(dep)} with {single}"
+        f"the command wrote {few([one_line(path) for path in paths])} into its dependency {one_line(dep)}, which is no "
+        f"output of the run: write it elsewhere, or name single files of {one_line(dep)} with {single}"
     )
 
 
@@ -128,11 +131,6 @@ def few(listed: Sequence[str]) -> str:
     """Some of them, and how many more there are."""
     more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
     return ", ".join(listed[:_NAMED]) + more
-
-
-def shown(path: str) -> str:
-    """A path for people, on one line whatever is in its name."""
-    return path if path.isprintable() else ascii(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

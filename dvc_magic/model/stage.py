@@ -14,6 +14,7 @@ from typing import Any
 
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.values import FlatValues, Value, type_name
+from dvc_magic.untrusted import abridged
 
 
 class OutKind(StrEnum):
@@ -107,6 +108,11 @@ class Param:
     key: str
     value: Value
     tracked: bool = True
+
+    def __repr__(self) -> str:
+        """File, key, value and whether it is tracked; a long value is cut."""
+        value = abridged(repr(self.value))
+        return f"Param(file={self.file!r}, key={self.key!r}, value={value}, tracked={self.tracked!r})"
 
     @property
     def name(self) -> str:

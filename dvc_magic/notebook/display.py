@@ -12,6 +12,7 @@ from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import RunRecord
 from dvc_magic.project import LogTail
 from dvc_magic.runs import metrics_of
+from dvc_magic.untrusted import message, one_line
 from dvc_magic.views import plan_text, progress_text, pulled_text, pulling_text, reused_line, run_line
 
 _SLOW, _PAUSE = 2.0, 1.0  # seconds until a pull's progress is worth a line, and between two such lines
@@ -55,7 +56,7 @@ class ForegroundDisplay:
     def started(self, record: RunRecord) -> None:
         """Begin to follow a run's log."""
         self._tails[record.id] = LogTail(self._paths.run(record.id).log)
-        self._names[record.id] = record.name
+        self._names[record.id] = one_line(record.name)
         self._open_line[record.id] = ""
 
     def waiting(self) -> None:
@@ -80,7 +81,7 @@ class ForegroundDisplay:
         root = self._paths.run(record.id).dvc_root(record.root)
         self._show(f"{line(record, metrics_of(record, root))}\n")
         for text in further:
-            self._show(f"  {text}\n")
+            self._show(f"  {message(text)}\n")
 
     def _print(self, run_id: str, *, last: bool) -> None:
         text = self._tails[run_id].read(last=last)

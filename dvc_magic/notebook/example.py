@@ -14,6 +14,7 @@ from dvc_magic.line import Usage, expand_text, read_line
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
 from dvc_magic.project import Project, example_names, write_example
+from dvc_magic.untrusted import one_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -75,5 +76,5 @@ def _chains(project: Project) -> str:
     for before, stage in pairwise((None, *pipeline.stages)):
         assert stage is not None
         arrow = " -> " if before in pipeline.lineage(stage) else ", " if before else ""
-        said += f"{arrow}{stage.address}"
+        said += f"{arrow}{one_line(stage.address)}"
     return said

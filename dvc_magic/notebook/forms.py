@@ -7,6 +7,7 @@ from html import escape
 
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.project import Run
+from dvc_magic.untrusted import coloured, one_line, uncoloured
 from dvc_magic.views import Card, Section, stage_card
 
 _LOG_SHOWN = 200_000  # characters of a log shown in a cell; its file has all
@@ -39,14 +40,14 @@ class LogView:
             return (
                 f"... the last {_LOG_SHOWN} characters; all of it is in {self.run.log.path} ...\n{text[-_LOG_SHOWN:]}"
             )
-        return text.rstrip("\n") or f"{self.run.stage} {self.run.number} has printed nothing"
+        return text.rstrip("\n") or f"{one_line(self.run.stage)} {self.run.number} has printed nothing"
 
     def __repr__(self) -> str:
-        """The log."""
-        return self._text()
+        """The log, with its colours; other escape sequences are left out."""
+        return coloured(self._text())
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self._text())}</pre>"
+        return f"<pre>{escape(uncoloured(self._text()))}</pre>"
 
 
 def stage_help(addresses: Sequence[str], pipeline: Pipeline, options: Sequence[tuple[str, str]]) -> Card:

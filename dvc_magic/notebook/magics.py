@@ -16,6 +16,7 @@ from dvc_magic.notebook.forms import CardView, stage_help
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic, explained
 from dvc_magic.project import Plan, Project, Run, Runs, Stages, StageView
+from dvc_magic.untrusted import message
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -140,7 +141,7 @@ class DvcMagics(Magics):
         """Whether an earlier kernel has run a cell of this name, which is known from now on; says so, once."""
         said = self.session.project.recall(name)
         if said:
-            self.session.show(f"{said}\n")
+            self.session.show(f"{message(said)}\n")
         return bool(said)
 
     def _read(self, line: str, names: Mapping[str, Any], pipeline: Pipeline) -> RunLine:

@@ -23,6 +23,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from dvc_magic.untrusted import one_line
+
 _WIDTH, _HEIGHT = 6.4, 4.0  # inches
 _PANEL = (4.2, 2.7)
 _ACROSS = 3
@@ -109,7 +111,7 @@ def plain(text: str) -> str:
 
     So would half of a surrogate pair, which JSON can hold.
     """
-    return text.encode(errors="replace").decode().replace("$", r"\$")
+    return one_line(text).replace("$", r"\$")
 
 
 def keyed(text: str) -> str:

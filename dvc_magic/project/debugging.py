@@ -21,6 +21,7 @@ from dvc_magic.project.failures import log_tail
 from dvc_magic.project.log_tail import LogTail
 from dvc_magic.project.prompt import Prompt
 from dvc_magic.store import RunStore, StoredRun, held, is_run_id
+from dvc_magic.untrusted import message
 from dvc_magic.workspace import remove_tree
 
 _TICK = 0.05  # seconds between looks at the log
@@ -51,7 +52,7 @@ class Debugged:
 
     def __repr__(self) -> str:
         """What happened."""
-        return f"<Debugged {self.said}>"
+        return message(f"<Debugged {self.said}>")
 
 
 def ask_here(prompt: str) -> str:
@@ -165,13 +166,13 @@ class _Copy:
         worker = self._pool.idle()
         try:
             worker.request("debug", request=to_data(request), environ=stage_environment(os.environ))
-            message = self._wait(worker)
+            answer = self._wait(worker)
         except BaseException:
             self._give_up(worker)
             raise
-        if message.lost:
+        if answer.lost:
             self._forget(worker)
-        return message
+        return answer
 
     def _wait(self, worker: Worker) -> Message:
         hurry = 0.0

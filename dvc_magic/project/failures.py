@@ -8,6 +8,7 @@ from pathlib import Path
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.project.missing_files import missing_file_hint
+from dvc_magic.untrusted import uncoloured
 from dvc_magic.views import format_seconds
 
 LOG_TAIL = 20
@@ -44,7 +45,7 @@ def failure_message(
     lines = [chain]
     tail = log_tail(paths.log)
     if end := tail[-shown:]:
-        lines += _log_end(end, paths.log)
+        lines += _log_end([uncoloured(line) for line in end], paths.log)
     if hint := missing_file_hint(record, tail, paths, project):
         lines.append(hint)
     lines.append(_next(record))

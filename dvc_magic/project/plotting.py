@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, overload
 from dvc_magic.errors import ParamError, RequestError
 from dvc_magic.runs import History, RunRow, UnknownLeafError, history_of, lineage, rows
 from dvc_magic.store import RunStore, StoredRun
+from dvc_magic.untrusted import lines, message, one_line
 from dvc_magic.views import bar_view, curves_view, panels_view, scatter_view, series_name, unknown
 
 if TYPE_CHECKING:
@@ -129,12 +130,12 @@ class Plots:
         """What there is to plot, and how."""
         looked = _Looked(self._runs(), self._store)
         number = len(looked.rows)
-        lines = [f"<plots of {number} run{'' if number == 1 else 's'}>"]
-        lines += _line("step series", looked.series_names(), 'plot("{0}")  plot.curves("{0}")')
+        told = [f"<plots of {number} run{'' if number == 1 else 's'}>"]
+        told += _line("step series", looked.series_names(), 'plot("{0}")  plot.curves("{0}")')
         metrics = dict.fromkeys(key for row in looked.rows for key in row.metrics)
-        lines += _line("metrics", metrics, 'plot.bar("{0}")  plot.scatter(PARAM, "{0}")')
-        lines += _line("params", dict.fromkeys(key for row in looked.rows for key in row.params), "")
-        return "\n".join(lines)
+        told += _line("metrics", metrics, 'plot.bar("{0}")  plot.scatter(PARAM, "{0}")')
+        told += _line("params", dict.fromkeys(key for row in looked.rows for key in row.params), "")
+        return lines("\n".join(told))
 
 
 def _line(kind: str, names: Iterable[str], calls: str) -> list[str]:
@@ -142,8 +143,8 @@ def _line(kind: str, names: Iterable[str], calls: str) -> list[str]:
     if not listed:
         return []
     more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
-    spelled = calls.format(listed[0])
-    return [f"  {kind}: {', '.join(listed[:_LISTED])}{more}{f'    {spelled}' if spelled else ''}"]
+    spelled = calls.format(one_line(listed[0]))
+    return [f"  {kind}: {', '.join(map(one_line, listed[:_LISTED]))}{more}{f'    {spelled}' if spelled else ''}"]
 
 
 class _Looked:
@@ -212,6 +213,5 @@ def read_history(run: StoredRun) -> History:
     """
     history = history_of(run)
     if history.warnings:
-        message = f"run {run.record.number}: {'; '.join(history.warnings)}"
-        warnings.warn(message, stacklevel=3)
+        warnings.warn(message(f"run {run.record.number}: {'; '.join(history.warnings)}"), stacklevel=3)
     return history

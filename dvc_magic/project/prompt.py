@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dvc_magic.debugging import SEEN, SOCKET
+from dvc_magic.untrusted import coloured
 
 _TICK = 0.05  # seconds between looks at the log while a program has nothing to say
 _LONGEST = 90  # characters; a socket's path must not be longer than 103 on some systems
@@ -183,5 +184,5 @@ def _send(connection: socket.socket, message: dict[str, Any]) -> None:
 
 
 def _clean(text: str) -> str:
-    """Text that any output takes: a program may print halves of characters."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """Text that any output takes: a program may print halves of characters, and what moves a cursor."""
+    return coloured(text)

@@ -21,6 +21,7 @@ from dvc_magic.project.plotting import Plots, read_history
 from dvc_magic.project.promoting import Promoted
 from dvc_magic.runs import Leaves, history_frame, metrics_of, params_of
 from dvc_magic.store import RunStore, StoredRun
+from dvc_magic.untrusted import coloured, one_line
 from dvc_magic.views import Card, format_bytes, run_card, run_line
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class ResolvedDep(Content):
     def __repr__(self) -> str:
         """Where it came from, its hash and its size."""
         if not self.hash:
-            return f"<{self.source} {self.origin}>"
-        return f"<{self.source} {self.origin}, md5 {self.hash[:10]}, {format_bytes(self.size)}>"
+            return f"<{self.source} {one_line(self.origin)}>"
+        return f"<{self.source} {one_line(self.origin)}, md5 {self.hash[:10]}, {format_bytes(self.size)}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,7 @@ class Paths(Mapping[str, T]):
 
     def __repr__(self) -> str:
         """One line for each path."""
-        return "\n".join(f"{path}: {item!r}" for path, item in self._found.items()) or "none"
+        return "\n".join(f"{one_line(path)}: {item!r}" for path, item in self._found.items()) or "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class RunLog:
 
     def __repr__(self) -> str:
         """The last lines, which is what one looks for."""
-        return self.tail() or "<empty log>"
+        return coloured(self.tail()) or "<empty log>"
 
 
 class Caller(Protocol):

@@ -21,6 +21,7 @@ from dvc_magic.project.project import Project
 from dvc_magic.project.run import Content, Run
 from dvc_magic.project.sources_in_runs import in_command
 from dvc_magic.store import RunStore
+from dvc_magic.untrusted import one_line
 from dvc_magic.workspace import LinkPolicy, make_read_only, place_object
 
 
@@ -186,7 +187,7 @@ class SourcePath(Content):
     def __repr__(self) -> str:
         """The source, without a look at where it is."""
         chosen = f":{' '.join(self.source.select)}" if self.source.select else ""
-        return f"<{self.source.kind} {self.source.path}{chosen}>"
+        return one_line(f"<{self.source.kind} {self.source.path}{chosen}>")
 
 
 # --- in a notebook --------------------------------------------------------------------------------------------------

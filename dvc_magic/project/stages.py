@@ -8,6 +8,7 @@ from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.line import find_stage
 from dvc_magic.model.stage import Param, Pipeline, Stage
 from dvc_magic.model.values import ends_with_key
+from dvc_magic.untrusted import short_repr
 from dvc_magic.views import Card, Table, stage_card, stages_table
 
 
@@ -50,7 +51,7 @@ class StageParams(Mapping[str, Param]):
 
     def __repr__(self) -> str:
         """Keys and values."""
-        return repr({flag.key: flag.value for flag in self._stage.flags})
+        return short_repr({flag.key: flag.value for flag in self._stage.flags})
 
 
 def _called(stage: Stage) -> str:

@@ -13,7 +13,7 @@ from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.model.values import ends_with_key, flatten
-from dvc_magic.untrusted import DEEPEST, check_yaml
+from dvc_magic.untrusted import DEEPEST, UnreadableError, check_yaml, message, short_repr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ class UnknownLeafError(ParamError, KeyError):
 
     def __str__(self) -> str:
         """The message, which `KeyError` alone would show in quotes."""
-        return str(self.args[0])
+        return message(str(self.args[0]))
 
 
 class Leaves(Mapping[str, Any]):
@@ -82,7 +82,7 @@ class Leaves(Mapping[str, Any]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        return repr(self._values)
+        return short_repr(self._values)
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self._values)
@@ -205,15 +205,13 @@ class _Plain:
         """`value` in maps with text keys, lists, numbers, text, bools and nulls.
 
         Raises:
-            ValueError: it has too many values, or is nested too deep for a record.
+            UnreadableError: it has too many values, or is nested too deep for a record.
         """
         if depth > DEEPEST:
-            message = f"it has values nested more than {DEEPEST} deep"
-            raise ValueError(message)
+            raise UnreadableError(f"it has values nested more than {DEEPEST} deep")
         self._nodes += 1
         if self._nodes > _NODES:
-            message = f"it has more than {_NODES} values"
-            raise ValueError(message)
+            raise UnreadableError(f"it has more than {_NODES} values")
         if isinstance(value, Mapping):
             return {str(key): self.value(item, depth + 1) for key, item in value.items()}
         if isinstance(value, list | tuple | set):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from textwrap import wrap
 
-from dvc_magic.views.format import sendable
+from dvc_magic.untrusted import lines, one_line
 from dvc_magic.views.table import Table
 
 _CELL = "text-align: left; vertical-align: top; padding: 0.2em 0.6em"
@@ -14,6 +14,7 @@ _NAME = f"{_CELL}; white-space: nowrap; font-weight: normal; opacity: 0.7"
 _VALUE = f"{_CELL}; white-space: pre-wrap"
 _BLOCK = "margin: 0; white-space: pre-wrap; word-break: normal; overflow-wrap: break-word"  # JupyterLab breaks in words
 _LINE = 110  # characters of a line of prose in text
+_LONGEST = 2_000  # characters of a named value: a command or a note may be long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +44,9 @@ class Card:
 
     def text(self) -> str:
         """Plain text, sections indented under their titles."""
-        lines = [self.title, *(line for section in self.sections for line in _section_lines(section))]
-        return sendable("\n".join(lines))
+        return "\n".join(
+            [one_line(self.title), *(line for section in self.sections for line in _section_lines(section))]
+        )
 
     def html(self) -> str:
         """Static HTML; everything of the project's in it is escaped.
@@ -54,20 +56,21 @@ class Card:
         """
         sections = "".join(map(_section_html, self.sections))
         style = "display: flex; flex-wrap: wrap; gap: 0.7em 2em"
-        return sendable(f'{_heading(self.title)}<div style="{style}">{sections}</div>')
+        return f'{_heading(self.title)}<div style="{style}">{sections}</div>'
 
 
 def _section_lines(section: Section) -> list[str]:
-    lines = [section.title] if section.title else []
-    width = max((len(name) for name, _ in section.pairs), default=0)
+    texts = [one_line(section.title)] if section.title else []
+    pairs = [(one_line(name), lines(value, longest=_LONGEST)) for name, value in section.pairs]
+    width = max((len(name) for name, _ in pairs), default=0)
     hang = f"\n{' ' * (width + 4)}"  # a further line of a value stands below its first
-    lines += [f"  {name.ljust(width)}  {hang.join(value.splitlines())}".rstrip() for name, value in section.pairs]
+    texts += [f"  {name.ljust(width)}  {hang.join(value.splitlines())}".rstrip() for name, value in pairs]
     if section.table is not None:
-        lines += [f"  {line}" for line in section.table.text().split("\n")]
+        texts += [f"  {line}" for line in section.table.text().split("\n")]
     if text := section.block or _words_for_nothing(section):
-        lines += [f"  {line}" for line in text.split("\n")]
-    lines += [f"  {line}" for paragraph in section.prose for line in wrap(paragraph, width=_LINE)]
-    return lines
+        texts += [f"  {line}" for line in lines(text).split("\n")]
+    texts += [f"  {line}" for paragraph in section.prose for line in wrap(lines(paragraph), width=_LINE)]
+    return texts
 
 
 def _words_for_nothing(section: Section) -> str:
@@ -78,21 +81,22 @@ def _words_for_nothing(section: Section) -> str:
 def _section_html(section: Section) -> str:
     title = _heading(section.title) if section.title else ""
     table = section.table.html() if section.table is not None else ""
-    block = f'<pre style="{_BLOCK}">{escape(section.block)}</pre>' if section.block else ""
-    prose = "".join(f'<p style="margin: 0 0 0.3em 0">{escape(paragraph)}</p>' for paragraph in section.prose)
+    block = f'<pre style="{_BLOCK}">{escape(lines(section.block))}</pre>' if section.block else ""
+    prose = "".join(f'<p style="margin: 0 0 0.3em 0">{escape(lines(paragraph))}</p>' for paragraph in section.prose)
     words = _words_for_nothing(section)
-    empty = f'<p style="margin: 0">{escape(words)}</p>' if words else ""
+    empty = f'<p style="margin: 0">{escape(lines(words))}</p>' if words else ""
     content = _pairs_html(section.pairs) + table + block + prose + empty
     return f"<div>{title}{content}</div>" if content else f'<div style="width: 100%">{title}</div>'
 
 
 def _heading(text: str) -> str:
-    return f'<p style="margin: 0 0 0.3em 0"><strong>{escape(text)}</strong></p>'
+    return f'<p style="margin: 0 0 0.3em 0"><strong>{escape(one_line(text))}</strong></p>'
 
 
 def _pairs_html(pairs: tuple[tuple[str, str], ...]) -> str:
     rows = "".join(
-        f'<tr><th style="{_NAME}">{escape(name)}</th><td style="{_VALUE}">{escape(value)}</td></tr>'
+        f'<tr><th style="{_NAME}">{escape(one_line(name))}</th>'
+        f'<td style="{_VALUE}">{escape(lines(value, longest=_LONGEST))}</td></tr>'
         for name, value in pairs
     )
     return f'<table class="dataframe" style="margin: 0"><tbody>{rows}</tbody></table>' if rows else ""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from dvc_magic.untrusted import one_line
+
 _MINUTE, _HOUR, _KILO = 60.0, 3600.0, 1000.0
 
 
@@ -19,7 +21,7 @@ def format_number(value: Any) -> Any:
 
 
 def format_value(value: Any, *, width: int | None = None) -> str:
-    """A param or metric value, exact; cut with an ellipsis beyond `width` characters."""
+    """A param or metric value on one line, exact unless it is long; cut with an ellipsis beyond `width` characters."""
     if value is None:
         text = "null"
     elif isinstance(value, bool):
@@ -30,12 +32,8 @@ def format_value(value: Any, *, width: int | None = None) -> str:
         text = json.dumps(value, ensure_ascii=False)
     else:
         text = repr(value)
+    text = one_line(text)
     return text if width is None else cut(text, width=width)
-
-
-def sendable(text: str) -> str:
-    """`text` as it can be printed and sent: half of a surrogate pair, which JSON can hold, becomes a question mark."""
-    return text.encode(errors="replace").decode()
 
 
 def few(items: Sequence[str], *, width: int) -> str:

@@ -9,13 +9,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from dvc_magic.views.format import format_number, format_seconds, format_value, sendable
+from dvc_magic.untrusted import lines, one_line, uncoloured
+from dvc_magic.views.format import format_number, format_seconds, format_value
 
 _ENDED = 8  # lines about runs that have ended
 _WIDTH = 400  # characters of a log's line
 _CELL = 24
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\r\b]")
 _BOX = "border: 1px solid var(--jp-border-color2, #8888); padding: 4px 8px; margin: 2px 0"
 _LOG = f"{_BOX}; max-height: 18em; overflow: auto; display: flex; flex-direction: column-reverse"  # stays at its end
 _TEXT = "white-space: pre-wrap; overflow: visible; overflow-wrap: anywhere; flex: none; margin: 0"
@@ -39,7 +39,7 @@ class LiveRun:
 
     def html(self) -> str:
         """Name, metrics and log; everything in it is escaped."""
-        head = f"<strong>{escape(self.name)}</strong> running for {escape(_whole_seconds(self.seconds))}"
+        head = f"<strong>{escape(one_line(self.name))}</strong> running for {escape(_whole_seconds(self.seconds))}"
         return f"<div>{head}</div>{metrics_html(self.metrics or {})}{log_html(self.tail, self.log)}"
 
 
@@ -62,13 +62,13 @@ class LiveCall:
 
     def html(self) -> str:
         """Static HTML; everything of the project's in it is escaped."""
-        plan = f"<div>{escape(self.plan)}</div>" if self.plan else ""
+        plan = f"<div>{escape(lines(self.plan))}</div>" if self.plan else ""
         hidden = len(self.ended) - _ENDED
         before = [f"<div>... {hidden} before</div>"] if hidden > 0 else []
-        ended = [f"<div>{escape(line)}</div>" for line in self.ended[-_ENDED:]]
+        ended = [f"<div>{escape(lines(line))}</div>" for line in self.ended[-_ENDED:]]
         running = [run.html() for run in self.running]
         last = [log_html(self.tail, self.log)] if self.log is not None and not self.running else []
-        return sendable(f"<div>{''.join([plan, *before, *ended, *running, *last])}</div>")
+        return f"<div>{''.join([plan, *before, *ended, *running, *last])}</div>"
 
 
 def _whole_seconds(seconds: float) -> str:
@@ -79,7 +79,7 @@ def _whole_seconds(seconds: float) -> str:
 def metrics_html(metrics: Mapping[str, Any]) -> str:
     """Metrics side by side, to six digits."""
     cells = "".join(
-        f'<span style="margin-right: 1.5em">{escape(key)} '
+        f'<span style="margin-right: 1.5em">{escape(one_line(key))} '
         f"<strong>{escape(format_value(format_number(value), width=_CELL))}</strong></span>"
         for key, value in metrics.items()
     )
@@ -90,11 +90,13 @@ def log_html(tail: tuple[str, ...], log: Path) -> str:
     """The end of a log in a box that stays at its end, and where all of it is."""
     text = "\n".join(plain_line(line) for line in tail)
     pre = f'<pre style="{_TEXT}">{escape(text)}</pre>'
-    where = f'<div style="opacity: 0.75; overflow-wrap: anywhere">log: {escape(str(log))}</div>'
+    where = (
+        f'<div style="opacity: 0.75; overflow-wrap: anywhere">log: {escape(one_line(str(log), longest=_WIDTH))}</div>'
+    )
     return (f'<div style="{_LOG}">{pre}</div>' if text else "") + where
 
 
 def plain_line(line: str) -> str:
     """A log's line without colours and control characters, cut when it is very long."""
-    plain = _CONTROLS.sub("", _ESCAPES.sub("", line))
+    plain = _CONTROLS.sub("", uncoloured(line))
     return plain if len(plain) <= _WIDTH else f"{plain[:_WIDTH]}…"

@@ -8,6 +8,7 @@ from typing import Any
 
 from dvc_magic.engine import Action, Decision, PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.untrusted import one_line
 from dvc_magic.views.format import format_seconds, format_time
 from dvc_magic.views.run_card import FileKey, metrics_text, name_of, run_line
 
@@ -75,18 +76,21 @@ def _name(decision: Decision) -> str:
     used = decision.run.number if there and decision.run is not None else decision.number
     numbered = used is not None and decision.action is not Action.PROJECT
     serving = decision.run is not None and decision.run.stage != decision.stage
-    name = f"{decision.stage} by {decision.run.stage}" if there and serving and decision.run else decision.stage
+    name = one_line(decision.stage)
+    if there and serving and decision.run:
+        name += f" by {one_line(decision.run.stage)}"
     return f"{name} {used}" if numbered else name
 
 
 def _said(decision: Decision) -> str:
     """What becomes of a stage, and why."""
+    reason = one_line(decision.reason)
     if decision.action is Action.REUSE and decision.run is not None:
-        return f"reused ({decision.reason})"
+        return f"reused ({reason})"
     if decision.action is Action.ATTACH:
-        return f"goes already and is waited for ({decision.reason})"
+        return f"goes already and is waited for ({reason})"
     if decision.action is Action.PROJECT:
-        return f"from the project ({decision.reason})"
+        return f"from the project ({reason})"
     if decision.action is Action.WHEN_CHANGED:
-        return f"runs {decision.reason}"
-    return "runs" if decision.reason == "asked for" else f"runs ({decision.reason})"
+        return f"runs {reason}"
+    return "runs" if reason == "asked for" else f"runs ({reason})"

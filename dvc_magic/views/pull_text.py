@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dvc_magic.model.inputs import PullProgress
+from dvc_magic.untrusted import one_line
 from dvc_magic.views.format import format_bytes, format_seconds
 
 _NAMED = 3  # paths named of a pull
@@ -11,9 +12,9 @@ _NAMED = 3  # paths named of a pull
 def pulling_text(progress: PullProgress) -> str:
     """What begins: ``pulling data/iris.csv from remote 'storage' ...``."""
     more = len(progress.paths) - _NAMED
-    shown = [path if path.isprintable() else repr(path) for path in progress.paths[:_NAMED]]
+    shown = [one_line(path) for path in progress.paths[:_NAMED]]
     names = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-    return f"pulling {names} from remote {progress.remote!r} ..."
+    return f"pulling {names} from remote {one_line(repr(progress.remote))} ..."
 
 
 def progress_text(progress: PullProgress) -> str:

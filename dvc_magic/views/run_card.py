@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import DepRecord, Notes, RunRecord, RunStatus
+from dvc_magic.untrusted import message, one_line
 from dvc_magic.views.card import Card, Section
-from dvc_magic.views.format import few, format_bytes, format_number, format_seconds, format_time, format_value, sendable
+from dvc_magic.views.format import few, format_bytes, format_number, format_seconds, format_time, format_value
 from dvc_magic.views.operation_text import learned_pairs, operation_origin
 from dvc_magic.views.table import Table
 
@@ -28,8 +29,8 @@ def run_line(record: RunRecord, metrics: Mapping[str, Any], *, varying: Collecti
     if record.times.duration is not None and record.status.final:
         text += f" in {format_seconds(record.times.duration)}"
     if record.status is not RunStatus.COMPLETED and record.error:
-        text += f" ({record.error})"
-    return sendable(f"{text}{metrics_text(metrics)}")
+        text += f" ({message(record.error)})"
+    return f"{text}{metrics_text(metrics)}"
 
 
 def name_of(record: RunRecord, *, varying: Collection[FileKey] | None = None) -> str:
@@ -39,12 +40,15 @@ def name_of(record: RunRecord, *, varying: Collection[FileKey] | None = None) ->
         varying: file and key of the params that the call gave several values; None for all that it gave any.
     """
     values = _values(record, varying) if record.call.size > 1 else ""
-    return f"{record.name} ({values})" if values else record.name
+    name = one_line(record.name)
+    return f"{name} ({values})" if values else name
 
 
 def metrics_text(metrics: Mapping[str, Any]) -> str:
     """``: acc=0.93, loss=0.21``, the end of a line about a run; empty without metrics."""
-    shown = ", ".join(f"{key}={format_value(format_number(value), width=24)}" for key, value in metrics.items())
+    shown = ", ".join(
+        f"{one_line(key)}={format_value(format_number(value), width=24)}" for key, value in metrics.items()
+    )
     return f": {shown}" if shown else ""
 
 
@@ -55,7 +59,7 @@ def _values(record: RunRecord, varying: Collection[FileKey] | None) -> str:
     ends = [override.key.rpartition(".")[2] for override in overrides]
     names = ends if len(set(ends)) == len(ends) else [override.key for override in overrides]
     shown = [format_value(format_number(override.value), width=24) for override in overrides]
-    return ", ".join(f"{name}={value}" for name, value in zip(names, shown, strict=True))
+    return ", ".join(f"{one_line(name)}={value}" for name, value in zip(names, shown, strict=True))
 
 
 def run_card(

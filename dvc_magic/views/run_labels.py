@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.values import ends_with_key
 from dvc_magic.runs import RunRow
+from dvc_magic.untrusted import one_line
 from dvc_magic.views.format import format_value
 from dvc_magic.views.runs_table import differing
 
@@ -32,21 +32,18 @@ def run_labels(rows: Sequence[RunRow]) -> tuple[str, ...]:
 def _label(row: RunRow, keys: dict[str, str], *, with_stage: bool) -> str:
     record, label, params = row.run.record, row.run.notes.label, dict(row.params)
     values = [
-        f"{short}={format_value(_rounded(params[key]), width=_WIDTH)}" for key, short in keys.items() if key in params
+        f"{one_line(short)}={format_value(_rounded(params[key]), width=_WIDTH)}"
+        for key, short in keys.items()
+        if key in params
     ]
-    parts = [record.stage] if with_stage else []
-    parts += [str(record.number), *([_plain(label)] if label else values)]
+    parts = [one_line(record.stage)] if with_stage else []
+    parts += [str(record.number), *([format_value(label, width=_LABEL)] if label else values)]
     parts += [] if record.status is RunStatus.COMPLETED else [str(record.status)]
     return " ".join(parts)
 
 
 def _rounded(value: Any) -> Any:
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
-
-
-def _plain(label: str) -> str:
-    text = label if label.isprintable() else json.dumps(label)
-    return text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"
 
 
 def _short(key: str, rows: Sequence[RunRow]) -> str:

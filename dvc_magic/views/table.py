@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
-from dvc_magic.views.format import sendable
+from dvc_magic.untrusted import LONGEST, lines, one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,37 +28,47 @@ class Table:
     def text(self) -> str:
         """Aligned columns, two blanks apart."""
         if not self.rows:
-            return self.empty
-        lines = [self.headers, *[tuple(cell.replace("\n", " ") for cell in row) for row in self.rows]]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.headers))]
+            return lines(self.empty)
+        texts = [
+            [one_line(name) for name in self.headers],
+            *[[_cell(cell).replace("\n", " ") for cell in row] for row in self.rows],
+        ]
+        widths = [max(len(line[column]) for line in texts) for column in range(len(self.headers))]
         printed = [
             "  ".join(
                 cell.rjust(width) if column in self.numeric else cell.ljust(width)
                 for column, (cell, width) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
-            for line in lines
+            for line in texts
         ]
-        return sendable("\n".join([*printed, *([self.note] if self.note else [])]))
+        return "\n".join([*printed, *([lines(self.note)] if self.note else [])])
 
     def html(self) -> str:
         """A ``dataframe`` table, which notebooks style themselves; inline styles without colors only."""
         if not self.rows:
-            return f'<p style="margin: 0">{escape(self.empty)}</p>'
-        head = "".join(f"<th{self._style(column)}>{escape(name)}</th>" for column, name in enumerate(self.headers))
+            return f'<p style="margin: 0">{escape(lines(self.empty))}</p>'
+        head = "".join(
+            f"<th{self._style(column)}>{escape(one_line(name))}</th>" for column, name in enumerate(self.headers)
+        )
         body = "".join(
             "<tr>"
-            + "".join(f"<td{self._style(column)}>{escape(cell)}</td>" for column, cell in enumerate(row))
+            + "".join(f"<td{self._style(column)}>{escape(_cell(cell))}</td>" for column, cell in enumerate(row))
             + "</tr>"
             for row in self.rows
         )
         table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-        return sendable(f'<table class="dataframe" style="margin: 0">{table}</table>{self._note_html()}')
+        return f'<table class="dataframe" style="margin: 0">{table}</table>{self._note_html()}'
 
     def _note_html(self) -> str:
         style = "margin: 0.3em 0 0 0; opacity: 0.7; white-space: pre-wrap"
-        return f'<p style="{style}">{escape(self.note)}</p>' if self.note else ""
+        return f'<p style="{style}">{escape(lines(self.note))}</p>' if self.note else ""
 
     def _style(self, column: int) -> str:
         align = "right" if column in self.numeric else "left"
         space = "pre-wrap" if column in self.wrapped else "nowrap"
         return f' style="text-align: {align}; vertical-align: top; padding: 0.2em 0.6em; white-space: {space}"'
+
+
+def _cell(text: str) -> str:
+    """A cell that is neither long nor moves a cursor; it may have several lines."""
+    return lines(text, longest=LONGEST)

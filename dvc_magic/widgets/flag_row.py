@@ -8,13 +8,14 @@ from typing import Any
 
 import ipywidgets
 
+from dvc_magic.untrusted import lines, one_line
 from dvc_magic.views import FormField
 
 CONTROL_WIDTH = "min(80%, 40em)"
 
 
 class FlagRow:
-    """The controls of one flag. They hold no state of their own: `show` makes them say what a field says.
+    """The controls of one flag. They hold nothing but what they show: `show` makes them say what a field says.
 
     Attributes:
         control: where the value goes. reset: takes it back. note: what there is to say about it.
@@ -23,12 +24,13 @@ class FlagRow:
 
     def __init__(self, field: FormField, *, changed: Callable[[str, str], None], reset: Callable[[str], None]) -> None:
         self._name = field.name
+        self._text = field.text
         self._changed = changed
         self.choices = field.choices
         self.control = _control(field)
         self.control.observe(self._told, names="value")
         self.reset = ipywidgets.Button(
-            description="Reset", tooltip=f"take the value of {field.param.file}", layout={"width": "auto"}
+            description="Reset", tooltip=one_line(f"take the value of {field.param.file}"), layout={"width": "auto"}
         )
         self.reset.on_click(lambda _: reset(self._name))
         self.note = ipywidgets.HTML()
@@ -37,18 +39,20 @@ class FlagRow:
         )
 
     def _told(self, change: Any) -> None:
-        self._changed(self._name, change["new"])
+        untouched = change["new"] == _spelled(self._text)
+        self._changed(self._name, self._text if untouched else change["new"])
 
     def show(self, field: FormField, *, label_width: str) -> None:
         """Say what `field` says. The control is written only when it says something else."""
-        where = f"{field.name}, {field.param.type}"
-        self.control.description = field.label
+        where = one_line(f"{field.name}, {field.param.type}")
+        self.control.description = one_line(field.label)
         self.control.style.description_width = label_width
         self.control.tooltip = where
         if not self.choices:
-            self.control.placeholder = field.default
-        if self.control.value != field.text:
-            self.control.value = field.text
+            self.control.placeholder = one_line(field.default)
+        self._text = field.text
+        if self.control.value != _spelled(field.text):
+            self.control.value = _spelled(field.text)
         told = field.changed or bool(field.error)
         self.reset.layout.display = None if told else "none"
         self.note.value = _note(field)
@@ -66,17 +70,27 @@ def _control(field: FormField) -> Any:
     """A list to choose from, or a text; both have a real label, which toggles and radio buttons have not."""
     layout = {"width": CONTROL_WIDTH}
     if not field.choices:
-        return ipywidgets.Text(value=field.text, layout=layout)
+        return ipywidgets.Text(value=_spelled(field.text), layout=layout)
     names = [(f"{choice} (both)" if "," in choice else choice, choice) for choice in field.choices]
     return ipywidgets.Dropdown(options=names, value=field.text, layout=layout)
 
 
+def safe_html(text: str) -> str:
+    """A text of a project as HTML: never markup, and nothing in it unseen."""
+    return escape(lines(text))
+
+
+def _spelled(text: str) -> str:
+    """A field's text as it can be edited: whole, without a character that nobody sees."""
+    return one_line(text, longest=len(text))
+
+
 def _note(field: FormField) -> str:
     if field.error:
-        message = f'<span style="color: var(--jp-error-color1, #d32f2f)">✗ {escape(field.error)}</span>'
+        message = f'<span style="color: var(--jp-error-color1, #d32f2f)">✗ {safe_html(field.error)}</span>'
     elif field.changed:
         several = f", {len(field.values)} values" if len(field.values) > 1 else ""
-        message = f"<strong>● changed</strong>{several} ({escape(field.param.file)}: {escape(field.was)})"
+        message = f"<strong>● changed</strong>{several} ({safe_html(field.param.file)}: {safe_html(field.was)})"
     else:
-        message = f'<span style="opacity: 0.7">{escape(field.param.type)}</span>'
+        message = f'<span style="opacity: 0.7">{safe_html(field.param.type)}</span>'
     return f'<div style="line-height: 1.4; white-space: pre-wrap; overflow-wrap: anywhere">{message}</div>'

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from html import escape
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import ipywidgets
@@ -18,9 +17,10 @@ import ipywidgets
 from dvc_magic.errors import StageNotFoundError
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.stage import Pipeline
+from dvc_magic.untrusted import lines, one_line
 from dvc_magic.views import FormField, LiveCall, StageForm, preselected, stage_facts, stage_form
 from dvc_magic.widgets.backend import Backend, Outcome, Shown
-from dvc_magic.widgets.flag_row import CONTROL_WIDTH, FlagRow
+from dvc_magic.widgets.flag_row import CONTROL_WIDTH, FlagRow, safe_html
 
 _WRAPPED = {"flex_flow": "row wrap", "align_items": "center"}
 _LINE = (
@@ -115,7 +115,7 @@ class Panel:
     def _build(self, *, fixed: bool) -> None:
         addresses = [stage.address for stage in self._form.pipeline.every]
         self.picker = ipywidgets.Dropdown(
-            options=addresses,
+            options=_options(addresses),
             value=self.stage,
             description="Stage",
             tooltip="the stage or operation to run",
@@ -197,7 +197,7 @@ class Panel:
         self._place(self.upstream_box, [field.name for field in form.upstream])
         self._show_upstream_title()
         self.facts.value = _compact(stage_facts(form.stage, form.pipeline).html())
-        self.line_box.value = f'<div style="{_LINE}" title="click to select">{escape(form.line)}</div>'
+        self.line_box.value = f'<div style="{_LINE}" title="click to select">{safe_html(form.line)}</div>'
         self._show_state()
 
     def _row(self, field: FormField) -> FlagRow:
@@ -216,7 +216,7 @@ class Panel:
 
     def _show_upstream_title(self) -> None:
         upstream = self._form.upstream
-        stages = ", ".join(dict.fromkeys(field.stage for field in upstream))
+        stages = ", ".join(dict.fromkeys(one_line(field.stage) for field in upstream))
         changed = sum(field.changed for field in upstream)
         wrong = sum(bool(field.error) for field in upstream)
         marks = [f"{changed} changed"] * bool(changed) + [f"{wrong} to correct"] * bool(wrong)
@@ -233,7 +233,7 @@ class Panel:
         self.stop_button.disabled = busy != _RUN
         self.stop_button.button_style = "danger" if busy == _RUN else ""
         self.stop_button.description = _STOPS[min(self._stops, len(_STOPS) - 1)]
-        self.status.value = f'<span style="white-space: pre-wrap">{escape(self._status())}</span>'
+        self.status.value = f'<span style="white-space: pre-wrap">{safe_html(self._status())}</span>'
 
     def _status(self) -> str:
         if self._closed:
@@ -284,8 +284,8 @@ class Panel:
     def _show_stages(self) -> None:
         addresses = tuple(stage.address for stage in self._form.pipeline.every)
         self.picker.unobserve(self._picked, names="value")  # new options choose a value of their own
-        if tuple(self.picker.options) != addresses:
-            self.picker.options = addresses
+        if tuple(self.picker.options) != _options(addresses):
+            self.picker.options = _options(addresses)
         self.picker.value = self.stage
         self.picker.observe(self._picked, names="value")
 
@@ -365,7 +365,7 @@ class Panel:
     def __repr__(self) -> str:
         """What it is, its stage, its line and its last result."""
         shown = f"\n  {self._outcome.run!r}" if self._outcome.run is not None else ""
-        return f"<Panel of {self._backend.title}, stage {self.stage}>\n  {self.line}{shown}"
+        return lines(f"<Panel of {self._backend.title}, stage {self.stage}>\n  {self.line}{shown}")
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         """The live widget, and static text and HTML for where nothing is live: saved notebooks, exports."""
@@ -378,8 +378,13 @@ class Panel:
         about = (
             f"dvc_magic panel of {self._backend.title}, stage {self.stage} (live controls show in a running notebook)"
         )
-        head = f"<p>{escape(about)}</p><pre>{escape(self.line)}</pre>"
+        head = f"<p>{safe_html(about)}</p><pre>{safe_html(self.line)}</pre>"
         return f"<div>{head}{_result_html(self._outcome)}</div>"
+
+
+def _options(addresses: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """What a dropdown shows of each stage, and the stage."""
+    return tuple((one_line(address), address) for address in addresses)
 
 
 def _compact(html: str) -> str:
@@ -395,6 +400,6 @@ def _last_word(outcome: Outcome) -> str:
 
 def _result_html(outcome: Outcome) -> str:
     message = outcome.error or (f"This is a fault of dvc_magic:\n{outcome.bug}" if outcome.bug else "")
-    error = f'<pre style="{_MESSAGE}">{escape(message)}</pre>' if message else ""
+    error = f'<pre style="{_MESSAGE}">{safe_html(message)}</pre>' if message else ""
     shown = outcome.shown._repr_html_() if outcome.shown is not None else ""
     return error + shown
