@@ -33,7 +33,7 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from dvc_magic.untrusted import message
+from dvc_magic.untrusted import LONGEST, message
 
 __all__ = [
     "AmbiguousRunError",
@@ -182,7 +182,8 @@ class WorkerLostError(WorkerError):
 
 def close_matches(word: str, known: list[str], *, limit: int = 3) -> str:
     """A hint for an unknown name: `` Did you mean 'train'?``, or an empty text when nothing is near."""
-    near = difflib.get_close_matches(word, known, n=limit, cutoff=0.6)
+    short = [name for name in known if len(name) <= LONGEST]  # the search takes minutes for texts of a megabyte
+    near = difflib.get_close_matches(word[:LONGEST], short, n=limit, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
 
 

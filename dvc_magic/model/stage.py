@@ -110,9 +110,9 @@ class Param:
     tracked: bool = True
 
     def __repr__(self) -> str:
-        """File, key, value and whether it is tracked; a long value is cut."""
-        value = abridged(repr(self.value))
-        return f"Param(file={self.file!r}, key={self.key!r}, value={value}, tracked={self.tracked!r})"
+        """All of it; what is long is cut."""
+        file, key, value = (abridged(repr(part)) for part in (self.file, self.key, self.value))
+        return f"Param(file={file}, key={key}, value={value}, tracked={self.tracked!r})"
 
     @property
     def name(self) -> str:

@@ -81,8 +81,8 @@ class ResolvedDep(Content):
     def __repr__(self) -> str:
         """Where it came from, its hash and its size."""
         if not self.hash:
-            return f"<{self.source} {one_line(self.origin)}>"
-        return f"<{self.source} {one_line(self.origin)}, md5 {self.hash[:10]}, {format_bytes(self.size)}>"
+            return one_line(f"<{self.source} {self.origin}>")
+        return one_line(f"<{self.source} {self.origin}, md5 {self.hash[:10]}, {format_bytes(self.size)}>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class ResolvedOut(Content):
     def __repr__(self) -> str:
         """What kind of output it is, its hash and its size."""
         altered = ", altered since the run" if self.altered else ""
-        return f"<{self.kind}, md5 {self.hash[:10]}, {format_bytes(self.size)}{altered}>"
+        return one_line(f"<{self.kind}, md5 {self.hash[:10]}, {format_bytes(self.size)}{altered}>")
 
 
 T = TypeVar("T")

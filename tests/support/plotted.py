@@ -73,3 +73,7 @@ class FewRuns:
             message = f"there is no run {run_id}"
             raise RunNotFoundError(message)
         return self._runs[run_id]
+
+    def notes(self, run_id: str) -> Notes:
+        """The notes on it."""
+        return self.get(run_id).notes

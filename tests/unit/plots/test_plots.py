@@ -4,16 +4,20 @@ import dataclasses
 import io
 import math
 import pickle
+import re
 import threading
 from collections.abc import Iterator
 
 import matplotlib as mpl
 import pytest
+from hypothesis import HealthCheck, given, settings
 from matplotlib import colors
 from matplotlib import pyplot as plt
+from matplotlib.text import Text
 
 from dvc_magic.plots import bar, curves, panels, scatter
 from dvc_magic.views import Bars, Curve, Curves, Scale, Scatter
+from tests.support.hostile import hostile_texts, unseen
 
 HOSTILE = "<b>$\\frac{</b> _x % $5"
 
@@ -246,3 +250,18 @@ def test_categories_that_begin_with_an_underscore_have_their_place_in_the_key():
 def test_half_of_a_surrogate_pair_is_drawn_spelled_out():
     view = Curves(name="a\ud800", axis="step", curves=(Curve(label="1", place=0, steps=(0,), values=(1.0,)),), total=1)
     assert drawn(curves(view)).get_ylabel() == "a\\ud800"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hostile_texts)
+def test_no_plot_shows_what_nobody_sees_or_takes_a_text_for_a_formula(text):
+    curve = Curve(label=text, place=0, steps=(0, 1), values=(1.0, 2.0))
+    view = Curves(name=text, axis=text, curves=(curve,), total=1, note=text)
+    categories = Scale(name=text, values=(0.0, 1.0), categories=(text, f"{text}2"))
+    points = Scatter(x=categories, y=Scale(name=text, values=(1.0, 2.0)), labels=(text, text), numbers=(1, 2))
+    bars = Bars(name=text, labels=(text,), values=(1.0,), texts=(text,), note=text)
+
+    for axes in (curves(view), panels([view, view])[0], scatter(points), bar(bars)):
+        texts = [found.get_text() for found in axes.figure.findobj(Text)]
+        plt.close(axes.figure)
+        assert not any(unseen(shown) or re.search(r"(?<!\\)\$", shown) for shown in texts)

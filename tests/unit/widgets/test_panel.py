@@ -12,6 +12,7 @@ from dvc_magic.errors import DvcMagicError, StageNotFoundError
 from dvc_magic.model.stage import Dep, Out, Param, Pipeline, Stage
 from dvc_magic.views import LiveCall, LiveRun
 from dvc_magic.widgets import Listener, Outcome, Panel
+from tests.support.hostile import PIECES, strange_markup, unseen
 
 _EVIL = "<img src=x onerror=alert(1)>"
 
@@ -359,3 +360,29 @@ def test_what_goes_wrong_at_the_end_of_a_call_leaves_nobody_waiting(backend: Sto
         panel.ended(Outcome())
 
     assert (panel.running, panel.wait(0)) == (False, True)
+
+
+def test_no_control_holds_what_nobody_sees_and_a_value_that_was_not_touched_stays_as_it_is() -> None:
+    hostile = "".join(PIECES)
+    panel = Panel(
+        StoppedClock(), Pipeline(stages=(_stage(hostile, {hostile: hostile, "lr": 1}, (hostile,), (hostile,)),))
+    )
+    control = _control(panel, hostile)
+    untouched = panel.line
+
+    names = ("value", "description", "tooltip", "placeholder")
+    shown = [
+        str(getattr(widget, name, ""))
+        for widget in _every(panel.widget)
+        for name in names
+        if widget is not panel.picker
+    ]
+    bundle = panel._repr_mimebundle_()
+    labels = [label for label, _ in panel.picker.options]
+    for text in (*shown, *labels, panel.upstream_section.titles[0], bundle["text/plain"], bundle["text/html"]):
+        assert not unseen(text)
+    assert not strange_markup(bundle["text/html"])
+
+    control.value = f"{control.value}!"
+    control.value = control.value[:-1]
+    assert panel.line == untouched
