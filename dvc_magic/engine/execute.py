@@ -217,7 +217,7 @@ class _Run:
         try:
             repo = RunRepo(root, self._store_paths.dvc_site)
             if not self._is_open:
-                repo.load(self._stage.dvcfile, self._stage.name)
+                repo.load(self._stage.dvcfile, self._stage.name, self._reader.addresses(self._stage))
             self._repo = repo
         except DvcMagicError as error:  # told when the command has ended: its log and metrics are worth keeping
             self._open_error = error
@@ -280,7 +280,7 @@ class _Run:
         if self._is_open:
             text = stage_files(self._stage, self._order.file, self._order.param_files)
             (prepared.root / self._stage.dvcfile).write_text(text, encoding="utf-8")
-            self._repo.load(self._stage.dvcfile, self._stage.name)
+            self._repo.load(self._stage.dvcfile, self._stage.name, self._reader.addresses(self._stage))
         finished = self._repo.finish(self._store.cache)
         changed = self._changed_in_folders(prepared.root, finished.deps)
         deps = {

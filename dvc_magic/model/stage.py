@@ -14,7 +14,7 @@ from typing import Any
 
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.values import FlatValues, Value, type_name
-from dvc_magic.untrusted import abridged
+from dvc_magic.untrusted import abridged, hidden
 
 
 class OutKind(StrEnum):
@@ -111,7 +111,7 @@ class Param:
 
     def __repr__(self) -> str:
         """All of it; what is long is cut."""
-        file, key, value = (abridged(repr(part)) for part in (self.file, self.key, self.value))
+        file, key, value = (abridged(hidden(repr(part))) for part in (self.file, self.key, self.value))
         return f"Param(file={file}, key={key}, value={value}, tracked={self.tracked!r})"
 
     @property

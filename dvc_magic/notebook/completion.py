@@ -38,7 +38,7 @@ from dvc_magic.notebook.usage import usage_of
 from dvc_magic.operations import constants
 from dvc_magic.project import example_names
 from dvc_magic.runs import FIELDS, metrics_of, params_of
-from dvc_magic.untrusted import one_line
+from dvc_magic.untrusted import hidden, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -357,14 +357,15 @@ class Answer:
 def _fitting(word: str, candidates: Iterable[Offer]) -> Offers:
     """The candidates that begin as `word` does; an opened quote around it is kept.
 
-    Left out is what has characters that nobody sees or that move the cursor: spelled out, it would mean something else.
+    Left out is what has characters that nobody sees or that move the cursor, since spelled out it would mean something
+    else, and an address with a password.
     """
     style = word[:1] if word[:1] in ("'", '"') else ""
     begun = word[1:] if style else word
     found: dict[str, Offer] = {}
     for item in candidates:
         plain = item.text.strip("'\"")
-        if plain.startswith(begun) and plain != word and item.text.isprintable():
+        if plain.startswith(begun) and plain != word and item.text.isprintable() and hidden(item.text) == item.text:
             text = quote(plain, style) if style else item.text
             found.setdefault(text, Offer(text, item.about))
     return Offers(word, tuple(found.values()))

@@ -16,6 +16,7 @@ from dvc_data.hashfile.build import IgnoreInCollectedDirError
 from dvc_objects.errors import ObjectDBError
 
 from dvc_magic.errors import PipelineError
+from dvc_magic.untrusted import hidden
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # What DVC lets through unwrapped for values and shapes that it does not expect.
@@ -61,6 +62,7 @@ def message(error: BaseException, *, root: Path, path: str) -> str:
     if not isinstance(error, _SPOKEN):
         text = f"DVC cannot read it ({type(error).__name__}: {text})"
     text = text.replace(os.path.relpath(root / path), path).replace(f"{root}{os.sep}", "")
+    text = hidden(text)
     return text if path in text else f"{path}: {text}"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dvc_magic.pipeline.reader import ProjectReader
 from dvc_magic.pipeline.remotes import PUBLIC_OPTIONS
-from dvc_magic.pipeline.urls import bare_url
+from dvc_magic.untrusted import bare_url
 
 _KEPT = ("parsing", "hydra", "feature")
 

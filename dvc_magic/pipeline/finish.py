@@ -28,7 +28,7 @@ from dvc_magic.model.values import FlatValues
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.repos import StillRepo
-from dvc_magic.pipeline.stages import Places
+from dvc_magic.pipeline.stages import Places, with_full_addresses
 from dvc_magic.pipeline.values import plain
 from dvc_magic.store import DIR_SUFFIX, DirListing, RunCache
 
@@ -82,8 +82,12 @@ class RunRepo:
         with translated(root=self._root, path=".dvc"):
             self._repo = StillRepo(root=self._root, tmp=tmp, site=site_dir)
 
-    def load(self, dvcfile: str, name: str) -> None:
+    def load(self, dvcfile: str, name: str, addresses: Mapping[str, str] | None = None) -> None:
         """Load the stage `name` of `dvcfile`, a path from the root.
+
+        Args:
+            dvcfile, name: of the stage.
+            addresses: see `ProjectReader.addresses`. They are used, and not written.
 
         Raises:
             PipelineError: DVC cannot read or resolve it.
@@ -91,6 +95,7 @@ class RunRepo:
         self._dvcfile = dvcfile
         with translated(root=self._root, path=dvcfile), listening():
             self._stage = load_file(self._repo, os.fspath(self._root / dvcfile)).stages[name]
+            with_full_addresses(self._stage, addresses or {})
 
     def finish(self, cache: RunCache) -> Finished:
         """Hash deps and outs, put the outs into the runs' cache, write ``dvc.lock``.

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from dvc.logger import colorama
 
+from dvc_magic.untrusted import hidden
+
 _LOGGERS = ("dvc", "dvc_objects", "dvc_data")
 _PROGRESS = ("dvc.progress", "dvc_data.callbacks")  # their bars switch off when these loggers do
 
@@ -19,7 +21,7 @@ class _Listener(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        self.lines.append(hidden(record.getMessage()))
 
 
 def silence() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError, close_matches
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.model.operation import Operation
-from dvc_magic.model.stage import ParamsFile, Pipeline, Stage
+from dvc_magic.model.stage import DepKind, ParamsFile, Pipeline, Stage
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.contents import Contents
 from dvc_magic.pipeline.graph import check_graph
@@ -35,6 +35,7 @@ _KEPT = 32  # resolutions for different overlays
 class _Resolution:
     pipeline: Pipeline
     owned: tuple[Owned, ...] = ()
+    addresses: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -94,6 +95,18 @@ class ProjectReader:
         """
         resolution = self._resolution(overlay or {})
         return self._compiled(resolution.pipeline, overlay or {}, tuple(operations))
+
+    def addresses(self, stage: Stage) -> dict[str, str]:
+        """The URLs of a stage's deps that have secrets, by what they are called here; never to leave this process.
+
+        They are the project's as it is now: no run and no work order holds them.
+        """
+        if not any(dep.kind is DepKind.URL for dep in stage.deps):
+            return {}
+        try:
+            return self._resolution({}).addresses
+        except PipelineError:  # the project has changed since the call
+            return {}
 
     def _compiled(
         self, pipeline: Pipeline, overlay: Mapping[str, bytes], operations: tuple[Operation, ...]
@@ -345,7 +358,11 @@ def _joined(files: Sequence[Loaded]) -> _Resolution:
         problems=tuple(str(loaded.problem) for loaded in bad),
     )
     check_graph(pipeline.stages, pipeline.tracked)
-    return _Resolution(pipeline=pipeline, owned=tuple(owned for loaded in good for owned in loaded.owned))
+    return _Resolution(
+        pipeline=pipeline,
+        owned=tuple(owned for loaded in good for owned in loaded.owned),
+        addresses={name: url for loaded in good for name, url in loaded.addresses.items()},
+    )
 
 
 def _kind(content: Any) -> str:

@@ -17,7 +17,7 @@ from dvc.fs import AuthError, Callback, RemoteMissingDepsError, generic, get_clo
 from dvc.fs import ConfigError as FileSystemConfigError
 
 from dvc_magic.errors import MissingInputError, close_matches
-from dvc_magic.pipeline.urls import bare_url, scrubbed, url_secrets
+from dvc_magic.untrusted import bare_url, scrubbed, url_secrets
 
 # A remote's options that say where and how, not who: whatever is not named here may be a credential.
 PUBLIC_OPTIONS = frozenset(

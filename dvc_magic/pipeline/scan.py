@@ -17,10 +17,10 @@ from dvc_magic.model.stage import PipelineFile, Stage, TrackedData
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.rooted import Version, settled, version
-from dvc_magic.pipeline.stages import Places, noun, with_values
+from dvc_magic.pipeline.stages import Places, full_addresses, noun, with_values
 from dvc_magic.pipeline.templates import Template, TrackingContext
-from dvc_magic.pipeline.urls import bare_url
 from dvc_magic.pipeline.values import read
+from dvc_magic.untrusted import bare_url
 
 Stamp: TypeAlias = "Version | bytes"  # of a file on disk, or the content that stands for it
 
@@ -60,6 +60,7 @@ class Loaded:
         outs: the absolute paths of its local outs, where DVC looks for no more files.
         looked_at: the absolute path of every file that was looked at for it, whether it is there or not.
         template: how its templates came out, for a ``dvc.yaml`` that can be given other values.
+        addresses: the URLs of its stages' deps that have secrets, by what they are called here.
     """
 
     path: str
@@ -71,6 +72,7 @@ class Loaded:
     problem: PipelineError | None = None
     looked_at: frozenset[str] = frozenset()
     template: Template | None = None
+    addresses: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -175,7 +177,8 @@ class Loader:
         locks = dvcfile.lockfile_contents.get("stages") or {}
         resolver = dvcfile.resolver
         TrackingContext.of(resolver)
-        stages = tuple(self._stages(dvcfile, resolver, locks))
+        addresses: dict[str, str] = {}
+        stages = tuple(self._stages(dvcfile, resolver, locks, addresses))
         metrics = tuple(self._places.of(os.path.join(os.path.dirname(path), name)) for name in dvcfile.metrics)
         datasets = tuple(deepcopy(dvcfile.lockfile_contents.get("datasets") or ()))
         relative = self._places.of(path)
@@ -187,6 +190,7 @@ class Loader:
             owned=tuple(owned for stage in stages for owned in _locked_owned(stage)),
             outs=tuple(os.path.join(self._root, out.path) for stage in stages for out in stage.outs),
             template=Template.of(resolver),
+            addresses=addresses,
         )
 
     def _dvcfile(self, path: str) -> Any:
@@ -200,11 +204,14 @@ class Loader:
         dvcfile.__dict__["lockfile_contents"] = content
         return dvcfile
 
-    def _stages(self, dvcfile: Any, resolver: Any, locks: Mapping[str, Any]) -> Iterator[Stage]:
+    def _stages(
+        self, dvcfile: Any, resolver: Any, locks: Mapping[str, Any], addresses: dict[str, str]
+    ) -> Iterator[Stage]:
         for name in resolver.get_keys():
             resolved = resolver.resolve_one(name)[name]
             stage = StageLoader.load_stage(dvcfile, name, resolved)
             stage.tracked_vars = resolver.tracked_vars.get(name, {})
+            addresses |= full_addresses(stage)
             yield noun(
                 stage,
                 resolver=resolver,

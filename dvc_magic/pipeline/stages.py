@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from dvc.dependency import loads_from
 from dvc.dependency.dataset import DatasetDependency
 from dvc.dependency.param import ParamsDependency
 from dvc.stage.run import _enforce_cmd_list
@@ -17,6 +18,7 @@ from dvc_magic.model.stage import Dep, DepKind, Out, OutKind, Param, ParamsFile,
 from dvc_magic.model.values import FlatValues
 from dvc_magic.pipeline.trim import trimmed
 from dvc_magic.pipeline.values import leaves, plain, tracked
+from dvc_magic.untrusted import without_secrets
 
 _DEFAULT_PARAMS = ParamsDependency.DEFAULT_PARAMS_FILE
 
@@ -41,19 +43,19 @@ class Places:
         return Path(os.path.relpath(absolute, self.root)).as_posix()
 
     def path(self, item: Any) -> str:
-        """The path of one of DVC's deps or outs, from the root; an absolute one or a URL as it is."""
-        return self.of(item.fs_path) if _kind(item) is DepKind.LOCAL else str(item.def_path)
+        """The path of one of DVC's deps or outs, from the root; an absolute one as it is, a URL without its secrets."""
+        return self.of(item.fs_path) if _kind(item) is DepKind.LOCAL else without_secrets(str(item.def_path))
 
 
 def _dep(dep: Any, places: Places) -> Dep:
-    return Dep(path=places.path(dep), declared=dep.def_path, kind=_kind(dep))
+    return Dep(path=places.path(dep), declared=without_secrets(dep.def_path), kind=_kind(dep))
 
 
 def _out(out: Any, places: Places) -> Out:
     kind = OutKind.METRIC if out.metric else OutKind.PLOT if out.plot else OutKind.OUT
     return Out(
         path=places.path(out),
-        declared=out.def_path,
+        declared=without_secrets(out.def_path),
         kind=kind,
         cache=bool(out.use_cache),
         persist=bool(out.persist),
@@ -121,6 +123,46 @@ def _values(
     return tuple(sorted(flags.values(), key=lambda flag: not flag.tracked)), _locked(params, contents)
 
 
+def _without_secrets(definition: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a stage, the URLs of its deps and outs without their secrets."""
+    if isinstance(definition.get("do"), dict):
+        return {**definition, "do": _without_secrets(definition["do"])}
+    return {**definition, **_bare_lists(definition)}
+
+
+def _bare_lists(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The lists of paths in the entry of a stage in ``dvc.yaml`` or ``dvc.lock``."""
+    lists = {key: entry[key] for key in ("deps", "outs", "metrics", "plots") if isinstance(entry.get(key), list)}
+    return {key: [_bare_item(item) for item in items] for key, items in lists.items()}
+
+
+def _bare_item(item: Any) -> Any:
+    if isinstance(item, str):
+        return without_secrets(item)
+    if not isinstance(item, dict):
+        return item
+    if isinstance(item.get("path"), str):
+        return {**item, "path": without_secrets(item["path"])}
+    return {without_secrets(str(key)): value for key, value in item.items()}
+
+
+def full_addresses(stage: Any) -> dict[str, str]:
+    """The URLs of a DVC stage's deps that have secrets, by what they are called here."""
+    urls = [str(dep.def_path) for dep in stage.deps if not isinstance(dep, ParamsDependency)]
+    return {without_secrets(url): url for url in urls if without_secrets(url) != url}
+
+
+def with_full_addresses(stage: Any, addresses: Mapping[str, str]) -> None:
+    """Let a DVC stage fetch the URLs of its deps by their full addresses, and write them without their secrets."""
+    for place, dep in enumerate(stage.deps):
+        if isinstance(dep, ParamsDependency) or _kind(dep) is not DepKind.URL:
+            continue
+        name = without_secrets(str(dep.def_path))
+        if name == dep.def_path and name in addresses:
+            (stage.deps[place],) = loads_from(stage, [addresses[name]])
+        stage.deps[place].def_path = name  # what dvc.lock and messages say; DVC fetches by fs_path
+
+
 def with_values(stage: Stage, used: Mapping[str, Any], *, places: Places, content: Callable[[str], Any]) -> Stage:
     """A noun of before with the values that its params have now, as `noun` would make it.
 
@@ -177,6 +219,6 @@ def noun(
         always_changed=bool(stage.always_changed),
         desc=stage.desc or "",
         definition_name=definition_name,
-        definition=definition,
-        lock=lock,
+        definition=_without_secrets(definition),
+        lock=lock and {**lock, **_bare_lists(lock)},
     )

@@ -12,6 +12,7 @@ from dvc_magic.untrusted.spelling import (
     uncoloured,
     whole_escapes,
 )
+from dvc_magic.untrusted.urls import bare_url, hidden, scrubbed, url_secrets, without_secrets
 
 __all__ = [
     "DEEPEST",
@@ -19,13 +20,18 @@ __all__ = [
     "LONGEST_JSON",
     "UnreadableError",
     "abridged",
+    "bare_url",
     "check_document",
     "check_yaml",
     "coloured",
+    "hidden",
     "lines",
     "message",
     "one_line",
+    "scrubbed",
     "short_repr",
     "uncoloured",
+    "url_secrets",
     "whole_escapes",
+    "without_secrets",
 ]

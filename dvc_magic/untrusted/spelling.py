@@ -2,6 +2,7 @@
 
 Control characters move a cursor and write window titles, bidi controls turn a text around, and zero-width ones make two
 names look like one. All of them, and lone surrogates, are what `str.isprintable` says no to.
+The passwords of URLs are hidden.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from dvc_magic.untrusted.urls import hidden
 
 LONGEST = 200
 """Characters of a name or a value where it stands among others."""
@@ -26,17 +29,17 @@ _HELD = 4_096  # characters: what looks like an escape sequence for longer is te
 
 def one_line(text: str, *, longest: int = LONGEST) -> str:
     """A name or a value for people, on one line whatever is in it."""
-    return _spelled(abridged(text, longest), keep="")
+    return _spelled(abridged(hidden(text), longest), keep="")
 
 
 def lines(text: str, *, longest: int = _LONGEST_TEXT) -> str:
     """The same for a text of several lines; tabs stay too."""
-    return _spelled(abridged(text, longest), keep="\n\t")
+    return _spelled(abridged(hidden(text), longest), keep="\n\t")
 
 
 def message(text: str) -> str:
     """The same for a message; of a line that is cut the end stays, which says what to do."""
-    kept = [abridged(line, _LONGEST_LINE, end=_END) for line in text.split("\n")]
+    kept = [abridged(line, _LONGEST_LINE, end=_END) for line in hidden(text).split("\n")]
     return lines("\n".join(kept))
 
 
@@ -50,7 +53,8 @@ def abridged(text: str, longest: int = LONGEST, *, end: int = 0) -> str:
 
 def short_repr(values: Mapping[str, Any]) -> str:
     """The `repr` of a dict, each key and value cut, and not too many of them."""
-    pairs = ", ".join(f"{abridged(repr(key))}: {abridged(repr(value))}" for key, value in values.items())
+    texts = ((hidden(repr(key)), hidden(repr(value))) for key, value in values.items())
+    pairs = ", ".join(f"{abridged(key)}: {abridged(value)}" for key, value in texts)
     return f"{{{abridged(pairs, _LONGEST_TEXT)}}}"
 
 

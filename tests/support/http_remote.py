@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -44,6 +45,9 @@ def serve(root: Path) -> Iterator[HttpRemote]:
     remote = HttpRemote(root=root)
 
     class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def do_GET(self) -> None:
             remote.asked.append(self.path)
             if remote.account and self.headers.get("Authorization") != remote.header:
@@ -58,7 +62,10 @@ def serve(root: Path) -> Iterator[HttpRemote]:
         def _send(self, content: bytes) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
+            self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
             self.end_headers()
+            if self.command == "HEAD":
+                return
             with contextlib.suppress(OSError):  # whoever asked has gone
                 step = min(_PIECE, len(content) // 2 + 1)
                 for start in range(0, len(content), step):

@@ -11,6 +11,10 @@ _PARTS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>[^/].*)", r
 _AUTHORITY_END = re.compile("[/?#]")
 _PLACE = re.compile(r"[^@:]*(?::\d*)?|\[[^\]]*\](?::\d*)?")  # host and port, without credentials
 _HIDDEN = "***"
+_WEB = frozenset({"http", "https", "webdav", "webdavs", "ftp", "ftps"})  # their user can be a token
+_SECRET = re.compile(
+    r"(?:^|[-_])(?:token|sig|signature|secret|password|passwd|pwd|(?:api|access)?-?key|credential)$", re.IGNORECASE
+)
 _SHORTEST = 3  # characters; hiding each "a" of a message would hide nothing but the message
 
 
@@ -35,6 +39,37 @@ def _split(rest: str) -> tuple[str, str]:
     if end < 0 and not _PLACE.fullmatch(authority):
         end = rest.find("@")
     return (rest[:end], rest[end + 1 :]) if end >= 0 else ("", rest)
+
+
+def without_secrets(url: str, *, mark: str = "") -> str:
+    """`url` as it can be kept and compared: without password, without what a query calls a token or the like.
+
+    A user alone stays where it is part of the address, and so does the rest of the query. `mark` stands for what was
+    taken out.
+    """
+    parts = _PARTS.fullmatch(url)
+    if parts is None:
+        return url
+    account, place = _split(parts["rest"])
+    user, colon, _ = account.partition(":")
+    if account and (colon or parts["scheme"].lower() in _WEB):
+        kept = "" if parts["scheme"].lower() in _WEB else user
+        account = "".join([kept, ":" * bool(kept and mark), mark])
+    address, question, query = place.partition("?")
+    fields = [field for field in query.split("&") if mark or not _is_secret(field)]
+    shown = "&".join(f"{field.partition('=')[0]}={mark}" if _is_secret(field) else field for field in fields)
+    return f"{parts['scheme']}://{account}{'@' * bool(account)}{address}{question * bool(shown or not query)}{shown}"
+
+
+def _is_secret(field: str) -> bool:
+    return _SECRET.search(field.partition("=")[0]) is not None
+
+
+def hidden(text: str) -> str:
+    """`text` with the secrets of every URL in it hidden."""
+    if "://" not in text:
+        return text
+    return _URL.sub(lambda url: without_secrets(url.group(), mark=_HIDDEN), text)
 
 
 def url_secrets(url: str) -> tuple[str, ...]:

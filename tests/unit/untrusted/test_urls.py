@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dvc_magic.pipeline.urls import bare_url, scrubbed, url_secrets
+from dvc_magic.untrusted import bare_url, hidden, scrubbed, url_secrets, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,32 @@ def test_a_password_of_odd_characters_is_hidden_in_a_text(password):
 def test_a_password_is_known_as_it_stands_and_as_it_is_meant():
     assert url_secrets("http://ada:p%40w@host/x") == ("p%40w", "p@w")
     assert url_secrets("http://ada@host/x") == url_secrets("/srv/a:b@c") == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("http://ada:secret@h:80/x", "http://h:80/x"),
+        ("https://token@h/x?v=2#part", "https://h/x?v=2#part"),
+        ("https://ada:a/b@h/x", "https://h/x"),
+        ("ssh://ada:secret@h/x", "ssh://ada@h/x"),
+        ("hdfs://ada@h/x", "hdfs://ada@h/x"),
+        ("s3://bucket/a@b?versionId=1", "s3://bucket/a@b?versionId=1"),
+        ("https://h/x?sig=abc&v=2&X-Amz-Signature=def", "https://h/x?v=2"),
+        ("https://h/x?access_token=abc", "https://h/x"),
+        ("https://h/x?monkey=1&v", "https://h/x?monkey=1&v"),
+        ("remote://storage/x", "remote://storage/x"),
+        ("data/a@b.csv", "data/a@b.csv"),
+        ("http://h/x?", "http://h/x?"),
+    ],
+)
+def test_an_address_is_kept_without_its_secrets_and_otherwise_as_it_is(url, kept):
+    assert without_secrets(url) == kept
+    assert without_secrets(kept) == kept
+
+
+def test_a_text_hides_the_secrets_of_its_addresses_and_stays_otherwise():
+    text = "curl http://ada:secret@h/x?token=abc -o a@b; ssh://ada:secret@h, https://h/y (ada@h)"
+
+    assert hidden(text) == "curl http://***@h/x?token=*** -o a@b; ssh://ada:***@h, https://h/y (ada@h)"
+    assert hidden(hidden(text)) == hidden(text)
