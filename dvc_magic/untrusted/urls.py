@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^\s@]*@)?[^\s'\"<>)\]]+")
+# Bounds keep the search linear: a text of a megabyte without an end of a scheme would take hours.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://(?:[^\s@]{0,300}@)?[^\s'\"<>)\]]+")
 _PARTS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>[^/].*)", re.DOTALL)
 _AUTHORITY_END = re.compile("[/?#]")
 _PLACE = re.compile(r"[^@:]*(?::\d*)?|\[[^\]]*\](?::\d*)?")  # host and port, without credentials

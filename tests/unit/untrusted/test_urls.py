@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from dvc_magic.untrusted import bare_url, hidden, scrubbed, url_secrets, without_secrets
@@ -60,6 +62,14 @@ def test_a_password_is_known_as_it_stands_and_as_it_is_meant():
 def test_an_address_is_kept_without_its_secrets_and_otherwise_as_it_is(url, kept):
     assert without_secrets(url) == kept
     assert without_secrets(kept) == kept
+
+
+@pytest.mark.parametrize("text", ["x" * 300_000 + "://", "a://'" * 20_000, "a://b@" * 50_000, "://" * 100_000])
+def test_a_long_text_is_searched_in_no_time(text):
+    began = time.process_time()
+    hidden(text)
+
+    assert time.process_time() - began < 2
 
 
 def test_a_text_hides_the_secrets_of_its_addresses_and_stays_otherwise():
