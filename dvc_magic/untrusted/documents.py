@@ -21,6 +21,7 @@ LONGEST_JSON = 64 * 2**20
 DEEPEST = 100
 """Values in values in values."""
 
+_TOO_DEEP = f"it has values nested more than {DEEPEST} deep; make it flatter"
 _MOST = 100_000  # values that aliases may add: some hundred times what files for people have
 _WEIGHT = 64  # so many characters of a text count as one value
 
@@ -64,8 +65,12 @@ def check_yaml(text: str) -> None:
     import yaml  # noqa: PLC0415 - 10 ms that loading the extension need not take
 
     if all(map(_PLAIN_NAME.fullmatch, aliased)):
-        with contextlib.suppress(yaml.YAMLError, UnicodeError):
+        try:
             _weigh(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        except (yaml.YAMLError, UnicodeError) as error:
+            if "nesting depth" in str(error):  # libyaml looks a thousand brackets ahead, and has that bound
+                raise UnreadableError(_TOO_DEEP) from error
+        else:
             return
     # YAML 1.2, which DVC reads, has names and texts that PyYAML refuses; this takes 25 times as long.
     from ruamel.yaml import YAML  # noqa: PLC0415 - 20 ms, for the few texts that need it
@@ -90,7 +95,7 @@ def _weigh(events: Iterable[Any]) -> None:
                 weights[event.anchor] = None
                 open_values.append((event.anchor, 1))
                 if len(open_values) > DEEPEST:
-                    raise UnreadableError(f"it has values nested more than {DEEPEST} deep; make it flatter")
+                    raise UnreadableError(_TOO_DEEP)
                 continue
             case "MappingEndEvent" | "SequenceEndEvent":
                 anchor, weight = open_values.pop()

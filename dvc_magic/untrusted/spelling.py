@@ -22,6 +22,7 @@ _END = 200  # of a message's line that is cut: what to do next stands there
 
 # Control sequences, strings for the terminal (titles, links, images) with their ends, and the bell.
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+_LONE = re.compile(r"\x1b(?!\[[0-9;:]*m)")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-OQ-WYZ\\`-~])|\x07")
 _BEGUN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)?\Z")
 _HELD = 4_096  # characters: what looks like an escape sequence for longer is text
@@ -60,10 +61,8 @@ def short_repr(values: Mapping[str, Any]) -> str:
 
 def coloured(log: str) -> str:
     """What a program printed, with its colours and line ends; other escape sequences are left out."""
-    parts = re.split(f"({_COLOUR.pattern})", log)
-    return "".join(
-        part if place % 2 else _spelled(_ESCAPE.sub("", part), keep="\n\t\r\b") for place, part in enumerate(parts)
-    )
+    kept = _ESCAPE.sub(lambda escape: escape.group() if _COLOUR.fullmatch(escape.group()) else "", log)
+    return _spelled(_LONE.sub(r"\\x1b", kept), keep="\n\t\r\b\x1b")
 
 
 def uncoloured(log: str) -> str:
