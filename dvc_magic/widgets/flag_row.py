@@ -24,7 +24,7 @@ class FlagRow:
 
     def __init__(self, field: FormField, *, changed: Callable[[str, str], None], reset: Callable[[str], None]) -> None:
         self._name = field.name
-        self._text = field.text
+        self._text, self._default = field.text, field.default
         self._changed = changed
         self.choices = field.choices
         self.control = _control(field)
@@ -39,8 +39,8 @@ class FlagRow:
         )
 
     def _told(self, change: Any) -> None:
-        untouched = change["new"] == _spelled(self._text)
-        self._changed(self._name, self._text if untouched else change["new"])
+        meant = {_spelled(text): text for text in (self._default, self._text)}
+        self._changed(self._name, meant.get(change["new"], change["new"]))
 
     def show(self, field: FormField, *, label_width: str) -> None:
         """Say what `field` says. The control is written only when it says something else."""
@@ -50,7 +50,7 @@ class FlagRow:
         self.control.tooltip = where
         if not self.choices:
             self.control.placeholder = one_line(field.default)
-        self._text = field.text
+        self._text, self._default = field.text, field.default
         if self.control.value != _spelled(field.text):
             self.control.value = _spelled(field.text)
         told = field.changed or bool(field.error)
