@@ -70,7 +70,7 @@ def test_an_ambiguous_name_shows_the_keys_and_is_never_a_default():
     assert "acc" not in leaves
 
 
-@given(values=st.dictionaries(st.text(), st.integers()))
+@given(values=st.dictionaries(st.text(max_size=50), st.integers()))
 def test_leaves_are_a_mapping_of_their_values(values):
     leaves = Leaves(values)
     assert leaves == values
