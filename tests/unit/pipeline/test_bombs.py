@@ -55,13 +55,13 @@ import json, sys, time
 from pathlib import Path
 from dvc_magic.codec import encode
 from dvc_magic.errors import DvcMagicError
-from dvc_magic.model.paths import StorePaths
+from dvc_magic.store import RunStore
 from dvc_magic.pipeline import ProjectReader
 answers = {}
 for name in json.loads(sys.argv[1]):
     began = time.process_time()
     try:
-        reader = ProjectReader(Path(name), StorePaths(Path("store")))
+        reader = ProjectReader(Path(name), RunStore(Path("store")))
         pipeline = reader.describe()
         answer = "; ".join([*(stage.address for stage in pipeline.stages), *pipeline.problems])
         encode(pipeline)
@@ -99,6 +99,7 @@ import json, sys
 from pathlib import Path
 from dvc_magic.errors import PipelineError
 from dvc_magic.pipeline import RunRepo
+from dvc_magic.store import RunStore
 answers = {}
 for name, bomb in json.loads(sys.argv[1]).items():
     run = RunRepo(Path("."), Path("site"))
@@ -106,7 +107,7 @@ for name, bomb in json.loads(sys.argv[1]).items():
     before = Path(name).read_text() if Path(name).exists() else None
     Path(name).write_text(bomb)
     try:
-        answers[name] = [run.reads_params(name), run.reads_lock(name), str(run.finish())]
+        answers[name] = [run.reads_params(name), run.reads_lock(name), str(run.finish(RunStore(Path("store")).cache))]
     except PipelineError as error:
         answers[name] = [run.reads_params(name), run.reads_lock(name), str(error)]
     Path(name).write_text(before) if before is not None else Path(name).unlink()
