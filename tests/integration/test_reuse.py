@@ -213,8 +213,9 @@ def test_outputs_that_are_gone_or_were_changed_cannot_answer(project: Project) -
     assert project.run("train", reuse=True) == again
     assert again.outs["m.json"].path.is_file()  # from the runs' cache
 
-    again.outs["m.json"].path.unlink()
-    Path(project.store.cache.path(again.outs["m.json"].hash)).unlink()
+    metrics = again.outs["m.json"]
+    metrics.path.unlink()
+    Path(project.store.cache.path(metrics.hash)).unlink()
     assert project.run("train", reuse=True).number == again.number + 1
 
 
