@@ -16,8 +16,7 @@ from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.pipeline import ProjectReader, shell_argv
-from dvc_magic.store import RunCache, RunLock, RunStore, read_noun, write_noun
-from dvc_magic.workspace import remove_tree
+from dvc_magic.store import RunCache, RunLock, RunStore, read_noun, remove_tree, write_noun
 
 
 def execute_copy(

@@ -7,8 +7,9 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from dvc_magic.errors import StoreError
 from dvc_magic.model.record import RunRecord, RunStatus
-from dvc_magic.store import DirListing, RunStore, listing_hash
+from dvc_magic.store import DirListing, RunStore, check_inside, listing_hash
 from dvc_magic.workspace import LinkPolicy, place_file
 
 _SHARED = LinkPolicy(hardlink=True, hardlink_from=0)
@@ -65,6 +66,10 @@ def _has(store: RunStore, hash: str, md5s: set[str]) -> bool:  # noqa: A002
 
 def _mend(store: RunStore, place: Path, hash: str, *, executable: bool = False) -> str:  # noqa: A002
     """What is wrong with the content at `place` that cannot be put right, or an empty text."""
+    try:
+        check_inside(place / "_", store.paths)
+    except StoreError as error:
+        return str(error)
     cache, known = store.cache, store.known
     listing = _listing(store, place, hash)
     if listing is None:

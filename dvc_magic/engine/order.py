@@ -37,6 +37,20 @@ class CaptureRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """Asks a worker to check the run store.
+
+    Attributes:
+        project: the project's root. home: the run store's folder.
+        repair: put right what can be.
+    """
+
+    project: str
+    home: str
+    repair: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """One target with one set of values.
 

@@ -10,11 +10,14 @@ from typing import Any, Protocol
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.capture import capture, describe, file_hasher
+from dvc_magic.engine.check import check
 from dvc_magic.engine.debug import execute_copy
 from dvc_magic.engine.execute import execute
 from dvc_magic.engine.intact import altered_outs
-from dvc_magic.engine.order import CaptureRequest, CopyEnd, CopyRequest, WorkOrder
+from dvc_magic.engine.order import CaptureRequest, CheckRequest, CopyEnd, CopyRequest, WorkOrder
 from dvc_magic.engine.supervise import Control
+from dvc_magic.errors import StoreError
+from dvc_magic.model.checkup import CheckProgress, StoreCheckup
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths
@@ -59,10 +62,9 @@ class Service:
         Raises:
             DvcMagicError: the request cannot be fulfilled.
         """
-        if do == "execute":
-            return to_data(self._execute(arguments, control))
-        if do == "debug":
-            return to_data(self._debug(arguments, control))
+        long = {"execute": self._execute, "debug": self._debug, "check": self._check}
+        if do in long:
+            return to_data(long[do](arguments, control))
         if do == "make_project":
             return make_dvc_project(Path(arguments["root"]), tracked=arguments["tracked"])
         if do == "capture":
@@ -122,6 +124,18 @@ class Service:
             environ=arguments["environ"],
             control=control,
         )
+
+    def _check(self, arguments: dict[str, Any], control: Line) -> StoreCheckup:
+        request = from_data(arguments["request"], CheckRequest)
+
+        def tell(progress: CheckProgress) -> None:
+            if control.abandoned:
+                message = "the check of the run store was given up"
+                raise StoreError(message)
+            control.say({"checking": to_data(progress)})
+
+        reader = self._reader(request.project, request.home)
+        return check(request, store=self._store(request.home), reader=reader, tell=tell)
 
     def _ingest(self, reader: ProjectReader, arguments: Mapping[str, Any]) -> list[InputFacts]:
         hash_file = file_hasher(self._hash_cache(arguments["home"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -44,3 +46,15 @@ class Snapshot:
     skipped: dict[str, int] = field(default_factory=dict)
     commit: str | None = None
     dirty: bool = False
+
+
+def snapshot_id(files: Mapping[str, SourceFile], linked: Sequence[str]) -> str:
+    """The id of a snapshot: a digest over paths, contents and modes; a NUL can be in none of them."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        file = files[path]
+        kind = "l" if file.link is not None else "x" if file.executable else "f"
+        digest.update(f"{kind}\0{path}\0{file.md5}\0".encode())
+    for path in sorted(linked):
+        digest.update(f"s\0{path}\0\0".encode())
+    return digest.hexdigest()[:32]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dvc_magic.notebook import completion
 from dvc_magic.notebook.browsing import RunsMagics
 from dvc_magic.notebook.debug import DebugMagics
+from dvc_magic.notebook.doctor import DoctorMagics
 from dvc_magic.notebook.example import ExampleMagics
 from dvc_magic.notebook.magics import DvcMagics
 from dvc_magic.notebook.operation import OperationMagics, with_body
@@ -24,6 +25,7 @@ _FURTHER = (
     RunsMagics,
     OperationMagics,
     DebugMagics,
+    DoctorMagics,
     ExampleMagics,
     PanelMagics,
     PromoteMagics,

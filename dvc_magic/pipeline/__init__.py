@@ -4,7 +4,7 @@ It runs in worker processes, never in the kernel: DVC installs log handlers, set
 second to import.
 """
 
-from dvc_magic.pipeline.config import project_cache_types, run_config
+from dvc_magic.pipeline.config import open_secrets, project_cache, project_cache_types, run_config
 from dvc_magic.pipeline.definition import first_lock, stage_files
 from dvc_magic.pipeline.finish import (
     DepHash,
@@ -30,7 +30,9 @@ __all__ = [
     "command_environment",
     "first_lock",
     "make_dvc_project",
+    "open_secrets",
     "preload",
+    "project_cache",
     "project_cache_types",
     "promote",
     "run_config",

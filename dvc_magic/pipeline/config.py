@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from dvc_magic.pipeline.reader import ProjectReader
 from dvc_magic.pipeline.remotes import PUBLIC_OPTIONS
-from dvc_magic.untrusted import bare_url
+from dvc_magic.untrusted import bare_url, url_secrets
 
+_SECRET = re.compile(r"password|passphrase|secret|token$|key(_id)?$|connection_string|auth_header")
 _KEPT = ("parsing", "hydra", "feature")
 
 
@@ -57,6 +60,37 @@ def run_config(reader: ProjectReader, cache_relative: str) -> str:
         *(_section(f"'remote \"{name}\"'", _remote(options)) for name, options in remotes.items()),
     ]
     return "\n".join(section for section in sections if section.count("\n") > 1)
+
+
+def project_cache(reader: ProjectReader) -> Path:
+    """The folder of the project's DVC cache, which holds ``files/md5``; it may be missing.
+
+    Raises:
+        PipelineError: DVC cannot read the configuration.
+    """
+    return Path(reader.config["cache"].get("dir") or reader.root / ".dvc" / "cache")
+
+
+def open_secrets(reader: ProjectReader) -> tuple[str, ...]:
+    """The options with credentials in ``.dvc/config.local``, such as ``remote.web.password``, if others may read it.
+
+    DVC makes it with the umask's mode, which mostly is 644.
+
+    Raises:
+        PipelineError: DVC cannot read the configuration.
+    """
+    file = reader.root / ".dvc" / "config.local"
+    if not file.is_file() or not file.stat().st_mode & 0o044:
+        return ()
+    return tuple(_secret_options(reader.config.load_one("local"), ""))
+
+
+def _secret_options(options: Mapping[str, Any], above: str) -> Iterator[str]:
+    for key, value in options.items():
+        if isinstance(value, Mapping):
+            yield from _secret_options(value, f"{above}{key}.")
+        elif isinstance(value, str) and ((value and _SECRET.search(key)) or url_secrets(value)):
+            yield f"{above}{key}"
 
 
 def project_cache_types(reader: ProjectReader) -> tuple[str, ...] | None:

@@ -1,5 +1,6 @@
 """The public objects: `Project`, `Run`, `Runs` and what they hand out."""
 
+from dvc_magic.project.checkup import Checkup
 from dvc_magic.project.debugging import Debugged
 from dvc_magic.project.example import example_names, write_example
 from dvc_magic.project.log_tail import LogTail
@@ -13,6 +14,7 @@ from dvc_magic.project.stages import Stages, StageView
 
 __all__ = [
     "STORE_FOLDER",
+    "Checkup",
     "Debugged",
     "LogTail",
     "Plan",

@@ -20,9 +20,8 @@ from dvc_magic.project.environment import stage_environment
 from dvc_magic.project.failures import log_tail
 from dvc_magic.project.log_tail import LogTail
 from dvc_magic.project.prompt import Prompt
-from dvc_magic.store import RunStore, StoredRun, held, is_run_id
+from dvc_magic.store import RunStore, StoredRun, held, is_run_id, remove_tree
 from dvc_magic.untrusted import message
-from dvc_magic.workspace import remove_tree
 
 _TICK = 0.05  # seconds between looks at the log
 _GRACE = 1.0  # seconds for a program to end by itself once its debugger was told to quit

@@ -14,6 +14,7 @@ from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import (
     Capture,
     CaptureRequest,
+    CheckRequest,
     Driver,
     Observer,
     Placement,
@@ -24,10 +25,12 @@ from dvc_magic.engine import (
 from dvc_magic.errors import RequestError, RunFailedError, RunsFailedError, StageNotFoundError
 from dvc_magic.executors import WorkerPool, sweep_run
 from dvc_magic.line import Wording, find_param, fit
+from dvc_magic.model.checkup import CheckProgress, StoreCheckup
 from dvc_magic.model.operation import Operation, Source
 from dvc_magic.model.record import DepRecord, RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Pipeline
+from dvc_magic.project.checkup import Checkup
 from dvc_magic.project.debuggable import last_failed
 from dvc_magic.project.debugging import Debugged, ask_here, debug, show_here
 from dvc_magic.project.environment import stage_environment, worker_environment
@@ -614,6 +617,27 @@ class Project:
         return debug(
             stored, store=self.store, pool=self._workers, project=self.root, commands=commands, ask=ask, show=show
         )
+
+    def check(self, *, repair: bool = False, watch: Callable[[CheckProgress], None] = lambda _: None) -> Checkup:
+        """``project.check()``: whether the run store holds what it promises, by reading all of it.
+
+        Args:
+            repair: put right what can be. What is not as it should be is moved into the store's ``quarantine``, never
+                removed; calls that are under way are not disturbed.
+            watch: is told how far it has come.
+
+        Side effects: none outside of the store.
+
+        Raises:
+            StoreError: the store cannot be listed, or another repair of it goes on.
+            KeyboardInterrupt: it was interrupted; what was repaired until then stays so.
+        """
+        request = CheckRequest(project=str(self.root), home=str(self.store.home), repair=repair)
+
+        def heard(message: Mapping[str, Any]) -> None:
+            watch(from_data(message["checking"], CheckProgress))
+
+        return Checkup(from_data(self._workers.ask("check", heard=heard, request=to_data(request)), StoreCheckup))
 
     def _driver(self, request: RunRequest, observer: Observer, *, further: tuple[Operation, ...] = ()) -> Driver:
         complete = replace(

@@ -1,12 +1,13 @@
-"""The run store: records, notes, locks, and the index of them. Standard library only.
+"""The run store: records, notes, locks, the index of them, content, and the doctor. Standard library only.
 
-`RunStore` is the way in; `check_store` says whether a store holds what it promises; `read_noun` and `write_noun` keep
-any frozen noun in a file of its own, by the rules of the records. `KnownGood` says whether content is still what it
-was; `RunCache` and `Objects` are where content lies.
+`RunStore` is the way in; `examine` finds what is wrong in a store, `check_store` says it in lines, `repair` mends it;
+`read_noun` and `write_noun` keep any frozen noun in a file of its own, by the rules of the records. `KnownGood` says
+whether content is still what it was; `RunCache` and `Objects` are where content lies.
 """
 
 from dvc_magic.store.boot import UNSAFE, this_boot
-from dvc_magic.store.check import check_store
+from dvc_magic.store.check import check_store, examine
+from dvc_magic.store.content import Hasher
 from dvc_magic.store.copying import clone_content, copy_content, write_all
 from dvc_magic.store.dir_listing import (
     DIR_SUFFIX,
@@ -23,7 +24,10 @@ from dvc_magic.store.known_good import KnownGood
 from dvc_magic.store.listing import Listing
 from dvc_magic.store.lock import RunLock, held
 from dvc_magic.store.objects import Objects, RunCache, check_md5
+from dvc_magic.store.quarantine import check_inside
 from dvc_magic.store.record_file import read_noun, write_noun
+from dvc_magic.store.remove import remove_tree
+from dvc_magic.store.repair import kept_aside, repair
 from dvc_magic.store.stat_table import Facts, StatTable, file_facts, hash_steady
 from dvc_magic.store.stored import DamagedRun, StoredRun
 
@@ -33,6 +37,7 @@ __all__ = [
     "DamagedRun",
     "DirListing",
     "Facts",
+    "Hasher",
     "KnownGood",
     "Listing",
     "Objects",
@@ -42,19 +47,24 @@ __all__ = [
     "StatTable",
     "StoredRun",
     "below",
+    "check_inside",
     "check_md5",
     "check_store",
     "clone_content",
     "copy_content",
+    "examine",
     "file_facts",
     "hash_steady",
     "held",
     "is_directory",
     "is_run_id",
+    "kept_aside",
     "listing_hash",
     "moved",
     "new_run_id",
     "read_noun",
+    "remove_tree",
+    "repair",
     "this_boot",
     "without",
     "write_all",

@@ -53,8 +53,8 @@ class RunStore:
         self.home = home
         self.paths = StorePaths(home)
         self.known = KnownGood(self.paths)
-        self.cache = RunCache(self.paths.cache_objects, quarantine=self.paths.quarantine, known=self.known)
-        self.sources = Objects(self.paths.objects, quarantine=self.paths.quarantine, known=self.known)
+        self.cache = RunCache(self.paths.cache_objects, paths=self.paths, known=self.known)
+        self.sources = Objects(self.paths.objects, paths=self.paths, known=self.known)
         self.index = Index(self.paths)
 
     @classmethod
@@ -470,7 +470,18 @@ def _make_private(folder: Path) -> bool:
 def _refuse_strangers(paths: StorePaths) -> None:
     """Refuse a folder of other things: the ``*`` of the ignore files would hide them from git and DVC."""
     ours = {
-        path.name for path in (paths.trash, paths.snapshots, paths.cache, paths.sweeps, paths.debug, paths.dvc_site)
+        path.name
+        for path in (
+            paths.trash,
+            paths.snapshots,
+            paths.cache,
+            paths.quarantine,
+            paths.locks,
+            paths.sources,
+            paths.sweeps,
+            paths.debug,
+            paths.dvc_site,
+        )
     }
     bases = {f"{base.name}{end}" for base in (paths.index, paths.hashes) for end in _OF_SQLITE}
     files = bases | {paths.counter.name, paths.boot.name, _WORKERS_LOG, ".gitignore", ".dvcignore"}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
-import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
 from dvc_magic.errors import StoreError
-from dvc_magic.model.paths import object_path
+from dvc_magic.model.paths import StorePaths, object_path
 from dvc_magic.store.copying import put_file, write_whole
 from dvc_magic.store.dir_listing import DIR_SUFFIX, DirListing, listing_hash, listing_text, parsed_listing
 from dvc_magic.store.known_good import KnownGood
+from dvc_magic.store.quarantine import move_aside
 
 __all__ = ["Objects", "RunCache", "check_md5"]
 
@@ -40,14 +39,14 @@ class Objects:
 
     Args:
         folder: where they are.
-        quarantine: where those go whose content is not what their name says.
+        paths: of the store, in whose quarantine those go whose content is not what their name says.
         known: what is known of them.
     """
 
-    def __init__(self, folder: Path, *, quarantine: Path, known: KnownGood) -> None:
+    def __init__(self, folder: Path, *, paths: StorePaths, known: KnownGood) -> None:
         self.folder = folder
         self.known = known
-        self._quarantine = quarantine
+        self._paths = paths
 
     def path(self, md5: str) -> str:
         """Where the object of this md5 is, if it is there.
@@ -90,16 +89,13 @@ class Objects:
         return changed
 
     def set_aside(self, path: str) -> None:
-        """Move a file that is not what it should be into quarantine; one that is gone is no matter.
+        """Move a file or folder that is not what it should be into quarantine; one that is gone is no matter.
 
-        Side effects: the folder ``quarantine`` of the store, mode 0700.
+        Raises:
+            StoreError: it lies behind a link out of the store.
         """
-        if not os.path.lexists(path):
-            return
-        self._quarantine.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder, name = os.path.split(path)
         with contextlib.suppress(FileNotFoundError):  # somebody else may have found it at the same moment
-            os.replace(path, self._quarantine / f"{os.path.basename(folder)}{name}.{secrets.token_hex(3)}")
+            move_aside(Path(path), self._paths)
 
 
 class RunCache(Objects):

@@ -2,6 +2,7 @@
 
 from dvc_magic.views.bars import Bars, bar_view
 from dvc_magic.views.card import Card, Section
+from dvc_magic.views.checkup import checkup_card, progress_line
 from dvc_magic.views.curves import Curve, Curves, curves_view, panels_view, series_name
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
 from dvc_magic.views.live_call import LiveCall, LiveRun
@@ -30,6 +31,7 @@ __all__ = [
     "StageForm",
     "Table",
     "bar_view",
+    "checkup_card",
     "curves_view",
     "format_bytes",
     "format_seconds",
@@ -38,6 +40,7 @@ __all__ = [
     "panels_view",
     "plan_text",
     "preselected",
+    "progress_line",
     "progress_text",
     "pulled_text",
     "pulling_text",

@@ -32,7 +32,6 @@ from dvc_magic.workspace.made import (
 from dvc_magic.workspace.materialise import materialise
 from dvc_magic.workspace.place import LackingError, LinkPolicy, link_policy, make_read_only, place_file, place_object
 from dvc_magic.workspace.read_set import FolderWatch, atime_works, imported_modules, read_files
-from dvc_magic.workspace.remove import remove_tree
 from dvc_magic.workspace.snapshot import SIZE_LIMIT, load_snapshot, take_snapshot
 
 __all__ = [
@@ -68,7 +67,6 @@ __all__ = [
     "read_git_facts",
     "read_packages",
     "read_tree",
-    "remove_tree",
     "start_git",
     "take_snapshot",
     "tool_settings",

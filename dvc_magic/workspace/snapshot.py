@@ -17,7 +17,7 @@ from dvc_magic import codec
 from dvc_magic.errors import ProjectError, RecordDamagedError, StoreError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.relative import in_any
-from dvc_magic.model.snapshot import Snapshot, SourceFile
+from dvc_magic.model.snapshot import Snapshot, SourceFile, snapshot_id
 from dvc_magic.store import Objects, RunStore, file_facts
 from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.sources import Listing, NamedFiles, SourceRules, list_sources, named_files
@@ -122,18 +122,6 @@ def _described(files: dict[str, SourceFile], skipped: dict[str, int], listing: L
         commit=listing.commit,
         dirty=listing.dirty,
     )
-
-
-def snapshot_id(files: Mapping[str, SourceFile], linked: Sequence[str]) -> str:
-    """What names a snapshot: a digest over paths, contents and modes; a NUL can be in none of them."""
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        file = files[path]
-        kind = "l" if file.link is not None else "x" if file.executable else "f"
-        digest.update(f"{kind}\0{path}\0{file.md5}\0".encode())
-    for path in sorted(linked):
-        digest.update(f"s\0{path}\0\0".encode())
-    return digest.hexdigest()[:32]
 
 
 def _keep(paths: StorePaths, snapshot: Snapshot) -> None:

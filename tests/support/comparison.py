@@ -19,6 +19,7 @@ from dvc_magic.line.stages import expected_stage
 from dvc_magic.model.stage import Pipeline, Stage
 from dvc_magic.project import Project, Run
 from dvc_magic.runs import flatten_files
+from dvc_magic.store import check_store
 from tests.support.cases import Case, Place, build, twin
 from tests.support.digest import changes, project_digest
 from tests.support.dvc_program import dvc_program
@@ -72,7 +73,7 @@ def _compare(place: Place, other: Path) -> Comparison:
         failures = list(_run(case, project))
         seconds = time.monotonic() - began
         runs = [*project.runs.unfolded()]
-        found = [*changes(before, _digest(place)), *failures]
+        found = [*changes(before, _digest(place)), *failures, *check_store(project.store)]
         if not failures:
             found += _all_differences(runs, project.pipeline(), theirs)
     return Comparison(

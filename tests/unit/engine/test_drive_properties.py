@@ -26,10 +26,9 @@ from dvc_magic.executors import WorkerPool
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import RunRequest
-from dvc_magic.model.snapshot import Snapshot, SourceFile
+from dvc_magic.model.snapshot import Snapshot, SourceFile, snapshot_id
 from dvc_magic.model.stage import Dep, Out, Pipeline, PipelineFile, Stage
 from dvc_magic.store import RunStore
-from dvc_magic.workspace.snapshot import snapshot_id
 from tests.support.fakes import FakePool
 
 

@@ -13,9 +13,8 @@ from dvc_magic.engine.new_files import Mentions, NewFiles
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import DepRecord, Looked, OutRecord
-from dvc_magic.model.snapshot import Snapshot, SourceFile
+from dvc_magic.model.snapshot import Snapshot, SourceFile, snapshot_id
 from dvc_magic.model.stage import Stage
-from dvc_magic.workspace.snapshot import snapshot_id
 from tests.support.projects import write
 from tests.support.records import make_record
 

@@ -4,7 +4,7 @@ import pytest
 from dvc.config import Config
 
 from dvc_magic.errors import PipelineError
-from dvc_magic.pipeline import project_cache_types, run_config
+from dvc_magic.pipeline import open_secrets, project_cache, project_cache_types, run_config
 
 REMOTES = """\
     remote = store
@@ -91,3 +91,39 @@ def test_cache_types_are_the_projects_own_or_nothing(make_reader):
 def test_a_broken_config_is_named(make_reader):
     with pytest.raises(PipelineError, match=r"\.dvc/config"):
         run_config(make_reader({}, config="[nonsense]\n    a = b\n"), "../cache")
+
+
+def test_credentials_that_others_may_read_are_named_and_not_shown(make_reader, tmp_path):
+    text = (
+        "[core]\n"
+        + REMOTES
+        + "['remote \"plain\"']\n    url = ssh://host/data\n    user = ada\n    keyfile = /home/ada/.ssh/id\n"
+    )
+    reader = make_reader({".dvc/config.local": text}, config="['remote \"ssh\"']\n    url = ssh://host/data\n")
+    file = tmp_path / "project/.dvc/config.local"
+    file.chmod(0o644)
+    assert open_secrets(reader) == (
+        "remote.bucket.endpointurl",
+        "remote.bucket.access_key_id",
+        "remote.bucket.secret_access_key",
+        "remote.bucket.session_token",
+        "remote.bucket.sse_customer_key",
+        "remote.web.url",
+        "remote.web.password",
+        "remote.web.custom_auth_header",
+        "remote.ssh.url",
+        "remote.blob.connection_string",
+        "remote.careless.url",
+        "db.d.password",
+    )
+    file.chmod(0o600)
+    assert open_secrets(reader) == ()
+
+
+def test_a_project_without_local_configuration_has_no_open_credentials(make_reader):
+    assert open_secrets(make_reader({}, config=REMOTES)) == ()
+
+
+def test_the_projects_cache_is_where_its_configuration_says(make_reader, tmp_path):
+    assert project_cache(make_reader({})) == tmp_path / "project/.dvc/cache"
+    assert project_cache(make_reader({}, config="[cache]\n    dir = ../../elsewhere\n")) == tmp_path / "elsewhere"

@@ -211,5 +211,5 @@ class TestObjects:
 
         assert store.cache.put({MD5: file}) == []
         assert kept.read_bytes() == CONTENT
-        assert [path.read_bytes() for path in store.paths.quarantine.iterdir()] == [content]
+        assert [path.read_bytes() for path in store.paths.quarantine.rglob("*") if path.is_file()] == [content]
         assert store.paths.quarantine.stat().st_mode & 0o777 == 0o700

@@ -12,5 +12,5 @@ def remove_tree(folder: Path) -> None:
     """Remove a folder with all that is in it, folders without write permission too; what cannot be removed stays."""
     for place, _, _ in os.walk(folder):  # a folder is opened for writing before os.walk goes on to those in it
         with contextlib.suppress(OSError):
-            os.chmod(place, 0o700)
+            Path(place).chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)

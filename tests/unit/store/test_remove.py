@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dvc_magic.workspace import remove_tree
+from dvc_magic.store import remove_tree
 
 
 def test_folders_without_permissions_are_removed_and_what_a_link_leads_to_is_not(tmp_path: Path) -> None:
