@@ -49,7 +49,7 @@ from dvc_magic.pipeline import (
     with_outs,
 )
 from dvc_magic.runs import read_metric_file
-from dvc_magic.store import DIR_SUFFIX, RunCache, RunStore, write_noun
+from dvc_magic.store import DIR_SUFFIX, RunCache, RunStore, is_full, nearly_full, room_left, write_noun
 from dvc_magic.untrusted import one_line
 from dvc_magic.workspace import (
     FolderWatch,
@@ -64,6 +64,7 @@ from dvc_magic.workspace import (
 )
 
 _NAMED = 5  # undeclared reads named in a warning
+_DISK_FULL = "disk full"  # the reason of a run
 _OPENING = 5.0  # seconds that DVC may take to read a run's files beside the command
 _SAVING = 60.0  # seconds that it may at least take afterwards, where a run has a time limit
 
@@ -113,10 +114,12 @@ def execute(
         ended = _Run(order, begun, store=store, reader=reader, clock=clock).live(environ, control)
         if ended.status is RunStatus.FAILED and ended.exit_code:
             _keep_order(store.paths.run(ended.id), order)
-        store.write(ended)
-        return ended
+        ended = _write_end(store, ended)
     finally:
         lock.release()
+    if ended.reason == _DISK_FULL:
+        store.sweep()  # DVC leaves a temporary file that is as large as the room was
+    return ended
 
 
 def _begin(store: RunStore, record: RunRecord, notes: Notes) -> None:
@@ -128,6 +131,19 @@ def _begin(store: RunStore, record: RunRecord, notes: Notes) -> None:
     except BaseException:
         shutil.rmtree(store.paths.run(record.id).folder, ignore_errors=True)
         raise
+
+
+def _write_end(store: RunStore, record: RunRecord) -> RunRecord:
+    """Write the final record; on a full disk, where its reserve is too small for long metrics, one without them."""
+    try:
+        store.write(record)
+    except StoreError as error:
+        if not is_full(error):
+            raise
+        text = f"the run's record could not be written: {error}"
+        record = replace(record, status=RunStatus.FAILED, reason=_DISK_FULL, error=text, metrics={}, warnings=())
+        store.write(record)
+    return record
 
 
 class _Run:
@@ -171,10 +187,8 @@ class _Run:
                 return self._end(prepared, ending)
         except GivenUpError as end:
             return self._final(RunStatus.STOPPED, reason=end.reason, error=_SAVING_ENDED[end.reason])
-        except DvcMagicError as error:
-            return self._final(RunStatus.FAILED, reason="engine", error=str(error))
-        except OSError as error:
-            return self._final(RunStatus.FAILED, reason="engine", error=_disk_message(error))
+        except (DvcMagicError, OSError) as error:
+            return self._final_of(error)
 
     def _execute(self, prepared: Prepared, environ: Mapping[str, str], control: Control) -> Ending:
         stage = self._order.stage
@@ -269,6 +283,9 @@ class _Run:
             return self._final(RunStatus.STOPPED, reason=ending.stopped, error=_stop_message(ending, self._order))
         if ending.exit_code:
             reason, error = _failure(ending.exit_code)
+            if not reason and nearly_full(self._paths.folder):
+                reason = _DISK_FULL
+                error += f"; the disk is full, {room_left(self._paths.folder)} ({self._paths.folder}): make room first"
             return self._final(RunStatus.FAILED, reason=reason, error=error)
         return self._commit(prepared)
 
@@ -444,6 +461,15 @@ class _Run:
         outs = self._stage.outs
         named = [*(out.path for out in outs if out.kind is OutKind.METRIC), *self._order.file.metrics]
         return list(dict.fromkeys(named))
+
+    def _final_of(self, error: DvcMagicError | OSError) -> RunRecord:
+        """The final record of a run that could not be prepared or saved."""
+        if is_full(error):
+            room = room_left(self._paths.folder)
+            text = f"the disk is full, {room} ({self._paths.folder}): make room, then run the stage again"
+            return self._final(RunStatus.FAILED, reason=_DISK_FULL, error=text)
+        text = _disk_message(error) if isinstance(error, OSError) else str(error)
+        return self._final(RunStatus.FAILED, reason="engine", error=text)
 
     def _final(self, status: RunStatus, *, reason: str = "", error: str = "") -> RunRecord:
         return replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,8 +24,20 @@ from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.promotion import Promotion
 from dvc_magic.pipeline import ProjectReader, Watch, make_dvc_project, preload, promote
-from dvc_magic.store import RunStore
+from dvc_magic.store import RunStore, cannot
 from dvc_magic.workspace import HashCache
+
+# What goes wrong with a disk or a limit of the system is no bug, wherever it shows.
+_OF_THE_DISK = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EIO,
+    errno.ENOLCK,
+    errno.EMFILE,
+    errno.ENFILE,
+)
 
 
 class Line(Control, Protocol):
@@ -47,6 +60,10 @@ def variables(environ: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
+def _is_in(filename: str | bytes | int | None, home: Path) -> bool:
+    return isinstance(filename, str) and Path(filename).is_relative_to(home)
+
+
 class Service:
     """The requests of a worker by name. Keeps opened projects and stores warm."""
 
@@ -62,6 +79,16 @@ class Service:
         Raises:
             DvcMagicError: the request cannot be fulfilled.
         """
+        try:
+            return self._answer(do, arguments, control)
+        except OSError as error:
+            asked = arguments.get("request") or arguments.get("order") or arguments
+            home = Path(asked.get("home") or asked["root"])
+            if error.errno in _OF_THE_DISK or (error.errno == errno.EACCES and _is_in(error.filename, home)):
+                raise cannot(f"use {error.filename or home}", error, at=home) from error
+            raise
+
+    def _answer(self, do: str, arguments: dict[str, Any], control: Line) -> Any:
         long = {"execute": self._execute, "debug": self._debug, "check": self._check}
         if do in long:
             return to_data(long[do](arguments, control))

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dvc_magic.errors import WorkerError, WorkerLostError, from_wire
 
@@ -67,7 +67,7 @@ class Worker:
     ) -> None:
         # The names of files mean the same on both ends of the pipe, though a cell may have set another locale since.
         utf8 = ("-X", "utf8") if sys.getfilesystemencoding() == "utf-8" else ()
-        with log.open("ab") as errors:
+        with _appended(log) as errors:
             self._process = subprocess.Popen(
                 [python, *utf8, "-P", "-m", module, "--parent", str(os.getpid())],
                 env=environ,
@@ -142,6 +142,14 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.kill()
         self.busy = False  # whatever it had to do: the pool may forget it
+
+
+def _appended(log: Path) -> BinaryIO:
+    """The log, to write at its end; where nothing can be written (a read-only project, a full disk), nowhere."""
+    try:
+        return log.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 class WorkerPool:

@@ -28,6 +28,11 @@ class RunPaths:
         return self.folder / "lock"
 
     @property
+    def reserve(self) -> Path:
+        """Disk space for the last record of a run that goes, should its disk be full by then."""
+        return self.folder / "reserve"
+
+    @property
     def stop(self) -> Path:
         """Created by whoever asks the run to stop."""
         return self.folder / "stop"
@@ -147,6 +152,16 @@ class StorePaths:
     def counter(self) -> Path:
         """The last run number that was given out."""
         return self.home / "counter"
+
+    @property
+    def swept(self) -> Path:
+        """An empty file whose time tells when the store was last swept of what killed writers left."""
+        return self.home / "swept"
+
+    @property
+    def workers_log(self) -> Path:
+        """What worker processes print."""
+        return self.home / "workers.log"
 
     def run(self, run_id: str) -> RunPaths:
         """The files of the run with this id."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dvc_magic.errors import ProjectError
 from dvc_magic.model.promotion import FileChange
+from dvc_magic.store import aside
 
 
 @dataclass(slots=True)
@@ -94,16 +93,18 @@ def _create(place: Path, content: bytes, undo: _Undo) -> None:
     for folder in reversed([folder for folder in place.parents if not folder.exists()]):
         folder.mkdir()
         undo.add(folder, folder.rmdir)
-    with _aside(place, content) as aside:
+    with aside(place, mode=None) as new:
+        new.write(content)
+        new.close()
         try:
-            os.link(aside, place)
+            os.link(new.path, place)
             undo.add(place, place.unlink)
         except FileExistsError:
             raise
         except OSError:  # a file system without hard links
             place.open("xb").close()
             undo.add(place, place.unlink)
-            os.replace(aside, place)
+            new.keep()
 
 
 def _replace(place: Path, before: bytes, after: bytes, undo: _Undo) -> None:
@@ -113,9 +114,9 @@ def _replace(place: Path, before: bytes, after: bytes, undo: _Undo) -> None:
         raise ProjectError(f"{place.name} was changed by somebody else just now; promote again")
 
     def put(content: bytes) -> None:
-        with _aside(place, content) as aside:
-            os.chmod(aside, facts.st_mode & 0o7777)
-            os.replace(aside, place)
+        with aside(place, mode=facts.st_mode & 0o7777) as new:
+            new.write(content)
+            new.keep()
 
     def put_back() -> None:
         put(before)
@@ -123,15 +124,3 @@ def _replace(place: Path, before: bytes, after: bytes, undo: _Undo) -> None:
 
     put(after)
     undo.add(place, put_back)
-
-
-@contextmanager
-def _aside(place: Path, content: bytes) -> Iterator[Path]:
-    """A file beside `place` that has the content, and the rights of any new file; it is gone at the end."""
-    aside = place.with_name(f".{place.name}-{secrets.token_hex(4)}")
-    try:
-        with aside.open("xb") as stream:
-            stream.write(content)
-        yield aside
-    finally:
-        aside.unlink(missing_ok=True)

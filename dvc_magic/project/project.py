@@ -121,6 +121,7 @@ class Project:
         """The run store, made at the first need."""
         if self._store is None:
             self._store = RunStore.open(self.settings.home)
+            self._store.sweep()
             self._sweep_lost(self._store)
             mend_after_power_cut(self._store, boot=this_boot())
         return self._store
@@ -135,7 +136,7 @@ class Project:
     @property
     def _workers(self) -> WorkerPool:
         if self._pool is None:
-            log = self.store.home / "workers.log"
+            log = self.store.paths.workers_log
             self._pool = WorkerPool(module=_WORKER, log=log, environ=lambda: worker_environment(os.environ))
         if self._glance is not None:
             self._glance.settle()
@@ -640,6 +641,7 @@ class Project:
         return Checkup(from_data(self._workers.ask("check", heard=heard, request=to_data(request)), StoreCheckup))
 
     def _driver(self, request: RunRequest, observer: Observer, *, further: tuple[Operation, ...] = ()) -> Driver:
+        self.store.check_writable()
         complete = replace(
             self._with_values(request),
             copy_paths=tuple(dict.fromkeys([*self.settings.copy_paths, *request.copy_paths])),

@@ -216,7 +216,15 @@ class Runs(Sequence[Run]):
             for stored, row in shown
         ]
         stored = len(self) or len(self._store.listing())
-        return runs_table(rows, total=len(self), stored=stored, hint=self._hint())
+        notes = filter(None, [self._hint(), self._unlisted()])
+        return runs_table(rows, total=len(self), stored=stored, hint="; ".join(notes))
+
+    def _unlisted(self) -> str:
+        """How many runs are missing here because they cannot be read, and why the first cannot."""
+        unread = sorted(self._stored.unread) if isinstance(self._stored, Listing) else []
+        problems = list(filter(None, map(self._store.problem, unread)))
+        count = f"{len(problems)} run{'s' * (len(problems) > 1)}"
+        return f"{count} cannot be read and listed: {problems[0]}" if problems else ""
 
     def _hint(self) -> str:
         """How to see one of them, and what a number in brackets means here, where it could mean two things."""

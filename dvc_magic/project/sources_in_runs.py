@@ -17,7 +17,7 @@ from dvc_magic.model.operation import Source, SourceKind
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.stage import address_of
-from dvc_magic.store import read_noun
+from dvc_magic.store import is_run_id, read_noun
 
 _EXPRESSION = re.compile(r"[*+?^$|()\[\]{}]")
 _TAKEN_FROM = re.compile(r" (?:in the project|from remote .*)$")  # behind the stage that makes it, no run of which did
@@ -122,7 +122,7 @@ def _other_run(paths: RunPaths, run: str | None) -> RunRecord | None:
     """The record of another run of the store; None where it cannot be told."""
     try:
         store = StorePaths(paths.folder.parent.parent)
-        return None if run is None else read_noun(store.run(run).record, RunRecord)
+        return read_noun(store.run(run).record, RunRecord) if run is not None and is_run_id(run) else None
     except (FileNotFoundError, StoreError):
         return None
 

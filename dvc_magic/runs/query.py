@@ -406,8 +406,10 @@ class _Parser:
             raise self._error(start, "expected a quoted regular expression after '~'")
         try:
             re.compile(value)
-        except re.error as error:
+        except (re.error, OverflowError) as error:
             raise self._error(start, f"not a regular expression ({error})") from error
+        except RecursionError as error:
+            raise self._error(start, "too many parentheses within each other for a regular expression") from error
 
 
 def _odd(character: str) -> str:

@@ -1,14 +1,16 @@
 """The run store: records, notes, locks, the index of them, content, and the doctor. Standard library only.
 
 `RunStore` is the way in; `examine` finds what is wrong in a store, `check_store` says it in lines, `repair` mends it;
-`read_noun` and `write_noun` keep any frozen noun in a file of its own, by the rules of the records. `KnownGood` says
-whether content is still what it was; `RunCache` and `Objects` are where content lies.
+`read_noun` and `write_noun` keep any frozen noun in a file of its own, by the rules of the records; `aside` and
+`write_whole` make every other file that has to appear whole. `KnownGood` says whether content is still what it was;
+`RunCache` and `Objects` are where content lies.
 """
 
 from dvc_magic.store.boot import UNSAFE, this_boot
 from dvc_magic.store.check import check_store, examine
 from dvc_magic.store.content import Hasher
 from dvc_magic.store.copying import clone_content, copy_content, write_all
+from dvc_magic.store.database import DATABASE_ERRORS, is_damage
 from dvc_magic.store.dir_listing import (
     DIR_SUFFIX,
     DirListing,
@@ -30,8 +32,10 @@ from dvc_magic.store.remove import remove_tree
 from dvc_magic.store.repair import kept_aside, repair
 from dvc_magic.store.stat_table import Facts, StatTable, file_facts, hash_steady
 from dvc_magic.store.stored import DamagedRun, StoredRun
+from dvc_magic.store.whole_files import NewFile, aside, cannot, is_full, nearly_full, room_left, write_whole
 
 __all__ = [
+    "DATABASE_ERRORS",
     "DIR_SUFFIX",
     "UNSAFE",
     "DamagedRun",
@@ -40,13 +44,16 @@ __all__ = [
     "Hasher",
     "KnownGood",
     "Listing",
+    "NewFile",
     "Objects",
     "RunCache",
     "RunLock",
     "RunStore",
     "StatTable",
     "StoredRun",
+    "aside",
     "below",
+    "cannot",
     "check_inside",
     "check_md5",
     "check_store",
@@ -56,17 +63,22 @@ __all__ = [
     "file_facts",
     "hash_steady",
     "held",
+    "is_damage",
     "is_directory",
+    "is_full",
     "is_run_id",
     "kept_aside",
     "listing_hash",
     "moved",
+    "nearly_full",
     "new_run_id",
     "read_noun",
     "remove_tree",
     "repair",
+    "room_left",
     "this_boot",
     "without",
     "write_all",
     "write_noun",
+    "write_whole",
 ]

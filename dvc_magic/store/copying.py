@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import hashlib
 import os
-import secrets
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["clone_content", "copy_content", "put_file", "write_all", "write_whole"]
+from dvc_magic.store.whole_files import aside
+
+__all__ = ["clone_content", "copy_content", "put_file", "write_all"]
 
 _FICLONE = 0x40049409  # linux/fs.h
 _CHUNK = 1 << 20  # bytes
@@ -69,34 +68,13 @@ def put_file(target: str, source: Path | str, md5: str) -> bool:
     Returns:
         False when the content is not `md5` (any more); then nothing is kept.
     """
+    os.makedirs(os.path.dirname(target), exist_ok=True)
     reading = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with _aside(target) as (writing, temporary):
-            same = _copy_hashed(reading, writing) == md5
+        with aside(target, mode=0o444) as copy:
+            same = _copy_hashed(reading, copy.descriptor) == md5
             if same:
-                os.rename(temporary, target)
+                copy.keep()
     finally:
         os.close(reading)
     return same
-
-
-def write_whole(target: str, content: bytes) -> None:
-    """Put a file with this content in the place `target`, mode 0444; it appears whole or not at all."""
-    with _aside(target) as (writing, temporary):
-        write_all(writing, content)
-        os.rename(temporary, target)
-
-
-@contextlib.contextmanager
-def _aside(target: str) -> Iterator[tuple[int, str]]:
-    """A new file beside `target`, open for writing, and its name; removed unless it was renamed."""
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    temporary = f"{target}.{secrets.token_hex(6)}.tmp"
-    writing = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(writing, 0o444)
-        yield writing, temporary
-    finally:
-        os.close(writing)
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shutil
 import stat
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -19,10 +21,14 @@ from dvc_magic.store.ids import is_run_id, new_run_id
 from dvc_magic.store.index import Entry, Head, Index
 from dvc_magic.store.known_good import KnownGood
 from dvc_magic.store.listing import Listing
+from dvc_magic.store.litter import sweep
 from dvc_magic.store.lock import RunLock, held
 from dvc_magic.store.objects import Objects, RunCache
-from dvc_magic.store.record_file import read_noun, sync_folder, write_noun
+from dvc_magic.store.record_file import make_reserve, read_noun, write_noun
+from dvc_magic.store.sound import MOST_RUNS
 from dvc_magic.store.stored import DamagedRun, StoredRun
+from dvc_magic.store.trust import check_owner
+from dvc_magic.store.whole_files import READ_ONLY, cannot, sync_folder, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +40,6 @@ _LOST_ERROR = "The worker that executed this run is gone, and the run with it: r
 _COUNTER_BYTES = 100
 _TOLERATED = {"lost+found"}
 _OF_SQLITE = ("", "-journal", "-shm", "-wal")
-_WORKERS_LOG = "workers.log"
 
 
 class RunStore:
@@ -64,18 +69,37 @@ class RunStore:
         Args:
             home: the folder; relative paths are from the current directory, now and not later.
             create: make what is missing of it: the folder (mode 0700), ``.gitignore``, ``.dvcignore``, sub-folders.
-                Without it nothing is written, and a missing store is an empty one.
+                Without it, or where nothing can be written, a missing store is an empty one.
 
         Raises:
-            StoreError: the folder cannot be made, or holds other things than a store.
+            StoreError: the folder cannot be made, holds other things than a store, or others can write there.
         """
         store = cls(home.absolute())
+        check_owner(store.paths)
         if create:
             try:
                 _create(store.paths)
             except OSError as error:
-                raise StoreError(f"Cannot make the run store {store.home}: {error.strerror}.") from error
+                if (
+                    error.errno not in READ_ONLY
+                ):  # what can only be read can be looked at; `check_writable` has the rest
+                    raise cannot(f"make the run store {store.home}", error, at=store.home) from error
         return store
+
+    def check_writable(self) -> None:
+        """Refuse a call early whose runs could not be kept.
+
+        Raises:
+            StoreError: the store lies where this user cannot write; says what to set.
+        """
+        place = next(folder for folder in (self.home, *self.home.parents) if folder.exists())
+        if not os.access(place, os.W_OK | os.X_OK):
+            code = errno.EROFS if os.statvfs(place).f_flag & os.ST_RDONLY else errno.EACCES
+            raise cannot(f"write to the run store {self.home}", OSError(code, os.strerror(code)), at=place)
+
+    def sweep(self) -> None:
+        """Remove the temporary files that killed writers left, as far as that is possible; see `litter`."""
+        sweep(self.paths)
 
     # making runs
 
@@ -99,13 +123,13 @@ class RunStore:
                 content = f"{last + count} {this_boot()}\n".encode()
                 os.ftruncate(descriptor, os.pwrite(descriptor, content, 0))
         except OSError as error:
-            raise StoreError(f"Cannot count runs in {self.paths.counter}: {error.strerror}.") from error
+            raise cannot(f"count runs in {self.paths.counter}", error, at=self.home) from error
         return range(last + 1, last + count + 1)
 
     def _last_number(self, content: bytes) -> int:
         # After a reboot the counter may be older than the records, which were written with fsync.
         number, _, boot = content.decode("ascii", "replace").strip().partition(" ")
-        counted = int(number) if number.isascii() and number.isdigit() else None
+        counted = int(number) if number.isascii() and number.isdigit() and int(number) <= MOST_RUNS else None
         if counted is None or boot != this_boot():
             return max(counted or 0, self._highest_on_disk())
         return max(counted, self.index.highest())
@@ -117,8 +141,10 @@ class RunStore:
     def claim(self, run_id: str) -> RunLock:
         """Make the folder of a new run, mode 0700, and hold its lock; the caller writes the record.
 
+        Side effects: a file that keeps room on the disk for the run's last record, until that is written.
+
         Raises:
-            StoreError: a run of that id exists, or the folder cannot be made.
+            StoreError: a run of that id exists, or the folder cannot be made; then none is left.
         """
         paths = self._run(run_id)
         try:
@@ -127,8 +153,16 @@ class RunStore:
         except FileExistsError as error:
             raise StoreError(f"A run {run_id} exists already in {self.paths.runs}; claim a new id.") from error
         except OSError as error:
-            raise StoreError(f"Cannot make {paths.folder}: {error.strerror}.") from error
-        return RunLock(paths.lock).acquire()
+            raise cannot(f"make {paths.folder}", error, at=self.home) from error
+        lock = RunLock(paths.lock)
+        try:
+            lock.acquire()
+            make_reserve(paths.reserve)
+        except BaseException:
+            lock.release()
+            shutil.rmtree(paths.folder, ignore_errors=True)
+            raise
+        return lock
 
     def write(self, record: RunRecord, *, durable: bool = True) -> None:
         """Put a record in the place of the run's old one, then into the index.
@@ -146,7 +180,9 @@ class RunStore:
             _check_order(read_noun(paths.record, RunRecord), record)
         if record.status is RunStatus.LOST:
             raise StoreError(f"Run {record.id} cannot be written as lost: readers find that out by its lock.")
-        write_noun(paths.record, record, durable=durable)
+        write_noun(paths.record, record, durable=durable, reserve=paths.reserve if record.status.final else None)
+        if record.status.final:
+            paths.reserve.unlink(missing_ok=True)
         self.index.put(record.id)
 
     def write_notes(self, run_id: str, notes: Notes) -> None:
@@ -232,8 +268,12 @@ class RunStore:
         Args:
             asked: only those that a call asked for, without those upstream of them.
         """
-        heads = (head for head in self.index.heads() if head.number >= 0 and (head.asked or not asked))
-        return Listing(heads, lambda chosen: self._from_entries(self.index.entries(chosen)))
+        heads = self.index.heads()
+        return Listing(
+            (head for head in heads if head.number >= 0 and (head.asked or not asked)),
+            lambda chosen: self._from_entries(self.index.entries(chosen)),
+            unread={head.id for head in heads if head.number < 0},
+        )
 
     def stages(self) -> list[str]:
         """The addresses of the stages that there are runs of, that of the newest run first; no run is read for it."""
@@ -278,6 +318,10 @@ class RunStore:
         ]
         return sorted(damaged, key=lambda run: run.id)
 
+    def problem(self, run_id: str) -> str:
+        """Why the record or the notes of a run cannot be read, or an empty text."""
+        return self.index.parse(run_id).problem
+
     def trashed(self) -> list[RunRecord]:
         """The records of the runs in the trash that can be read, newest number first."""
         return sorted(self._trashed(), key=lambda record: -record.number)
@@ -320,7 +364,7 @@ class RunStore:
         try:
             os.close(os.open(paths.stop, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
         except OSError as error:
-            raise StoreError(f"Cannot ask run {run_id} to stop: {paths.stop}: {error.strerror}.") from error
+            raise cannot(f"ask run {run_id} to stop by {paths.stop}", error, at=self.home) from error
 
     def alive(self, run_id: str) -> bool:
         """Whether a worker holds the run's lock."""
@@ -363,7 +407,7 @@ class RunStore:
             sync_folder(source.parent)
             sync_folder(target.parent)
         except OSError as error:
-            raise StoreError(f"Cannot move {source} to {target}: {error.strerror}.") from error
+            raise cannot(f"move {source} to {target}", error, at=self.home) from error
 
     # parts
 
@@ -396,7 +440,10 @@ class RunStore:
 
     def _live(self, record: RunRecord) -> RunRecord:
         """The record of a run that is not over by what was read: as it is, its successor, or lost."""
-        if self.alive(record.id):
+        try:
+            if self.alive(record.id):
+                return record
+        except StoreError:  # the lock cannot be tested (too many open files, another user's): no reason to call it lost
             return record
         # The worker writes its last record, then gives up the lock: only what is read now counts.
         with suppress(RunNotFoundError, StoreError):
@@ -444,7 +491,7 @@ def _create(paths: StorePaths) -> None:
     for name in (".gitignore", ".dvcignore"):
         file = paths.home / name
         if not file.exists():
-            file.write_text("*\n", encoding="utf-8")
+            write_whole(file, b"*\n")  # an empty one, left by a full disk, would show all runs to git
 
 
 def _create_home(paths: StorePaths) -> None:
@@ -469,22 +516,11 @@ def _make_private(folder: Path) -> bool:
 
 def _refuse_strangers(paths: StorePaths) -> None:
     """Refuse a folder of other things: the ``*`` of the ignore files would hide them from git and DVC."""
-    ours = {
-        path.name
-        for path in (
-            paths.trash,
-            paths.snapshots,
-            paths.cache,
-            paths.quarantine,
-            paths.locks,
-            paths.sources,
-            paths.sweeps,
-            paths.debug,
-            paths.dvc_site,
-        )
-    }
+    kept = (paths.trash, paths.snapshots, paths.cache, paths.sources, paths.quarantine, paths.locks)
+    ours = {path.name for path in (*kept, paths.sweeps, paths.debug, paths.dvc_site)}
     bases = {f"{base.name}{end}" for base in (paths.index, paths.hashes) for end in _OF_SQLITE}
-    files = bases | {paths.counter.name, paths.boot.name, _WORKERS_LOG, ".gitignore", ".dvcignore"}
+    own_files = (paths.counter, paths.boot, paths.workers_log, paths.swept)
+    files = {*bases, *(file.name for file in own_files), ".gitignore", ".dvcignore"}
     strangers = sorted({entry.name for entry in paths.home.iterdir()} - ours - files - _TOLERATED)
     if strangers:
         raise StoreError(

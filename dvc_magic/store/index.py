@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from dvc_magic.codec import decode
 from dvc_magic.errors import StoreError
 from dvc_magic.model.record import Notes, RunRecord
+from dvc_magic.store.database import DATABASE_ERRORS, is_damage
 from dvc_magic.store.ids import is_run_id
 from dvc_magic.store.record_file import decode_noun
 
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-VERSION = 2
+VERSION = 3  # records are checked when they are taken in, since 3 for paths that leave the run
 _BUSY = 30.0  # seconds that a connection waits for another one's write
 _CHUNK = 500  # rows per query
 _HEAD_TYPES = (str, int, str, bytes, int)  # SQLite keeps any type in any column, and damage can change it
 _HEAD_COLUMNS = "id, number, signature, stage, asked, guard"
-_NO_DAMAGE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM)
+_UNREAD = "?"  # in the place of a file's signature, which it never equals: the file is looked at again next time
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS heads
@@ -66,10 +67,10 @@ class Entry:
 
     Attributes:
         id: of the run, the name of its folder.
-        number: of the run, -1 when the record cannot be read.
+        number: of the run, -1 when the record cannot be read or is damaged.
         stage: address, empty when the record cannot be read.
         asked: whether a call asked for the run, False when the record cannot be read.
-        signature: of the record's and the notes' files.
+        signature: of the record's and the notes' files; it has a ``?`` for one whose reading failed.
         record, notes: contents of the files, empty for one that is missing or damaged.
         problem: why the record or the notes cannot be read, or an empty text.
     """
@@ -82,6 +83,11 @@ class Entry:
     record: bytes
     notes: bytes
     problem: str
+
+    @property
+    def lasting(self) -> bool:
+        """Whether the entry says what the files hold; a failed read (EIO, too many open files) passes."""
+        return _UNREAD not in self.signature
 
     @property
     def head(self) -> Head:
@@ -206,19 +212,19 @@ class Index:
 
     def put(self, run_id: str) -> None:
         """Take in what was just written of a run, as far as the index can be written."""
-        with self._busy, suppress(sqlite3.Error, OSError), closing(self._open()) as base:
+        with self._busy, suppress(*DATABASE_ERRORS, OSError), closing(self._open()) as base:
             _save(base, [self.parse(run_id)])
 
     def drop(self, run_id: str) -> None:
         """Forget a run, as far as the index can be written."""
-        with self._busy, suppress(sqlite3.Error, OSError), closing(self._open()) as base:
+        with self._busy, suppress(*DATABASE_ERRORS, OSError), closing(self._open()) as base:
             _forget(base, [run_id])
 
     def rows(self) -> dict[str, Entry] | None:
         """The rows as they are, for a check; None when there is no readable index."""
         if not self._paths.index.exists():
             return None
-        with self._busy, suppress(sqlite3.Error), closing(self._open()) as base:
+        with self._busy, suppress(*DATABASE_ERRORS), closing(self._open()) as base:
             return {entry.id: entry for entry in _load(base, _load_heads(base))}
         return None
 
@@ -234,9 +240,11 @@ class Index:
             try:
                 with closing(attempt()) as base:
                     return work(base)
-            except (sqlite3.Error, OSError) as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_DAMAGE:
+            except DATABASE_ERRORS as error:
+                if not is_damage(error):
                     break
+            except OSError:
+                continue
         with closing(self._open_copy()) as base:
             return work(base)
 
@@ -259,14 +267,14 @@ class Index:
     def _open_copy(self) -> sqlite3.Connection:
         """An index in memory, begun with what can be read of the file."""
         base = sqlite3.connect(":memory:", isolation_level=None)
-        with suppress(sqlite3.Error):
+        with suppress(*DATABASE_ERRORS):
             address = f"{self._paths.index.absolute().as_uri()}?immutable=1"
             with closing(sqlite3.connect(address, uri=True)) as file:
                 if _version(file) == VERSION:
                     file.backup(base)
         try:
             _prepare(base)
-        except sqlite3.Error:
+        except DATABASE_ERRORS:
             base.close()
             base = sqlite3.connect(":memory:", isolation_level=None)
             _prepare(base)
@@ -278,7 +286,7 @@ def _parse(path: Path, kind: type[T]) -> tuple[T | None, bytes, str, str]:
     try:
         content, sign = _read(path)
     except OSError as error:
-        return None, b"", _signature(str(path)), f"Cannot read {path}: {error.strerror}."
+        return None, b"", _UNREAD, f"Cannot read {path}: {error.strerror}. It is looked at again next time."
     if not sign:
         return None, b"", "", ""
     try:
@@ -298,7 +306,7 @@ def _version(base: sqlite3.Connection) -> int:
 
 
 def _is_newer(path: Path) -> bool:
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
+    with suppress(*DATABASE_ERRORS), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
         return _version(base) > VERSION
     return False
 
@@ -367,7 +375,8 @@ def _entry(head: Head, record: bytes, notes: bytes, problem: bytes) -> Entry:
     )
 
 
-def _save(base: sqlite3.Connection, entries: list[Entry]) -> None:
+def _save(base: sqlite3.Connection, parsed: list[Entry]) -> None:
+    entries = [entry for entry in parsed if entry.lasting]
     with _Transaction(base):
         base.executemany("REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?)", map(_head_row, entries))
         base.executemany("REPLACE INTO bodies VALUES (?, ?, ?, ?, ?)", map(_body_row, entries))

@@ -11,9 +11,11 @@ import fcntl
 import os
 import time
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from dvc_magic.errors import StoreError
+from dvc_magic.store.whole_files import cannot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,17 +55,17 @@ class RunLock:
         """Take the lock; readers that test it at this moment are waited for, up to a second.
 
         Raises:
-            StoreError: another process holds it, or the file cannot be made.
+            StoreError: another process holds it, the file cannot be made, or its file system has no locks.
         """
         if self.owned:
             raise StoreError(f"{self.path} is already locked by this very object; release it first.")
         try:
             # kept at once, so that a fork of another thread meanwhile closes its copy
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise StoreError(f"Cannot open the lock {self.path}: {error.strerror}.") from error
-        try:
             self._wait(self._descriptor)
+        except OSError as error:
+            self._close_copy()
+            raise cannot(f"take the lock {self.path}", error, at=self.path) from error
         except BaseException:
             self._close_copy()
             raise
@@ -85,7 +87,8 @@ class RunLock:
         # closing, not unlocking: in a forked child LOCK_UN would take the lock from the parent
         descriptor, self._descriptor, self._owned = self._descriptor, None, False
         if descriptor is not None:
-            os.close(descriptor)
+            with suppress(OSError):  # it is closed, and the lock gone, whatever the disk says about it
+                os.close(descriptor)
 
     def __enter__(self) -> Self:
         return self if self.owned else self.acquire()
@@ -121,5 +124,7 @@ def held(path: Path) -> bool:
         raise StoreError(f"Cannot test the lock {path}: {error.strerror}.") from error
     try:
         return not _try(descriptor, fcntl.LOCK_SH)
+    except OSError as error:
+        raise StoreError(f"Cannot test the lock {path}: {error.strerror}.") from error
     finally:
         os.close(descriptor)

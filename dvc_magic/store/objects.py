@@ -10,10 +10,11 @@ from typing import TypeAlias
 
 from dvc_magic.errors import StoreError
 from dvc_magic.model.paths import StorePaths, object_path
-from dvc_magic.store.copying import put_file, write_whole
+from dvc_magic.store.copying import put_file
 from dvc_magic.store.dir_listing import DIR_SUFFIX, DirListing, listing_hash, listing_text, parsed_listing
 from dvc_magic.store.known_good import KnownGood
 from dvc_magic.store.quarantine import move_aside
+from dvc_magic.store.whole_files import write_whole
 
 __all__ = ["Objects", "RunCache", "check_md5"]
 
@@ -105,13 +106,19 @@ class RunCache(Objects):
         """The files of a hash, relative path -> md5; of a file's hash it is ``{"": hash}`` and nothing is read.
 
         Raises:
+            StoreError: the listing cannot be read now.
             FileNotFoundError: the listing is not here, or was not what its name says and is in quarantine now.
         """
         if not hash.endswith(DIR_SUFFIX):
             return {"": check_md5(hash)}
         path = self.path(hash)
-        with open(path, "rb") as file:
-            text = file.read()
+        try:
+            with open(path, "rb") as file:
+                text = file.read()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StoreError(f"Cannot read {path}: {error.strerror}.") from error
         try:
             return parsed_listing(text, hash)
         except StoreError as error:
@@ -123,7 +130,8 @@ class RunCache(Objects):
         digest = listing_hash(listing)
         if digest.endswith(DIR_SUFFIX) and self.lacking([digest]):
             path = self.path(digest)
-            write_whole(path, listing_text(listing))
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, listing_text(listing), mode=0o444)
             self.known.note({path: digest.removesuffix(DIR_SUFFIX)})
         return digest
 

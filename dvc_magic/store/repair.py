@@ -19,12 +19,12 @@ from dvc_magic.model.paths import object_path
 from dvc_magic.model.relative import is_below
 from dvc_magic.store.check import whole_snapshots
 from dvc_magic.store.content import folder_listing, read_listing
-from dvc_magic.store.copying import put_file, write_whole
+from dvc_magic.store.copying import put_file
 from dvc_magic.store.dir_listing import DIR_SUFFIX, listing_hash, listing_text, parsed_listing
 from dvc_magic.store.lock import RunLock
 from dvc_magic.store.quarantine import check_inside, move_aside
-from dvc_magic.store.record_file import sync_folder
 from dvc_magic.store.remove import remove_tree
+from dvc_magic.store.whole_files import sync_folder, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -196,7 +196,7 @@ def _is_whole(place: Path, md5: str, hasher: Hasher) -> bool:
 def _put(target: Path, copy: Path, md5: str, store: RunStore, hasher: Hasher, *, mode: int = 0o444) -> bool:
     """Put a whole copy in its place; False when it is not whole any more."""
     if md5.endswith(DIR_SUFFIX) and copy.is_dir():
-        write_whole(str(target), listing_text(folder_listing(copy, hasher)))
+        write_whole(target, listing_text(folder_listing(copy, hasher)), mode=0o444)
     elif not put_file(str(target), copy, md5.removesuffix(DIR_SUFFIX)):
         return False
     if mode != target.stat().st_mode & 0o777:

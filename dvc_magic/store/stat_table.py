@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dvc_magic.errors import ProjectError
+from dvc_magic.store.database import DATABASE_ERRORS, is_damage
 
 __all__ = ["Facts", "StatTable", "file_facts", "hash_steady"]
 
@@ -137,7 +138,7 @@ class StatTable:
     def _read(self, query: str, values: Sequence[bytes]) -> list[tuple[bytes, int, int, int, int, str]]:
         try:
             return self._open().execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except DATABASE_ERRORS as error:
             self._after(error)
             return []
 
@@ -148,7 +149,7 @@ class StatTable:
             database = self._open()
             with database:
                 database.executemany(statement, rows)
-        except sqlite3.Error as error:
+        except DATABASE_ERRORS as error:
             self._after(error)
 
     def _open(self) -> sqlite3.Connection:
@@ -161,15 +162,15 @@ class StatTable:
     def _connect(self) -> sqlite3.Connection:
         try:
             return self._connected()
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
+        except DATABASE_ERRORS as error:
+            if not is_damage(error):
                 raise
-        except (sqlite3.DatabaseError, OSError):
+        except OSError:
             pass
         _remove(self._path)
         try:
             return self._connected()
-        except (sqlite3.Error, OSError):
+        except (*DATABASE_ERRORS, OSError):
             return self._with_table(sqlite3.connect(":memory:", check_same_thread=False))
 
     def _connected(self) -> sqlite3.Connection:
@@ -181,7 +182,7 @@ class StatTable:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=NORMAL")
             return self._with_table(database)
-        except sqlite3.Error:
+        except DATABASE_ERRORS:
             database.close()
             raise
 
@@ -208,15 +209,16 @@ class StatTable:
         database.execute(f"DELETE FROM {self._name} WHERE noted > ({newest}) - ?", (self._unsafe,))  # noqa: S608
         database.execute("INSERT OR REPLACE INTO boots VALUES (?, ?)", (self._name, self._boot))
 
-    def _after(self, error: sqlite3.Error) -> None:
-        """A locked file is a miss; any other trouble means that the file starts anew at the next use."""
+    def _after(self, error: sqlite3.Error | UnicodeDecodeError) -> None:
+        """A locked file is a miss; one that fails is opened again at the next use, and a damaged one starts anew."""
         if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
             return
         if self._database is not None:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(*DATABASE_ERRORS):
                 self._database.close()
         self._database = None
-        _remove(self._path)
+        if is_damage(error):
+            _remove(self._path)
 
 
 def _remove(path: Path) -> None:

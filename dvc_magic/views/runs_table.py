@@ -58,8 +58,12 @@ def runs_table(
         rows=body,
         numeric=frozenset({0, 4, *range(len(headers), len(headers) + len(values))}),
         note="; ".join(filter(None, [count, _left_out(params, metrics), hint])),
-        empty="no runs yet: %dvc_run STAGE makes one" if stored == 0 else f"none of {stored} runs matches",
+        empty="; ".join(filter(None, [_empty(stored), hint])),
     )
+
+
+def _empty(stored: int) -> str:
+    return f"none of {stored} runs matches" if stored else "no runs yet: %dvc_run STAGE makes one"
 
 
 def _params(rows: Sequence[tuple[RunRecord, Notes, Mapping[str, Any], Mapping[str, Any]]]) -> list[str]:

@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import sys
 from pathlib import Path
 
 from dvc_magic.errors import StoreError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import Environment
+from dvc_magic.store import write_whole
 from dvc_magic.workspace.interpreter import describe_interpreter
 
 __all__ = ["python_environment", "read_packages"]
@@ -51,6 +51,9 @@ def read_packages(paths: StorePaths, digest: str) -> dict[str, str]:
             return {str(name): str(version) for name, version in json.loads(file.read_bytes()).items()}
     except (FileNotFoundError, ValueError, AttributeError):
         pass
+    except OSError as error:
+        message = f"Cannot read {file}: {error.strerror}."
+        raise StoreError(message) from error
     message = f"the store has no list of packages {digest!r}; expected JSON in {file}"
     raise StoreError(message)
 
@@ -74,10 +77,4 @@ def _keep(paths: StorePaths, file: Path, content: bytes) -> None:
         return
     paths.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.rename(temporary, file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(file, content)

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from dvc_magic.errors import ProjectError, RecordDamagedError, StoreError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.relative import in_any
 from dvc_magic.model.snapshot import Snapshot, SourceFile, snapshot_id
-from dvc_magic.store import Objects, RunStore, file_facts
+from dvc_magic.store import Objects, RunStore, cannot, file_facts, write_whole
 from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.sources import Listing, NamedFiles, SourceRules, list_sources, named_files
 
@@ -86,6 +85,9 @@ def load_snapshot(paths: StorePaths, id: str) -> Snapshot:  # noqa: A002
     except FileNotFoundError:
         message = f"the store has no snapshot {id}; expected {file}"
         raise StoreError(message) from None
+    except OSError as error:
+        message = f"Cannot read the snapshot {file}: {error.strerror}."
+        raise StoreError(message) from error
     except ValueError as error:
         raise _damaged(file, str(error)) from None
     if snapshot_id(snapshot.files, snapshot.linked) != id:
@@ -131,13 +133,7 @@ def _keep(paths: StorePaths, snapshot: Snapshot) -> None:
     with contextlib.suppress(FileNotFoundError):
         if file.read_bytes() == content:
             return
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.rename(temporary, file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_whole(file, content)
 
 
 def _make_private(paths: StorePaths) -> None:
@@ -236,7 +232,13 @@ class _Reader:
     def _changed_meanwhile(self, hashes: Mapping[str, FileHash]) -> bool:
         """Keep the contents; whether a file has another one by now."""
         sources = {entry.md5: f"{self._root}/{path}" for path, entry in hashes.items()}
-        changed = self._objects.put(sources)
+        try:
+            changed = self._objects.put(sources)
+        except OSError as error:
+            if error.filename in sources.values():
+                raise
+            folder = Path(self._objects.folder)
+            raise cannot(f"keep the project's sources in {folder}", error, at=folder) from error
         for md5 in changed:
             self._hashes.forget(os.fspath(sources[md5]))
         return bool(changed)

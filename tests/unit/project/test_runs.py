@@ -87,3 +87,15 @@ def test_the_name_of_an_operation_alone_finds_its_runs_unless_a_stage_has_it(tmp
     assert [run.number for run in runs.where("stage = look")] == [1]
     assert [run.number for run in runs.where("stage = train")] == [2]
     assert (runs.latest("look").number, runs.latest("train").number) == (1, 2)
+
+
+@pytest.mark.parametrize("good", [0, 2])
+def test_a_table_says_which_runs_it_lacks_because_they_cannot_be_read(tmp_path: Path, good: int) -> None:
+    store = RunStore.open(tmp_path / "store")
+    for number in range(1, good + 1):
+        add_run(store, number)
+    file = store.paths.run(add_run(store, 9).id).record
+    file.write_bytes(b"{torn")
+    text = repr(Runs(store.listing(asked=True), store)[:])
+    assert "1 run cannot be read and listed: " in text.replace("\n", " ")
+    assert str(file) in text

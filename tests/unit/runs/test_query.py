@@ -115,6 +115,8 @@ def test_and_binds_closer_than_or():
         ("a = 1 and", 9, "expected the name"),
         ("a & b", 2, "'&' means nothing here"),
         ("a ~ '('", 4, "not a regular expression"),
+        (f"a ~ '{'(' * 20_000}'", 4, "parentheses within each other"),
+        (f"a ~ 'x{{{'9' * 30}}}'", 4, "not a regular expression"),
         ("a ~ 5", 4, "quoted regular expression"),
         ("a in x", 5, "expected a list"),
         ("a not x", 6, "expected 'in'"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dvc_magic.errors import StoreError
 from dvc_magic.store import RunCache, RunStore, below, listing_hash, moved, without
+from tests.support.limits import no_more_files
 
 LISTING = {"a.txt": "a" * 32, "sub/b.txt": "b" * 32, "sub/deep/c.txt": "c" * 32}
 
@@ -70,3 +73,30 @@ def test_paths_that_are_made_elsewhere_are_taken_out() -> None:
 )
 def test_moving_a_folder_down_and_taking_it_out_again_changes_nothing(listing: dict[str, str]) -> None:
     assert below(moved(listing, "x/y"), "x/y") == listing
+
+
+def test_any_number_of_runs_write_one_listing_at_once(cache: RunCache) -> None:
+    failures: list[OSError] = []
+
+    def write() -> None:
+        try:
+            for number in range(20):
+                cache.put_listing({f"{number}.txt": "a" * 32})
+        except OSError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    files = [path for path in Path(cache.folder).rglob("*") if path.is_file()]
+    assert (len(files), {path.suffix for path in files}) == (20, {".dir"})
+
+
+def test_a_listing_that_cannot_be_read_now_says_why_and_is_kept(cache: RunCache) -> None:
+    digest = cache.put_listing(LISTING)
+    with no_more_files(), pytest.raises(StoreError, match="Cannot read .*Too many open files"):
+        cache.listing(digest)
+    assert cache.listing(digest) == LISTING

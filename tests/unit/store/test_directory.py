@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -27,8 +28,9 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_store_is_for_its_owner_alone_whatever_the_umask(tmp_path):
-    before = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o77])
+def test_a_store_is_for_its_owner_alone_whatever_the_umask(tmp_path, umask):
+    before = os.umask(umask)
     try:
         store = RunStore.open(tmp_path / "deep" / "store")
     finally:
@@ -104,7 +106,7 @@ def test_numbers_count_up(store):
     assert [*store.next_numbers(2), *store.next_numbers(3)] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\xff\x00", b"-4", b"3 another boot\n"])
+@pytest.mark.parametrize("content", [None, b"", b"\xff\x00", b"-4", b"3 another boot\n", b"9" * 60, b"9" * 99])
 def test_numbers_go_on_when_the_counter_is_lost_or_old(store, add, content):
     store.next_numbers(3)
     add(7)
@@ -150,6 +152,33 @@ def test_a_claimed_id_cannot_be_claimed_again(store):
     run_id = store.new_id()
     with store.claim(run_id), pytest.raises(StoreError, match="exists already"):
         store.claim(run_id)
+
+
+def test_a_run_that_cannot_be_claimed_leaves_nothing(store, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StoreError, match=r"reserve: No space left on device\. \d+ bytes are free there; make room"):
+        store.claim(new_run_id())
+    assert list(store.paths.runs.iterdir()) == []
+
+
+def test_a_store_that_nobody_can_lock_says_where_to_keep_runs(store, add, make_record, monkeypatch):
+    going = make_record(2, status=RunStatus.RUNNING)
+    with store.claim(going.id):
+        store.write(going)
+
+    def lockless(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", lockless)
+    for write in (lambda: store.claim(new_run_id()), lambda: store.next_numbers(1)):
+        with pytest.raises(
+            StoreError, match=r"No locks available\. The file system there has no locks.*DVC_MAGIC_HOME"
+        ):
+            write()
+    assert [run.record.status for run in store.all()] == [RunStatus.RUNNING]
 
 
 def test_a_claimed_run_without_a_record_is_not_listed(store):

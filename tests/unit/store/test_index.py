@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import pathlib
 import shutil
 import signal
 import sqlite3
@@ -14,8 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dvc_magic.errors import StoreError
 from dvc_magic.model.record import Notes
 from dvc_magic.store import RunStore, check_store, write_noun
+from tests.support.limits import no_more_files
 
 DAMAGES = [
     "delete",
@@ -145,6 +149,46 @@ def test_a_record_that_was_mended_is_listed(store, add):
     assert (list(store.listing()), store.of_number(1), store.all()) == ([], [], [])
     path.write_bytes(content)
     assert [run.record for run in store.of_number(1)] == [run.record for run in store.listing()] == [record]
+
+
+@pytest.mark.parametrize("name", ["run.json", "notes.json"])
+def test_a_failed_read_is_an_answer_for_now_and_not_remembered(store, add, monkeypatch, name):
+    record = add()
+    store.write_notes(record.id, Notes(label="mine"))
+    expected = store.all()
+    open_file = pathlib.Path.open
+
+    def fail(path, *args, **kwargs):
+        if path.name == name:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return open_file(path, *args, **kwargs)
+
+    for read in (store.all, store.listing, lambda: store.of_number(1)):
+        store.paths.index.unlink()
+        with monkeypatch.context() as patch:
+            patch.setattr(pathlib.Path, "open", fail)
+            list(read())
+            assert f"{name}: Input/output error. It is looked at again" in store.damaged()[0].problem
+        assert list(read()) == expected
+        assert store.damaged() == []
+
+
+def test_an_index_that_cannot_be_opened_now_is_not_thrown_away(store, add):
+    add()
+    expected, inode = store.all(), store.paths.index.stat().st_ino
+    with no_more_files(), pytest.raises(StoreError, match="Cannot list .*Too many open files"):
+        store.all()
+    assert store.paths.index.stat().st_ino == inode
+    assert store.index.rows().keys() == {run.id for run in expected}
+
+
+def test_a_damaged_schema_whose_name_is_no_text_is_damage(store, add):
+    add()
+    expected = store.all()
+    content = store.paths.index.read_bytes()
+    at = content.index(b"bodies")
+    store.paths.index.write_bytes(content[:at] + b"\xe5" + content[at + 1 :])
+    assert store.all() == expected
 
 
 def test_a_locked_index_is_not_thrown_away(store, add, monkeypatch):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from dvc_magic.errors import RecordDamagedError, RecordVersionError, StoreError
 from dvc_magic.model.record import Notes, RunRecord
 from dvc_magic.store import read_noun, write_noun
-from dvc_magic.store.record_file import decode_noun, encode_noun
+from dvc_magic.store.record_file import decode_noun, encode_noun, make_reserve
+from tests.support.limits import no_more_files
 
 
 @pytest.fixture
@@ -128,3 +130,41 @@ def test_a_failed_write_keeps_the_old_file_and_nothing_else(tmp_path, make_recor
 def test_a_missing_file_is_told_from_a_damaged_one(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_noun(tmp_path / "run.json", RunRecord)
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_record_is_written_into_its_reserve_when_the_disk_is_full(tmp_path, make_record, monkeypatch):
+    path, reserve = tmp_path / "run.json", tmp_path / "reserve"
+    write_noun(path, make_record())
+    make_reserve(reserve)
+    assert reserve.stat().st_size >= 64_000
+    monkeypatch.setattr("dvc_magic.store.whole_files.os.write", full_disk)
+    last = make_record(2, error="x" * 60_000)
+    write_noun(path, last, reserve=reserve)
+    assert read_noun(path, RunRecord) == last
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_record_larger_than_its_reserve_is_an_error_and_the_reserve_stays(tmp_path, make_record, monkeypatch):
+    path, reserve = tmp_path / "run.json", tmp_path / "reserve"
+    old = make_record()
+    write_noun(path, old)
+    make_reserve(reserve)
+    monkeypatch.setattr("dvc_magic.store.whole_files.os.write", full_disk)
+    with pytest.raises(StoreError, match="make room"):
+        write_noun(path, make_record(2, error="x" * 300_000), reserve=reserve)
+    assert read_noun(path, RunRecord) == old
+    write_noun(path, make_record(3), reserve=reserve)
+    assert read_noun(path, RunRecord).number == 3
+
+
+def test_what_cannot_be_read_is_not_written_over(tmp_path, make_record, monkeypatch):
+    path = tmp_path / "run.json"
+    write_noun(path, make_record())
+    before = path.read_bytes()
+    with no_more_files(), pytest.raises(StoreError, match="Too many open files"):
+        write_noun(path, make_record())
+    assert path.read_bytes() == before

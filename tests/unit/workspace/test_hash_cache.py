@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from dvc_magic.errors import ProjectError
+from dvc_magic.model.paths import StorePaths
 from dvc_magic.store import stat_table
 from dvc_magic.workspace import HashCache, hash_cache
 from dvc_magic.workspace.hash_cache import FileHash
+from tests.support.limits import no_more_files
 
 _LONG_AGO = 1_000_000_000_000_000_000
 
@@ -201,3 +203,18 @@ def test_a_file_that_never_holds_still_is_an_error(hashes: HashCache, file: Path
     monkeypatch.setattr(stat_table, "_hash_open_file", disturbed)
     with pytest.raises(ProjectError, match="keeps changing"):
         hashes.md5(file)
+
+
+def test_a_file_that_cannot_be_opened_now_is_kept(
+    hashes: HashCache, file: Path, reads: list[str], store: StorePaths
+) -> None:
+    os.utime(file, ns=(_LONG_AGO, _LONG_AGO))
+    hashes.md5(file)
+    hashes.close()
+    inode = store.hashes.stat().st_ino
+    with no_more_files(), pytest.raises(OSError, match="Too many open files"):
+        HashCache(store.hashes).md5(file)
+    assert store.hashes.stat().st_ino == inode
+    del reads[:]
+    HashCache(store.hashes).md5(file)
+    assert reads == []
