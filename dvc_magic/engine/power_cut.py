@@ -37,7 +37,7 @@ def mend_after_power_cut(store: RunStore, *, boot: str) -> None:
     }
     unsafe = max(ends.values(), default=0) - UNSAFE
     for run_id in [run_id for run_id, end in ends.items() if end > unsafe]:
-        with suppress(DvcMagicError, OSError):  # a damaged run is told of elsewhere; a full disk can still be read
+        with suppress(DvcMagicError, OSError):  # listings name damaged runs; a full disk can still be read
             _mend(store, store.read(run_id))
     with suppress(OSError):
         marker.write_text(boot, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What DVC is told of files that need no hashing: those whose content the run knows since it placed or hashed them."""
+"""The answers that spare DVC a hash: the md5 of files that the run has placed or hashed itself."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ class Runs(Sequence[Run]):
     def _unlisted(self) -> str:
         """How many runs are missing here because they cannot be read, and why the first cannot."""
         unread = sorted(self._stored.unread) if isinstance(self._stored, Listing) else []
-        problems = list(filter(None, map(self._store.problem, unread)))
+        problems = [problem for run_id in unread if (problem := self._store.problem(run_id))]
         count = f"{len(problems)} run{'s' * (len(problems) > 1)}"
         return f"{count} cannot be read and listed: {problems[0]}" if problems else ""
 

@@ -22,6 +22,6 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 def this_boot() -> str:
     """What tells this start of the machine from the last one; empty where the system does not say."""
     try:
-        return _BOOT_ID.read_text(encoding="ascii").strip()
+        return _BOOT_ID.read_text(encoding="utf-8").strip()
     except OSError:
         return ""

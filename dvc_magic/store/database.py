@@ -20,6 +20,6 @@ _NO_DAMAGE = {
 
 
 def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
-    """Whether a database is damaged; a full disk, a lock or a failed read says nothing of what it holds."""
+    """Whether a database is damaged; a full disk, a lock or a failed read leaves what it holds as it is."""
     code = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF not in _NO_DAMAGE or code == sqlite3.SQLITE_IOERR_SHORT_READ

@@ -95,7 +95,9 @@ class Objects:
         Raises:
             StoreError: it lies behind a link out of the store.
         """
-        with contextlib.suppress(FileNotFoundError):  # somebody else may have found it at the same moment
+        with contextlib.suppress(
+            FileNotFoundError, NotADirectoryError
+        ):  # somebody else may have found it at the same moment
             move_aside(Path(path), self._paths)
 
 

@@ -142,7 +142,7 @@ def test_what_is_printed_for_one_command_is_bounded(tmp_path: Path) -> None:
 def test_halves_of_characters_can_be_shown(tmp_path: Path) -> None:
     seen = _run(tmp_path, "x = '\\udc80'\n1 / 0", ["!print(x)"])
 
-    assert seen.answers == ["?"]
+    assert seen.answers == ["\\udc80"]
 
 
 def test_a_command_that_fails_leaves_the_debugger_open(tmp_path: Path) -> None:
