@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import os
 import stat
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -43,6 +44,7 @@ class KnownGood:
         boot = this_boot() if boot_id is None else boot_id
         self._table = StatTable(paths.hashes, "good", boot=boot, unsafe=int(UNSAFE * 1e9))
         self._locks = paths.locks
+        self._held = threading.local()
         self.hashed = 0
 
     def altered(self, files: Mapping[str, str]) -> dict[str, str]:
@@ -108,14 +110,21 @@ class KnownGood:
 
     @contextmanager
     def locked(self, md5s: Iterable[str]) -> Iterator[None]:
-        """Hold the locks of objects: nobody else links or unlinks them meanwhile.
+        """Hold the locks of objects: nobody else makes, links or unlinks them meanwhile.
 
-        Not on the objects themselves: a stage may hold such a lock on its input, as HDF5 does, for hours.
+        Not on the objects themselves: a stage may hold such a lock on its input, as HDF5 does, for hours. A thread may
+        ask again for what it holds; for more only once it has given that back.
         """
-        with ExitStack() as held:
-            for first in sorted({md5[0] for md5 in md5s}):  # in order, so that two processes never wait for each other
-                held.enter_context(_lock(self._locks / first))
-            yield
+        held: set[str] = self._held.__dict__.setdefault("firsts", set())
+        wanted = sorted({md5[0] for md5 in md5s} - held)  # in order, so that two processes never wait for each other
+        with ExitStack() as stack:
+            for first in wanted:
+                stack.enter_context(_lock(self._locks / first))
+            held.update(wanted)
+            try:
+                yield
+            finally:
+                held.difference_update(wanted)
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""

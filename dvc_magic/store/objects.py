@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -64,9 +65,20 @@ class Objects:
         """
         paths = {self.path(md5): md5 for md5 in md5s}
         wrong = self.known.altered({path: md5.removesuffix(DIR_SUFFIX) for path, md5 in paths.items()})
-        for path in wrong:
-            self.set_aside(path)
-        return [paths[path] for path in wrong]
+        return [paths[path] for path in wrong if self._is_lost(path, paths[path])]
+
+    def _is_lost(self, path: str, md5: str) -> bool:
+        """Whether an object that looked wrong is so when nobody is making it: DVC makes one empty, then fills it.
+
+        Side effects: a wrong one goes into quarantine.
+        """
+        if not os.path.lexists(path):
+            return True
+        with self.known.locked([md5]):
+            lost = bool(self.known.altered({path: md5.removesuffix(DIR_SUFFIX)}))
+            if lost:
+                self.set_aside(path)
+        return lost
 
     def put(self, sources: Sources) -> list[str]:
         """Keep a copy of each source under its md5, unless the object is here whole already.

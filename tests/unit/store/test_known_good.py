@@ -201,6 +201,22 @@ class TestObjects:
         assert store.cache.put({MD5: file}) == [MD5]
         assert [path for path in store.paths.cache_objects.rglob("*") if path.is_file()] == []
 
+    def test_an_object_that_is_just_being_made_is_waited_for(self, store: RunStore) -> None:
+        kept = Path(store.cache.path(MD5))
+        kept.parent.mkdir(parents=True)
+        answers: list[list[str]] = []
+        with store.known.locked([MD5]):
+            kept.touch()  # as DVC does before it fills it
+            thread = threading.Thread(target=lambda: answers.append(RunStore(store.home).cache.lacking([MD5])))
+            thread.start()
+            thread.join(0.2)
+            kept.write_bytes(CONTENT)
+            assert store.cache.lacking([MD5]) == []  # whoever holds the lock may ask as well
+        thread.join()
+
+        assert answers == [[]]
+        assert not store.paths.quarantine.exists() or not list(store.paths.quarantine.iterdir())
+
     @pytest.mark.parametrize("content", [b"", OTHER, b"longer than before"])
     def test_a_damaged_object_is_set_aside_and_put_anew(self, store: RunStore, file: str, content: bytes) -> None:
         store.cache.put({MD5: file})
