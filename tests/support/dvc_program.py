@@ -14,7 +14,28 @@ from pathlib import Path
 from typing import Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["dvc.cli", "dvc.repo.reproduce", "dvc.commands.repro", "dvc.commands.status"])
+# DVC imports these at need, in each call anew. With them here `dvc status` takes 0.12 s of CPU time instead of 0.26 s,
+# `dvc repro` 0.15 s instead of 0.40 s. Not pygit2 (0.05 s): at its import it notes HOME, and each test has another.
+_CONTEXT.set_forkserver_preload(
+    [
+        "configobj",
+        "dulwich.porcelain",
+        "dvc.cli.parser",
+        "dvc.data_cloud",
+        "dvc.repo.artifacts",
+        "dvc.repo.datasets",
+        "dvc.repo.index",
+        "dvc.repo.metrics.show",
+        "dvc.repo.plots",
+        "dvc.repo.reproduce",
+        "dvc.rwlock",
+        "dvc.scm",
+        "dvc_data.fs",
+        "networkx",
+        "rich.status",
+        "ruamel.yaml",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
