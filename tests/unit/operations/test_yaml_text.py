@@ -29,10 +29,10 @@ def merging_bomb(levels: int) -> str:
 
 
 def refused(text: str) -> str:
-    began = time.monotonic()
+    began = time.process_time()  # other processes may keep this one waiting
     with pytest.raises(OperationError) as caught:
         load_yaml(text, at="guild.yml")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     return str(caught.value)
 
 
@@ -78,9 +78,7 @@ def test_aliases_and_merges_of_ordinary_files_stay():
 
 
 def test_a_long_file_without_aliases_is_read():
-    text = "".join(f"- [{i}, {i}, {i}]\n" for i in range(40_000))
-
-    assert len(load_yaml(text, at="a")) == 40_000
+    assert len(load_yaml("- 1\n" * 100_001, at="a")) == 100_001
 
 
 @given(
