@@ -52,6 +52,7 @@ FIU := $(firstword $(wildcard /usr/lib/fiu/fiu_posix_preload.so /usr/lib/*/fiu/f
 faults: $(STAMP)
 	$(if $(FIU),LD_PRELOAD=$(FIU)) $(BIN)/python -m pytest -q -n 2 -rs tests/faults
 
+# DVC runs every case here; what it makes is kept for `make test` (tests/corpus/references.json).
 corpus: $(STAMP)
 	$(BIN)/python -m tests.corpus
 

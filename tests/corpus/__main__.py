@@ -1,4 +1,7 @@
-"""Run the corpus and print its table: ``python -m tests.corpus``, with options of pytest if need be."""
+"""Run the corpus by DVC and by us, print its table and keep what DVC made: ``python -m tests.corpus``.
+
+Options are those of pytest. ``references.json`` gets what DVC makes of a case wherever it runs.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import pytest
 
 from tests.corpus import CASES
 from tests.support.cases import Case
+from tests.support.references import keep
 
 _HEAD = ("case", "stages", "dvc repro", "dvc_magic", "result")
 
@@ -31,6 +35,8 @@ class Table:
         rows = [_row(case, self.reports[case.name]) for case in CASES if case.name in self.reports]
         for line in _lines([_HEAD, *rows]):
             terminalreporter.write_line(line)
+        properties = {name: dict(report.user_properties) for name, report in self.reports.items()}
+        keep({name: found["reference"] for name, found in properties.items() if "reference" in found}, CASES)
 
 
 def _row(case: Case, report: pytest.TestReport) -> tuple[str, ...]:
@@ -54,4 +60,6 @@ def _lines(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main(["-q", "-n", "2", "--no-header", *sys.argv[1:], "tests/corpus"], plugins=[Table()]))
+    sys.exit(
+        pytest.main(["-q", "-n", "2", "--no-header", "--dvc-anew", *sys.argv[1:], "tests/corpus"], plugins=[Table()])
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from unittest.mock import patch
 
@@ -48,3 +49,18 @@ def test_a_status_that_is_not_clean_is_told_and_so_is_a_statement_that_is_not_tr
 
     assert "t: dvc status is not clean" in found
     assert "u: dvc status is clean, although stated otherwise" in found
+
+
+def test_dvc_runs_only_when_a_run_differs_from_what_is_kept_and_has_the_last_word(
+    tmp_path: Path, dvc_template: Path
+) -> None:
+    files = {"dvc.yaml": "stages:\n  t:\n    cmd: echo 1 > o.txt\n    outs: [o.txt]\n"}
+    case = Case(name="x", shows="", files=files)
+    wrong = json.dumps({"locks": {}, "metrics": {}, "outs": {}, "changed": []})
+
+    doubted = compare(case, tmp_path / "one", template=dvc_template, kept=wrong)
+    believed = compare(case, tmp_path / "other", template=dvc_template, kept=doubted.reference)
+
+    assert doubted.dvc_seconds is not None
+    assert believed.dvc_seconds is None
+    assert (doubted.differences, believed.differences) == ((), ())

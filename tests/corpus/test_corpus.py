@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.corpus import CASES
 from tests.support.cases import Case
 from tests.support.comparison import compare
+from tests.support.references import kept
 
 pytestmark = pytest.mark.integration
 
@@ -22,10 +24,19 @@ def _param(case: Case) -> object:
 
 @pytest.mark.parametrize("case", [_param(case) for case in CASES])
 def test_a_project_runs_as_dvc_repro_runs_it(
-    case: Case, tmp_path: Path, dvc_template: Path, record_property: Callable[[str, object], None]
+    case: Case,
+    tmp_path: Path,
+    dvc_template: Path,
+    pytestconfig: pytest.Config,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    comparison = compare(case, tmp_path, template=dvc_template)
+    anew = pytestconfig.getoption("--dvc-anew", default=False)
 
+    comparison = compare(case, tmp_path / "one", template=dvc_template, kept="" if anew else kept(case))
+
+    if anew:
+        elsewhere = compare(case, tmp_path / "other", template=dvc_template, kept=comparison.reference)
+        record_property("reference", comparison.reference if elsewhere.dvc_seconds is None else "")
     record_property("stages", comparison.stages)
     record_property("dvc", comparison.dvc_seconds)
     record_property("ours", comparison.our_seconds)
@@ -37,3 +48,9 @@ def test_names_of_cases_are_unique() -> None:
     names = [case.name for case in CASES]
 
     assert sorted(set(names)) == sorted(names)
+
+
+def test_what_is_kept_names_no_place_of_this_machine() -> None:
+    text = "".join(map(kept, CASES))
+
+    assert [place for place in (tempfile.gettempdir(), str(Path.home()), str(Path.cwd())) if place in text] == []

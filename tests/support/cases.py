@@ -159,6 +159,6 @@ def twin(place: Place, folder: Path) -> Place:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir() and not source.is_symlink():
-        shutil.copytree(source, target, symlinks=True)
+        shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns(".dvc_magic"))
     else:
         shutil.copy2(source, target, follow_symlinks=False)

@@ -79,9 +79,19 @@ def apply_edits(folder: Path, edits: Edits) -> None:
 
 def read_locks(folder: Path) -> dict[str, dict[str, Any]]:
     """The stages of each ``dvc.lock`` below `folder`, by the path of its ``dvc.yaml``."""
-    yaml = YAML(typ="safe")  # as DVC reads: YAML 1.1 takes 1e-05 for text
+    return stages_of_locks(lock_texts(folder))
+
+
+def lock_texts(folder: Path) -> dict[str, str]:
+    """Each ``dvc.lock`` below `folder` as text, by the path of its ``dvc.yaml``."""
     return {
-        lock.with_suffix(".yaml").relative_to(folder).as_posix(): yaml.load(lock.read_bytes()).get("stages", {})
+        lock.with_suffix(".yaml").relative_to(folder).as_posix(): lock.read_text(encoding="utf-8")
         for lock in sorted(folder.rglob("dvc.lock"))
         if ".dvc_magic" not in lock.parts
     }
+
+
+def stages_of_locks(texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What each lock file of `lock_texts` says of its stages."""
+    yaml = YAML(typ="safe")  # as DVC reads: YAML 1.1 takes 1e-05 for text
+    return {dvcfile: yaml.load(text).get("stages", {}) for dvcfile, text in texts.items()}
