@@ -66,8 +66,11 @@ class RunsMagics(Magics):
             --status S    completed, failed, stopped..., as the word alone
             --tag T       runs with this tag
             --sort KEY    by a param, metric or field; -KEY downwards
-            -n N          the first N
+            -n N          the first N, all of them shown
             --all         those upstream of them as well
+
+        A stage that is named, with ``--stage``, alone or in a query, means all of its runs, those that were made
+        upstream of another stage too.
 
         In a query a name is a param, a metric or a field such as stage, status, number, started, label, tags. What
         comes back is a selection: ``runs[0]`` is its first run.
@@ -79,14 +82,18 @@ class RunsMagics(Magics):
         runs = self._session.project.runs
         if "--all" in options.switches:
             runs = runs.unfolded()
-        for name, known in (("stage", self._stages), ("status", _statuses)):
-            if wanted := options.values.get(f"--{name}"):
-                fitting = self._meant(name, wanted, known()) or _refuse(name, wanted, known())
-                runs = runs.where(parse_query(_one_of(name, fitting)))
-        if "--tag" in options.values:
-            runs = runs.where(f"tags contains {quoted(options.values['--tag'])}")
+        # What may name a stage comes first: all runs of a stage are found among all of the store's, not in a selection.
+        if stage := options.values.get("--stage"):
+            stages = self._stages()
+            fitting = self._meant("stage", stage, stages) or _refuse("stage", stage, stages)
+            runs = runs.where(parse_query(_one_of("stage", fitting)))
         if options.positional:
             runs = runs.where(self._query(options.positional))
+        if status := options.values.get("--status"):
+            fitting = self._meant("status", status, _statuses()) or _refuse("status", status, _statuses())
+            runs = runs.where(parse_query(_one_of("status", fitting)))
+        if "--tag" in options.values:
+            runs = runs.where(f"tags contains {quoted(options.values['--tag'])}")
         if "--sort" in options.values:
             key = options.values["--sort"]
             runs = runs.order_by(key.lstrip("-"), descending=key.startswith("-"))

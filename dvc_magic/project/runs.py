@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -51,16 +51,30 @@ class Runs(Sequence[Run]):
 
     A number in brackets is a run's number on ``project.runs`` alone, and a position in every selection of it, as in
     any list; the line below a table says which. Slices are positions everywhere. Of a `Listing` only those runs are
-    read that are looked at.
+    read that are looked at. `project.runs` leaves out the runs upstream of others, until a stage of them is named.
     """
 
     def __init__(
-        self, runs: Iterable[StoredRun], store: RunStore, *, by_number: bool = False, caller: Caller | None = None
+        self,
+        runs: Iterable[StoredRun],
+        store: RunStore,
+        *,
+        by_number: bool = False,
+        caller: Caller | None = None,
+        shown: int | None = _SHOWN,
     ) -> None:
+        """Use `Project.runs` or `Project.runs_of`.
+
+        Args:
+            runs: in their order. store: where they are. caller: what makes calls for them.
+            by_number: whether these are all runs that were asked for, to be reached by their numbers.
+            shown: how many of them the display has; None for all.
+        """
         self._stored: Sequence[StoredRun] = runs if isinstance(runs, Listing) else tuple(runs)
         self._store = store
         self._by_number = by_number
         self._caller = caller
+        self._shown = shown
 
     def __len__(self) -> int:
         """How many runs."""
@@ -85,7 +99,9 @@ class Runs(Sequence[Run]):
             RunNotFoundError: there is no such run. `RunPositionError`, also an `IndexError`: no such position.
         """
         if isinstance(key, slice):
-            return self._with(self._stored[key])
+            # `runs[:100]` and `runs[-100:]` say how many are wanted: all of them are shown.
+            counted = (key.stop or 0) > 0 or (key.start or 0) < 0
+            return self._with(self._stored[key], shown=None if counted else self._shown)
         if isinstance(key, str) or self._by_number:
             if isinstance(key, int) and key < 1:
                 raise RunNotFoundError(self._no_number(key))
@@ -111,8 +127,8 @@ class Runs(Sequence[Run]):
         found = next((index for index, stored in enumerate(self._stored) if stored.record.number == key), None)
         return message if found is None else f"{message}; run number {key} is at position {found}"
 
-    def _with(self, runs: Iterable[StoredRun]) -> Runs:
-        return Runs(runs, self._store, caller=self._caller)
+    def _with(self, runs: Iterable[StoredRun], *, shown: int | None = _SHOWN) -> Runs:
+        return Runs(runs, self._store, caller=self._caller, shown=shown)
 
     def _run(self, stored: StoredRun) -> Run:
         return Run(stored, self._store, caller=self._caller)
@@ -123,6 +139,7 @@ class Runs(Sequence[Run]):
     def where(self, query: str | Query) -> Runs:
         """The runs that a query holds for: ``"metrics.loss < 0.1 and stage == 'train'"``.
 
+        A stage that the query names on ``project.runs`` means all of its runs, those upstream of other targets too.
         A value that a run has not is false, and so is one that several stages upstream have instead of the run. A name
         that no run here has, and that is no field, is an error. In a text, ``stage = fit`` is about the operation
         ``fit`` where no run of the store is of a stage with that name.
@@ -130,9 +147,15 @@ class Runs(Sequence[Run]):
         Raises:
             QueryError: the query cannot be read, has such a name, or one that means several things for every run.
         """
-        wanted = with_operations(parse_query(query), self._store.stages()) if isinstance(query, str) else query
-        asked = clear_rows(wanted.names(), self._rows())
-        return self._with(each.row.run for each in asked if wanted.matches(each))
+        stages = self._store.stages()
+        wanted = with_operations(parse_query(query), stages) if isinstance(query, str) else query
+        candidates = self._and_all_of(wanted.stages_named(stages))
+        asked = clear_rows(wanted.names(), rows(candidates, self._store.get))
+        return self._with((each.row.run for each in asked if wanted.matches(each)), shown=self._shown)
+
+    def _and_all_of(self, stages: Collection[str]) -> Sequence[StoredRun]:
+        """These runs; on ``project.runs``, also the runs of `stages` that were made upstream of others."""
+        return self._store.listing(asked=True, stages=stages) if self._by_number and stages else self._stored
 
     def _rows(self) -> list[RunRow]:
         return rows(self._stored, self._store.get)
@@ -150,7 +173,8 @@ class Runs(Sequence[Run]):
             known.sort(key=lambda pair: pair[0], reverse=descending)
         except TypeError:
             known.sort(key=lambda pair: str(pair[0]), reverse=descending)
-        return self._with([*(stored for _, stored in known), *(stored for value, stored in keyed if value is None)])
+        ordered = [*(stored for _, stored in known), *(stored for value, stored in keyed if value is None)]
+        return self._with(ordered, shown=self._shown)
 
     def best(self, *metrics: str, minimize: str | None = None, maximize: str | None = None) -> Run:
         """``runs.best(minimize="loss")``: the completed run with the smallest or largest value of a metric.
@@ -184,7 +208,7 @@ class Runs(Sequence[Run]):
         address = None if stage is None else stage_meant(stage, self._store.stages())
         fitting = [
             stored
-            for stored in self._stored
+            for stored in self._and_all_of([address] if address else [])
             if stored.record.status is RunStatus.COMPLETED and address in (None, stored.record.stage)
         ]
         if not fitting:
@@ -240,7 +264,7 @@ class Runs(Sequence[Run]):
 
     def __repr__(self) -> str:
         """The table as text."""
-        return self.table(_SHOWN).text()
+        return self.table(self._shown).text()
 
     def _repr_html_(self) -> str:
-        return self.table(_SHOWN).html()
+        return self.table(self._shown).html()

@@ -120,21 +120,28 @@ class Query:
 
     def names(self) -> tuple[str, ...]:
         """The names that the query asks for, each once, in their order."""
-        return tuple(dict.fromkeys(_names(self.node)))
+        return tuple(dict.fromkeys(part.name for part in _comparisons(self.node)))
+
+    def stages_named(self, stages: Iterable[str]) -> set[str]:
+        """Which of `stages`, addresses, the query names; what it compares by ``!=`` or ``not in`` it does not name."""
+        naming = [
+            part for part in _comparisons(self.node) if part.name == "stage" and part.operator not in ("!=", "not in")
+        ]
+        return {address for address in stages if any(part.holds({"stage": address}) for part in naming)}
 
     def __str__(self) -> str:
         return format_query(self)
 
 
-def _names(node: Node) -> Iterator[str]:
+def _comparisons(node: Node) -> Iterator[Comparison]:
     match node:
         case Comparison():
-            yield node.name
+            yield node
         case Not():
-            yield from _names(node.part)
+            yield from _comparisons(node.part)
         case And() | Or():
-            yield from _names(node.left)
-            yield from _names(node.right)
+            yield from _comparisons(node.left)
+            yield from _comparisons(node.right)
 
 
 # naming stages

@@ -31,7 +31,7 @@ from dvc_magic.store.trust import check_owner
 from dvc_magic.store.whole_files import READ_ONLY, cannot, sync_folder, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -262,15 +262,16 @@ class RunStore:
             return self._from_entries(self.index.refresh())
         return self._first(limit, self.index.heads(), lambda _: True)
 
-    def listing(self, *, asked: bool = False) -> Listing:
+    def listing(self, *, asked: bool = False, stages: Collection[str] = ()) -> Listing:
         """``store.listing()[:20]``: the runs, newest number first, read when they are looked at.
 
         Args:
             asked: only those that a call asked for, without those upstream of them.
+            stages: addresses whose runs are all in it, whether they were asked for or not.
         """
         heads = self.index.heads()
         return Listing(
-            (head for head in heads if head.number >= 0 and (head.asked or not asked)),
+            (head for head in heads if head.number >= 0 and (head.asked or not asked or head.stage in stages)),
             lambda chosen: self._from_entries(self.index.entries(chosen)),
             unread={head.id for head in heads if head.number < 0},
         )

@@ -8,6 +8,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from dvc_magic.errors import QueryError, RunNotFoundError
+from tests.support.records import add_run
 
 pytestmark = pytest.mark.integration
 
@@ -44,6 +45,24 @@ def test_the_name_of_a_group_lists_the_runs_of_all_of_its_stages(shell: Interact
     assert sorted(_listed(shell, "--all fit")) == ["fit@large", "fit@small"]
     assert sorted(_listed(shell, "--all --stage fit")) == ["fit@large", "fit@small"]
     assert _listed(shell, "--all fit@small") == ["fit@small"]
+
+
+def test_a_stage_that_is_named_lists_its_runs_upstream_of_another_too(shell: InteractiveShell) -> None:
+    lines = ("fit", "--stage fit", "--status completed fit", "stage in ['fit@large', 'fit@small']", "fit -n 2")
+
+    assert {line: sorted(_listed(shell, line)) for line in lines} == {
+        line: ["fit@large", "fit@small"] for line in lines
+    }
+    assert _listed(shell, "") == ["select"]
+
+
+def test_as_many_runs_are_shown_as_are_asked_for(shell: InteractiveShell) -> None:
+    store = shell.run_line_magic("dvc_project", "").store
+    for number in range(10, 40):
+        add_run(store, number)
+
+    assert "runs" not in repr(shell.run_line_magic("dvc_runs", "-n 25"))
+    assert "20 of 31 runs" in repr(shell.run_line_magic("dvc_runs", ""))
 
 
 def test_a_metric_that_each_stage_of_a_group_has_is_asked_of_those_stages(shell: InteractiveShell) -> None:

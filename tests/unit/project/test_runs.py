@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,54 @@ def test_the_name_of_an_operation_alone_finds_its_runs_unless_a_stage_has_it(tmp
     assert [run.number for run in runs.where("stage = look")] == [1]
     assert [run.number for run in runs.where("stage = train")] == [2]
     assert (runs.latest("look").number, runs.latest("train").number) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("stage = prepare", [3, 1]),
+        ("stage in [prepare, train]", [4, 3, 2, 1]),
+        ("stage ~ '^pre' and status = completed", [3, 1]),
+        ("stage = prepare or number = 4", [4, 3, 1]),
+        ("not stage = train", [3]),
+        ("stage != train", [3]),
+        ("status = completed", [4, 3, 2]),
+    ],
+)
+def test_a_stage_that_a_query_names_means_all_of_its_runs(tmp_path: Path, query: str, numbers: list[int]) -> None:
+    store = RunStore.open(tmp_path / "store")
+    for number, stage, asked in ((1, "prepare", False), (2, "train", True), (3, "prepare", True), (4, "train", True)):
+        add_run(store, number, stage=stage, call=CallInfo(id="ab" * 6, asked=asked))
+
+    assert [run.number for run in _all(store).where(query)] == numbers
+    assert [run.number for run in _all(store).where("number > 2").where("stage = prepare")] == [3]
+
+
+def test_the_latest_run_of_a_stage_may_be_one_upstream_of_another(store: RunStore) -> None:
+    add_run(store, 41, stage="prepare", call=CallInfo(id="ab" * 6, asked=False))
+
+    assert _all(store).latest("prepare").number == 41
+    assert _all(store).latest().number == 40
+
+
+@pytest.mark.parametrize(
+    ("choose", "shown"),
+    [
+        (lambda runs: runs, 20),
+        (lambda runs: runs[:], 20),
+        (lambda runs: runs[5:], 20),
+        (lambda runs: runs[:25], 25),
+        (lambda runs: runs[-30:], 30),
+        (lambda runs: runs[:25].order_by("lr"), 25),
+        (lambda runs: runs[:25].where("number > 2"), 25),
+    ],
+)
+def test_as_many_runs_are_shown_as_a_slice_asks_for(store: RunStore, choose: Any, shown: int) -> None:
+    runs = choose(_all(store).unfolded())
+
+    assert len(runs.table(runs._shown).rows) == shown
+    assert repr(runs) == runs.table(shown).text()
+    assert runs._repr_html_() == runs.table(shown).html()
 
 
 @pytest.mark.parametrize("good", [0, 2])
