@@ -1,7 +1,7 @@
 """Completions of the magics' lines, for IPython's completer.
 
 A completion is asked for with a key and has to come at once: it takes what is known of the project within a moment,
-gives nothing otherwise, prints nothing and never raises.
+or within a second where nothing is known yet; gives nothing otherwise, prints nothing and never raises.
 """
 
 from __future__ import annotations

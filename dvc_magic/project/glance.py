@@ -10,6 +10,9 @@ from dvc_magic.errors import DvcMagicError
 from dvc_magic.executors import Message, Worker, WorkerPool
 from dvc_magic.model.stage import Pipeline
 
+_PATIENCE = 0.3  # seconds; there are stages to show, though they may be older
+_FIRST = 1.0  # seconds; without any, the key that asks for them would do nothing
+
 
 class Glance:
     """Asks a worker for the pipeline and waits for a moment only; what comes later is there for the next look.
@@ -23,11 +26,16 @@ class Glance:
         self._asked: Worker | None = None
         self._known: Pipeline | None = None
 
-    def look(self, *, patience: float) -> Pipeline | None:
+    def look(self, *, patience: float | None = None) -> Pipeline | None:
         """The stages as DVC resolves them now, or when it takes more than `patience` seconds, as they were last seen.
 
         None when they were never seen. A ``dvc.yaml`` that cannot be read leaves what was seen before.
+
+        Args:
+            patience: seconds; a moment unless given, and at most one second while they were never seen.
         """
+        if patience is None:
+            patience = _FIRST if self._known is None else _PATIENCE
         if self._asked is None:
             self._asked = self._pool.idle()
             self._asked.request("describe", **self._question)

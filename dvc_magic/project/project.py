@@ -218,10 +218,11 @@ class Project:
         """The operations by name: those of ``dvc_magic.yaml`` and ``guild.yml`` as they are now, and of cells."""
         return Operations(self.pipeline())
 
-    def glance(self, *, patience: float = 0.3) -> Pipeline | None:
+    def glance(self, *, patience: float | None = None) -> Pipeline | None:
         """The stages for those who cannot wait: as of now, or as last seen when that takes over `patience` seconds.
 
-        None when they were never seen; raises no error about the project.
+        Without `patience` that is 0.3 s, or 1 s when they were never seen. None when they were not seen then either;
+        raises no error about the project.
         """
         if self._glance is None:
             self._glance = Glance(self._workers, {"project": str(self.root), "home": str(self.store.home)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -246,7 +247,7 @@ def test_a_worker_that_does_not_answer_is_not_waited_for_and_is_heard_later(shel
     assert list(_offered(shell, "%dvc_run tr")) == ["%dvc_run trim"]
 
 
-def test_stages_that_were_never_seen_are_not_waited_for(shell: InteractiveShell) -> None:
+def test_stages_that_were_never_seen_are_waited_for_a_second_at_most(shell: InteractiveShell) -> None:
     shell.extension_manager.unload_extension("dvc_magic")
     shell.extension_manager.load_extension("dvc_magic")
     project = shell.run_line_magic("dvc_project", "")
@@ -254,6 +255,10 @@ def test_stages_that_were_never_seen_are_not_waited_for(shell: InteractiveShell)
     os.kill(worker.pid, signal.SIGSTOP)
     try:
         assert project.glance(patience=0.05) is None
+        began = time.monotonic()
+        assert project.glance() is None
+        assert 0.9 < time.monotonic() - began < 1.5
+        assert _offered(shell, "%dvc_run tr") == {}
     finally:
         os.kill(worker.pid, signal.SIGCONT)
 
