@@ -40,8 +40,12 @@ class Passed:
         return ",".join(str(value) for value in self.values)
 
 
-def expand(token: Token, namespace: Mapping[str, object]) -> Token | Passed:
+def expand(token: Token, namespace: Mapping[str, object], *, scalar: bool = False) -> Token | Passed:
     """Put Python values in the place of the names in `token`.
+
+    Args:
+        token: as it was typed. namespace: the names that ``{name}`` can mean.
+        scalar: whether a single value is wanted here: then a list makes a grid, as a tuple always does.
 
     Raises:
         LineError: a name, attribute or key that does not exist, or a value that no param can hold.
@@ -49,9 +53,9 @@ def expand(token: Token, namespace: Mapping[str, object]) -> Token | Passed:
     _refuse_dollar(token, namespace)
     alone = _alone(token.raw)
     if alone is None:
-        return replace(token, raw=_expand_raw(token, namespace))
+        return replace(token, raw=_expand_raw(token, namespace, scalar=scalar))
     value = _follow(alone, namespace, token)
-    values, many = _values(value, token)
+    values, many = _values(value, token, scalar=scalar)
     return Passed(values=values, many=many, token=token)
 
 
@@ -65,6 +69,12 @@ def _refuse_dollar(token: Token, namespace: Mapping[str, object]) -> None:
 def expand_text(token: Token, namespace: Mapping[str, object]) -> str:
     """The text of a token after expansion, as options take it."""
     return expand(token, namespace).text
+
+
+def expand_texts(token: Token, namespace: Mapping[str, object]) -> list[str]:
+    """The texts of the value of an option that may be given more than once: a variable may hold several of them."""
+    read = expand(token, namespace, scalar=True)
+    return [str(value) for value in read.values] if isinstance(read, Passed) else [read.text]
 
 
 def expand_literals(token: Token, namespace: Mapping[str, object]) -> str:
@@ -124,9 +134,9 @@ def _follow(expression: ast.expr, namespace: Mapping[str, object], token: Token)
         raise token.error(message) from error
 
 
-def _expand_raw(token: Token, namespace: Mapping[str, object]) -> str:
+def _expand_raw(token: Token, namespace: Mapping[str, object], *, scalar: bool) -> str:
     def spell(value: object) -> str:
-        values, _ = _values(value, token)
+        values, _ = _values(value, token, scalar=scalar)
         return ",".join(_spelled(item) for item in values)
 
     return _scan(token, namespace, token.raw, spell=spell, quotes=True)
@@ -177,13 +187,13 @@ def _inner_text(value: object, token: Token) -> str:
     return ",".join(map(str, values)) if many else str(values[0])
 
 
-def _values(value: Any, token: Token) -> tuple[tuple[Value | Space, ...], bool]:
-    """What a Python value passes: its values, and whether they are a grid."""
+def _values(value: Any, token: Token, *, scalar: bool = False) -> tuple[tuple[Value | Space, ...], bool]:
+    """What a Python value passes: its values, and whether they are a grid; `scalar` as in `expand`."""
     if _is_run(value):
         return (str(value.id),), False
     if isinstance(value, Space):
         return (value,), False
-    if isinstance(value, tuple | range) or _is_array(value):
+    if isinstance(value, tuple | range) or (scalar and isinstance(value, list)) or _is_array(value):
         items = value.tolist() if _is_array(value) else value
         return tuple(_plain(item, token) for item in items), True
     if isinstance(value, list) and not (value and all(map(_is_run, value))):
@@ -228,6 +238,6 @@ def _subclass(value: Any, token: Token) -> Value:
             return kind(value)
     message = (
         f"The value of {token.raw} is a {type(value).__name__}. A param takes numbers, texts, booleans, None, "
-        "lists and maps of them; a tuple, a range or an array makes a grid."
+        "lists and maps of them; a list, a tuple, a range or an array makes a grid."
     )
     raise token.error(message)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dvc_magic.errors import LineError, OperationError, ParamError
-from dvc_magic.line.expansion import Passed, expand
+from dvc_magic.line.expansion import expand_texts
 from dvc_magic.line.flags import matching, option_or_param
 from dvc_magic.line.options import Given, Option, check_once, is_dashed, take_option, unforced
 from dvc_magic.line.run_line import RUN_OPTIONS, RunLine, read_run_line
@@ -217,10 +217,9 @@ def _answer_dvc(token: Token) -> None:
 
 def _texts(token: Token, namespace: Mapping[str, object], *, many: bool) -> list[str]:
     """The text of an option's value; several where it is a variable that holds several."""
-    read = expand(token, namespace)
-    found = [str(value) for value in read.values] if isinstance(read, Passed) else [read.text]
-    if not found or not all(found):
+    texts = expand_texts(token, namespace)
+    if not texts or not all(texts):
         raise token.error(f"{token.raw} is empty here.")
-    if len(found) > 1 and not many:
-        raise token.error(f"{token.raw} holds {len(found)} values; expected one.")
-    return found
+    if len(texts) > 1 and not many:
+        raise token.error(f"{token.raw} holds {len(texts)} values; expected one.")
+    return texts

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dvc_magic.errors import close_matches
-from dvc_magic.line.expansion import expand, expand_literals, expand_text
+from dvc_magic.line.expansion import expand, expand_literals, expand_text, expand_texts
 from dvc_magic.line.tokens import Token, partition, read_line
 
 _FORCED = "--option:"
@@ -185,7 +185,7 @@ def read_known(
     for item in given:
         if item.option.repeats and item.value is not None:
             name = item.option.name
-            repeated[name] = (*repeated.get(name, ()), expand_text(item.value, namespace))
+            repeated[name] = (*repeated.get(name, ()), *expand_texts(item.value, namespace))
     return Options(
         positional=_query(words, namespace) if raw else _single(words, positional, namespace),
         values={item.option.name: expand_text(item.value, namespace) for item in given if item.value is not None},

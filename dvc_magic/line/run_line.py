@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dvc_magic.errors import DvcMagicError, LineError, ParamError, RequestError, close_matches
-from dvc_magic.line.expansion import Passed, expand, expand_text
+from dvc_magic.line.expansion import Passed, expand, expand_text, expand_texts
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import option_or_param
 from dvc_magic.line.formatting import format_values
@@ -265,9 +266,9 @@ def _flag_change(flag: Assignment, scope: Scope) -> Change:
 
 def _values(flag: Assignment, param: Param, scope: Scope) -> Grid | Space:
     assert flag.value is not None
-    read = expand(flag.value, scope.namespace)
+    read = expand(flag.value, scope.namespace, scalar=param.is_scalar)
     if isinstance(read, Passed):
-        return _passed(read)
+        return _passed(read, param)
     if read.quoted:
         return Grid(values=(read.text,))
     try:
@@ -278,13 +279,18 @@ def _values(flag: Assignment, param: Param, scope: Scope) -> Grid | Space:
         raise
 
 
-def _passed(read: Passed) -> Grid | Space:
-    plain: list[Value] = []
+def _passed(read: Passed, param: Param | None) -> Grid | Space:
+    """The values of a variable; a text in it is read as if it were typed, unless it is for a param that takes texts."""
+    pairs: list[tuple[Value, str | None]] = []
     for value in read.values:
-        if isinstance(value, Space):
-            return value
-        plain.append(value)
-    return Grid(values=tuple(plain))
+        meant: Value | Grid | Space = value
+        if isinstance(value, str) and param is not None and param.type not in ("text", "null"):
+            with contextlib.suppress(LineError):  # the text itself gets the better answer: what the param is
+                meant = parse_values(value, where=read.token.raw)
+        if isinstance(meant, Space):
+            return meant
+        pairs.extend(meant.pairs if isinstance(meant, Grid) else [(meant, None)])
+    return Grid(values=tuple(value for value, _ in pairs), texts=tuple(text for _, text in pairs))
 
 
 def _set_change(assignment: Assignment, scope: Scope) -> Change:
@@ -300,8 +306,14 @@ def _read_set(token: Token, scope: Scope) -> Change:
     key, value = partition(token, "=")
     passed = expand(value, scope.namespace) if value is not None and value.raw else None
     if isinstance(passed, Passed):
+        assert value is not None
         change = read_override(f"{expand_text(key, scope.namespace)}=null")
-        read = _passed(passed)
+        params = (*scope.own, *scope.upstream)
+        param = next((one for one in params if (one.file, one.key) == (change.file, change.key)), None)
+        if param is not None and param.is_scalar:
+            passed = expand(value, scope.namespace, scalar=True)
+            assert isinstance(passed, Passed)
+        read = _passed(passed, param)
         if isinstance(read, Space) or not read.values:
             raise token.error(f"{token.raw}: expected values to try, neither a range to search nor nothing at all.")
         return replace(change, values=read.values)
@@ -331,10 +343,10 @@ def _answer_guild(change: Change, scope: Scope) -> None:
 
 def _request(items: Sorted, scope: Scope, pipeline: Pipeline, stages: Sequence[Stage]) -> RunRequest:
     def texts(name: str) -> list[str]:
-        return [expand_text(token, scope.namespace) for token in items.values(name)]
+        return [text for token in items.values(name) for text in expand_texts(token, scope.namespace)]
 
     def text(name: str, default: str = "") -> str:
-        return next(iter(texts(name)), default)
+        return next((expand_text(token, scope.namespace) for token in items.values(name)), default)
 
     return RunRequest(
         stages=tuple(stage.address for stage in stages),

@@ -140,5 +140,8 @@ def _is_boolean(following: Sequence[Token], scope: Scope) -> bool:
         return True
     if not following[0].raw.startswith("{"):
         return False
-    value = expand(following[0], scope.namespace)
-    return isinstance(value, Passed) and all(item is None or isinstance(item, bool) for item in value.values)
+    read = expand(following[0], scope.namespace, scalar=True)
+    return isinstance(read, Passed) and all(
+        _BOOLEANS.fullmatch(value) if isinstance(value, str) else value is None or isinstance(value, bool)
+        for value in read.values
+    )

@@ -7,6 +7,8 @@ ends are values, not exponents, and included) are grids. ``interval(a,b)``, ``ta
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -36,7 +38,6 @@ _HINTS: tuple[tuple[str, str], ...] = (
         "Write interval(a,b) for a range to search, range(a,b,step) for values.",
     ),
     (r"^\[.*\]\s*\*\s*\d+$", "To run the same values again, call again; values to try are written a,b,c."),
-    (r"^\{[^{}:]*\}$", "In braces only names, attributes and items are put in: give the result a name first."),
     (r"[{,]\s*['\"]", "Keys of a map go without quotes: {a:1}; JSON goes into json('..')."),
     (r",\s*$|,\s*,|^\s*,", "There is a comma with no value beside it; an empty text is ''."),
     (r"[^\x00-\x7f]|[=&#;!~<>^`'\"]", _QUOTE_IT),
@@ -116,4 +117,11 @@ def explained(what: str, text: str, *, error: GrammarError, shift: int) -> str:
 
 def value_hint(text: str) -> str:
     """What to write instead of a text that the grammar does not take; empty when nothing is known to help."""
+    for braces in re.finditer(r"\{([^{}]+)\}", text):
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            ast.parse(braces[1].strip(), mode="eval")
+            return (
+                "In braces only names, attributes and items are put in. Give the result a name in a line above, "
+                f"values = {braces[1].strip()}, and write {{values}} here."
+            )
     return next((hint for pattern, hint in _HINTS if re.search(pattern, text)), _QUOTE_IT)

@@ -124,6 +124,11 @@ class Param:
         """The type of the value: ``int``, ``float``, ``text``, ``bool``, ``list``, ``map`` or ``null``."""
         return type_name(self.value)
 
+    @property
+    def is_scalar(self) -> bool:
+        """Whether a single value is wanted: neither a list nor a map, nor whatever may come where there is null."""
+        return self.type not in ("list", "map", "null")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:

@@ -89,6 +89,7 @@ class DvcMagics(Magics):
             %dvc_run train
             run = %dvc_run train --lr 0.1 --label "first try"
             runs = %dvc_run train --lr 0.1,0.01,0.001 --jobs 2
+            runs = %dvc_run train --lr {lrs}
             %dvc_run train -S model.layers=[64,64]
             %dvc_run train --use prepare=41 --timeout 10m
             %dvc_run train --reuse
@@ -100,7 +101,7 @@ class DvcMagics(Magics):
 
         Stages upstream of it run first where their outputs are missing or stale. Flags are the params of the stage
         and of those upstream of it: the full key or an unambiguous end. ``%dvc_run train --help`` lists them. Several
-        values make a grid.
+        values make a grid, and so do those of a list where the param is no list: ``--lr {lrs}``.
 
         ``--reuse`` answers with an equal completed run, or waits for one that still goes, instead of making a new one:
         equal are code, data, params, Python, packages, and the files that it was seen to read. ``--timeout``, ``-C``

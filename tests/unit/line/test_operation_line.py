@@ -12,7 +12,7 @@ from dvc_magic.model.operation import OperationOut
 from dvc_magic.model.stage import Param, Pipeline
 from tests.support.stages import made_up_stage
 
-NAMES = {"lr": 0.5, "paths": ("a.csv", "b.csv"), "none": (), "stage": "train"}
+NAMES = {"lr": 0.5, "paths": ("a.csv", "b.csv"), "none": (), "stage": "train", "listed": ["a.csv", "b.csv"]}
 
 
 stage = partial(made_up_stage, file="fit.py")
@@ -85,6 +85,10 @@ def test_variables_stand_for_their_values():
     found = read("fit -d {paths} --stage {stage} -o out-{lr}")
 
     assert (found.deps, found.stage, found.outs[0].path) == (("a.csv", "b.csv"), "train", "out-0.5")
+
+
+def test_a_list_gives_each_of_its_values():
+    assert read("fit -d {listed}").deps == ("a.csv", "b.csv")
 
 
 @pytest.mark.parametrize("line", ["--lr 0.2 fit -d a", "-d a --no-shuffle fit", "--label x fit -da", "-d=a lr=1 fit"])

@@ -35,6 +35,15 @@ NAMES = {
     "on": False,
     "stage": "train",
     "odd": (),
+    "lrs": [0.1, 0.2],
+    "typed": "0.1,0.2",
+    "one": "3",
+    "word": "maybe",
+    "flags": [True, False],
+    "true": "true",
+    "lists": [[1], [2]],
+    "listed": "[1,2]",
+    "tags": ["a", "b"],
 }
 WORDS = st.sampled_from(
     [
@@ -64,6 +73,67 @@ def read(line, pipeline=PIPELINE):
 
 def changes(line):
     return {change.key: change.values for change in read(line).request.changes}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("--lr {lrs}", {"train.lr": (0.1, 0.2)}),
+        ("--lr={lrs}", {"train.lr": (0.1, 0.2)}),
+        ("--lr 0.3,{lrs}", {"train.lr": (0.3, 0.1, 0.2)}),
+        ("--lr choice({lrs})", {"train.lr": (0.1, 0.2)}),
+        ("train.lr={lrs}", {"train.lr": (0.1, 0.2)}),
+        ("-S train.lr={lrs}", {"train.lr": (0.1, 0.2)}),
+        ("--opt {tags}", {"train.opt": ("a", "b")}),
+        ("--shuffle {flags}", {"train.shuffle": (True, False)}),
+    ],
+)
+def test_a_list_in_braces_is_a_grid_where_the_param_is_no_list(line, expected):
+    assert changes(f"train {line}") == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("--layers {lrs}", {"train.layers": ([0.1, 0.2],)}),
+        ("--layers {lists}", {"train.layers": ([[1], [2]],)}),
+        ("--depth {lrs}", {"train.depth": ([0.1, 0.2],)}),
+        ("-S other={lrs}", {"other": ([0.1, 0.2],)}),
+        ("-S train.lr=[0.1,0.2]", {"train.lr": ([0.1, 0.2],)}),
+    ],
+)
+def test_a_list_stays_one_value_where_a_list_may_be_wanted_or_is_typed(line, expected):
+    assert changes(f"train {line}") == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("--lr {typed}", {"train.lr": (0.1, 0.2)}),
+        ("--lr {one}", {"train.lr": (3.0,)}),
+        ("--max-iter {one}", {"train.max_iter": (3,)}),
+        ("--shuffle {true}", {"train.shuffle": (True,)}),
+        ("--layers {listed}", {"train.layers": ([1, 2],)}),
+        ("train.lr={typed}", {"train.lr": (0.1, 0.2)}),
+        ("-S train.max_iter={one}", {"train.max_iter": (3,)}),
+        ("--opt {typed}", {"train.opt": ("0.1,0.2",)}),
+        ("--version {one}", {"version": ("3",)}),
+        ("--depth {one}", {"train.depth": ("3",)}),
+    ],
+)
+def test_a_text_in_braces_is_read_as_typed_unless_the_param_takes_texts(line, expected):
+    assert changes(f"train {line}") == expected
+
+
+def test_a_text_in_braces_that_does_not_fit_is_named_as_it_is():
+    with pytest.raises(ParamError, match="is a float .* got the text maybe"):
+        read("train --lr {word}")
+
+
+def test_a_list_in_braces_gives_an_option_each_of_its_values():
+    request = read("train --tag {tags} --tag c -C {tags}").request
+
+    assert (request.tags, request.copy_paths) == (("a", "b", "c"), ("a", "b"))
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ def test_unquoted_spellings_are_kept_for_text_params():
         ("1,,2", "comma"),
         ("1,", "comma"),
         ('{"a": 1}', "json"),
-        ("{f(x)}", "give the result a name"),
+        ("{f(x)}", "Give the result a name in a line above, values = f"),
         ("foo(1)", "Unknown function 'foo'.*interval"),
         ("choice()", "Empty choice"),
         ("choice(range(1,3))", "stands alone"),
