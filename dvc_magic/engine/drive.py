@@ -106,7 +106,7 @@ class Driver:
         self._candidates: dict[str, list[RunRecord]] = {}
         self._newest: dict[str, list[RunRecord]] = {}
         self._intact: dict[str, bool] = {}  # by id of the run
-        self._told: dict[str, set[str]] = {}  # stage address -> undeclared reads that this call's runs told of
+        self._told: dict[str, set[str]] = {}  # entry of dvc.yaml -> undeclared reads that this call's runs told of
         self._others = Others(store, capture, call=self._call)
         self._interrupts = 0
         self._left: list[str] = []  # names of attached runs that an interrupt has left running
@@ -544,7 +544,7 @@ class Driver:
     def _known_reads(self, stage: Stage) -> tuple[str, ...]:
         """Undeclared files that runs of a stage were seen to read, in this call or before it."""
         before = {path for run in self._recent(stage) for path in run.read}
-        return tuple(sorted(before | self._told.get(stage.address, set())))
+        return tuple(sorted(before | self._told.get(_entry(stage.address), set())))
 
     def _record(self, job: _Job) -> RunRecord:
         point, stage = job.states[0].point, job.stage
@@ -601,7 +601,7 @@ class Driver:
 
     def _conclude(self, job: _Job, record: RunRecord) -> None:
         """Give the points that waited for a run what it has come to."""
-        self._told.setdefault(record.stage, set()).update(record.read)
+        self._told.setdefault(_entry(record.stage), set()).update(record.read)
         if job.asked:
             self._progress.done[job.states[0].point.index] = record
             return
@@ -681,6 +681,12 @@ class Driver:
 
     def _notes(self, job: _Job) -> Notes:
         return Notes(label=self._request.label, tags=self._request.tags) if job.asked else Notes()
+
+
+def _entry(address: str) -> str:
+    """The entry of ``dvc.yaml`` that a stage comes from: items of ``foreach`` and ``matrix`` share one."""
+    file, colon, name = address.rpartition(":")
+    return f"{file}{colon}{name.partition('@')[0]}"
 
 
 def _root_folder(project: Path, stage: Stage) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 import shutil
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ from dvc_magic.engine.patience import GivenUpError, given_up
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.scripts import scripts_of
 from dvc_magic.engine.supervise import Control, Ending, supervise
+from dvc_magic.engine.undeclared import undeclared_warning, worth_declaring
 from dvc_magic.errors import DvcMagicError, PipelineError, ProjectError, StoreError
 from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.paths import RunPaths, StorePaths
@@ -48,7 +50,7 @@ from dvc_magic.pipeline import (
     stage_files,
     with_outs,
 )
-from dvc_magic.runs import read_metric_file
+from dvc_magic.runs import plot_declarations, read_metric_file
 from dvc_magic.store import DIR_SUFFIX, RunCache, RunStore, is_full, nearly_full, room_left, write_noun
 from dvc_magic.untrusted import one_line
 from dvc_magic.workspace import (
@@ -56,6 +58,7 @@ from dvc_magic.workspace import (
     Tree,
     atime_works,
     imported_modules,
+    load_snapshot,
     made_files,
     make_read_only,
     read_files,
@@ -63,7 +66,6 @@ from dvc_magic.workspace import (
     tool_settings,
 )
 
-_NAMED = 5  # undeclared reads named in a warning
 _DISK_FULL = "disk full"  # the reason of a run
 _OPENING = 5.0  # seconds that DVC may take to read a run's files beside the command
 _SAVING = 60.0  # seconds that it may at least take afterwards, where a run has a time limit
@@ -366,14 +368,24 @@ class _Run:
         read_by = "atime" if atime_works(self._paths.folder) else "imports"
         read = self._reads(prepared, read_by)
         self._record = replace(self._record, read={path: prepared.sources[path] for path in read}, read_by=read_by)
-        # Whatever a command asks DVC, DVC reads every .dvc file: this says nothing of the data behind it. And it
-        # looks where each link leads, at the latest when the run's own repository is opened.
-        told = {path for path in read if not path.endswith(".dvc") and not (prepared.root / path).is_symlink()}
-        told -= {entry.path for entry in self._stage.params}
-        news = sorted(told - set(self._order.known_reads))
         operation = self._order.stage.operation  # its stage will have what it reads among its deps
+        news = set(read).difference(self._order.known_reads)
         if news and (operation is None or operation.runs):
-            self._warnings.append(_undeclared(self._order.stage, news))
+            self._hint_at_deps(prepared, news)
+
+    def _hint_at_deps(self, prepared: Prepared, news: Collection[str]) -> None:
+        stage, file = self._order.stage, self._order.file
+        folder = posixpath.dirname(file.path)
+        named = [
+            *(entry.path for entry in stage.params),
+            *file.metrics,
+            *plot_declarations(prepared.root, dvcfile=file.path, wdir=stage.wdir),
+            *(posixpath.normpath(posixpath.join(folder, str(path))) for path in file.top.get("params") or ()),
+        ]
+        snapshot = load_snapshot(self._store_paths, self._record.snapshot)
+        replaced = self._order.replace
+        if paths := worth_declaring(news, root=prepared.root, snapshot=snapshot, replaced=replaced, named=named):
+            self._warnings.append(undeclared_warning(stage, paths))
 
     def _note_made(self, prepared: Prepared, *, completed: bool) -> None:
         """Note what an operation has written, as outs unless it names them, and what it has read."""
@@ -540,17 +552,6 @@ def _files(cache: RunCache, hash: str) -> Collection[str]:  # noqa: A002
         return cache.listing(hash).values()
     except FileNotFoundError:
         return [hash]
-
-
-def _undeclared(stage: Stage, read: Sequence[str]) -> str:
-    """What a stage's command was seen to read without a word of it among the deps, and how to declare it."""
-    few = read[:_NAMED]
-    shown = ", ".join(few) + (f" and {len(read) - _NAMED} more" if len(read) > _NAMED else "")
-    name = stage.operation.runs if stage.operation is not None else stage.address
-    return (
-        f"stage {name!r} reads what its deps do not name: {shown}. Runs here notice when these change, dvc repro does "
-        f"not; to declare them: deps: [{', '.join(few)}]"
-    )
 
 
 def _keep_order(paths: RunPaths, order: WorkOrder) -> None:

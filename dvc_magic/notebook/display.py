@@ -37,6 +37,7 @@ class ForegroundDisplay:
         self._names: dict[str, str] = {}
         self._open_line: dict[str, str] = {}
         self._pull_shown = 0.0  # seconds into the pull
+        self._warned: set[str] = set()  # runs that went at the same time warn of the same
 
     def planned(self, plan: Sequence[PointPlan]) -> None:
         """Print the plan, the first line of a call's output."""
@@ -81,7 +82,9 @@ class ForegroundDisplay:
         root = self._paths.run(record.id).dvc_root(record.root)
         self._show(f"{line(record, metrics_of(record, root))}\n")
         for text in further:
-            self._show(f"  {message(text)}\n")
+            if text not in self._warned:
+                self._show(f"  {message(text)}\n")
+                self._warned.add(text)
 
     def _print(self, run_id: str, *, last: bool) -> None:
         text = self._tails[run_id].read(last=last)

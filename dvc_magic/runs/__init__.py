@@ -13,6 +13,7 @@ from dvc_magic.runs.metrics import (
     read_metric_file,
 )
 from dvc_magic.runs.names import check_names, clear_rows
+from dvc_magic.runs.plot_declarations import plot_declarations
 from dvc_magic.runs.query import Query, RowView, format_query, order_key, parse_query, stage_meant, with_operations
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "order_key",
     "params_of",
     "parse_query",
+    "plot_declarations",
     "read_metric_file",
     "rows",
     "run_row",

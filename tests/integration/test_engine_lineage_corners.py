@@ -127,6 +127,46 @@ def test_a_grid_tells_once_what_its_runs_read_without_a_word_in_the_definition(m
     assert [len(run.record.warnings) for run in runs] == [1, 0]
 
 
+def test_the_hint_at_undeclared_reads_can_be_pasted_whatever_the_wdir(make_project: MakeProject) -> None:
+    stages = """
+stages:
+  t:
+    wdir: sub
+    cmd: cat cfg.txt ../top.txt pkg/__init__.py live.json pyproject.toml named.csv > o.txt; echo 2 > live.json
+    outs: [o.txt]
+plots: [sub/named.csv]
+"""
+    read = ["cfg.txt", "pkg/__init__.py", "live.json", "pyproject.toml", "named.csv"]
+    root = make_project({"dvc.yaml": stages, "top.txt": "1\n", **{f"sub/{name}": "1\n" for name in read}})
+    with Project.open(root) as project:
+        (warning,) = project.run("t").record.warnings
+        hint = warning.partition("to declare them: ")[2]
+        (root / "dvc.yaml").write_text(stages.replace("    outs:", f"    {hint}\n    outs:"))
+        declared = project.run("t").record
+
+    assert hint == "deps: [cfg.txt, ../top.txt]"
+    assert (set(declared.deps), declared.warnings) == ({"sub/cfg.txt", "top.txt"}, ())
+
+
+def test_items_of_a_group_do_not_repeat_what_one_of_them_has_told(make_project: MakeProject) -> None:
+    stages = """
+stages:
+  part:
+    foreach: [a, b]
+    do:
+      cmd: cat seen.txt > ${item}.txt
+      outs: ["${item}.txt"]
+  t:
+    cmd: cat a.txt b.txt > o.txt
+    deps: [a.txt, b.txt]
+    outs: [o.txt]
+"""
+    with Project.open(make_project({"dvc.yaml": stages, "seen.txt": "1\n"})) as project:
+        parts = project.run("t").upstream.values()
+
+    assert sorted(len(run.record.warnings) for run in parts) == [0, 1]
+
+
 def test_what_an_operation_reads_undeclared_is_noted_without_a_warning(make_project: MakeProject) -> None:
     in_file = "operations: {fit: {cmd: cat seen.txt}}"
     root = make_project({"dvc.yaml": "stages: {}", "seen.txt": "1\n", "dvc_magic.yaml": in_file})

@@ -69,6 +69,17 @@ def test_names_and_warnings_of_a_call_in_the_foreground_are_spelled(tmp_path: Pa
     assert r"a\u202eb" in "".join(shown)
 
 
+def test_what_several_runs_of_a_call_warn_of_is_printed_once(tmp_path: Path) -> None:
+    run = _run(tmp_path / "runs", b"")
+    shown: list[str] = []
+    display = ForegroundDisplay(StorePaths(tmp_path), prefix=True, show=shown.append)
+
+    for _ in range(2):
+        display.finished(run.record)
+
+    assert ["202eb" in text for text in shown] == [False, True, False]
+
+
 def test_the_end_of_a_log_in_an_error_has_no_colours(tmp_path: Path) -> None:
     run = _run(tmp_path, b"\x1b[31mValueError\x1b[0m: \xe2\x80\xae\n")
 
