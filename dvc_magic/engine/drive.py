@@ -68,7 +68,11 @@ class _Progress:
 
 
 class Driver:
-    """One call under way. Use `plan`, `reserve` and `execute`, in this order and once each."""
+    """One call under way. Use `plan`, `reserve` and `execute`, in this order and once each.
+
+    Attributes:
+        call: its id, which the records of its runs have.
+    """
 
     def __init__(
         self,
@@ -91,13 +95,13 @@ class Driver:
         self._environ = dict(environ)
         self._observer = observer
         self._operations = {operation.address: operation for operation in operations}
-        self._call = store.new_id()
+        self.call = store.new_id()
         self._progress = _Progress()
         self._inputs = CallInputs(
             capture.inputs,
             project=project,
             store=store,
-            call=self._call,
+            call=self.call,
             ask=pool.ask,
             environ=environ,
             deadline=pull_timeout,
@@ -107,7 +111,7 @@ class Driver:
         self._newest: dict[str, list[RunRecord]] = {}
         self._intact: dict[str, bool] = {}  # by id of the run
         self._told: dict[str, set[str]] = {}  # entry of dvc.yaml -> undeclared reads that this call's runs told of
-        self._others = Others(store, capture, call=self._call)
+        self._others = Others(store, capture, call=self.call)
         self._interrupts = 0
         self._left: list[str] = []  # names of attached runs that an interrupt has left running
         self._ends: list[RunRecord] = []  # the observer is to be told of
@@ -555,7 +559,7 @@ class Driver:
             id=self._store.new_id(),
             number=self._number(stage),
             call=CallInfo(
-                id=self._call,
+                id=self.call,
                 asked=job.asked,
                 index=point.index if job.asked else None,
                 size=len(self._states),

@@ -72,8 +72,8 @@ class RunsMagics(Magics):
         A stage that is named, with ``--stage``, alone or in a query, means all of its runs, those that were made
         upstream of another stage too.
 
-        In a query a name is a param, a metric or a field such as stage, status, number, started, label, tags. What
-        comes back is a selection: ``runs[0]`` is its first run.
+        In a query a name is a param, a metric or a field such as stage, status, number, started, label, tags;
+        ``call = c3f2`` are the runs of one call. What comes back is a selection: ``runs[0]`` is its first run.
         """
         names = self._session.names(local_ns)
         return self._selected(read_runs_line(line, _RUNS, command="%dvc_runs", namespace=names))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dvc_magic.errors import RunFailedError, RunsFailedError
 from dvc_magic.line import RunLine
+from dvc_magic.notebook.assigned import assigned_name
 from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.notebook.interrupted import show_alone
 from dvc_magic.notebook.session import Session
@@ -18,12 +20,23 @@ def carry_out(asked: RunLine, session: Session) -> Run | Runs | Plan | None:
     """Run what a line asks for, or show its plan; returns what its cell shows.
 
     Side effects: prints the plan and the log as they come; the newest run becomes the kernel's last, and the line's
-    variable gets what came back.
+    variable gets what came back. When runs fail, it gets them too, and so does the one that the cell assigns to.
     """
     if asked.dry_run:
         plan = session.project.preview(asked.request)
         return None if asked.silent else plan
-    return _keep(asked, _run(asked, session), session)
+    try:
+        runs = _run(asked, session)
+    except (RunFailedError, RunsFailedError) as error:
+        kept = error.run if isinstance(error, RunFailedError) else error.runs
+        names = {asked.into, assigned_name(session.shell)} - {None}
+        session.shell.user_ns.update(dict.fromkeys(names, kept))  # else they would hold what was there before
+        raise
+    single = len(runs) == 1 and not asked.request.is_grid
+    result = runs[0] if single else runs
+    if asked.into:
+        session.shell.user_ns[asked.into] = result
+    return None if asked.silent else result
 
 
 def _run(asked: RunLine, session: Session) -> Runs:
@@ -41,11 +54,3 @@ def _run(asked: RunLine, session: Session) -> Runs:
     if request.reuse:  # what answers may be older than the newest run
         session.last = runs[-1]
     return runs
-
-
-def _keep(asked: RunLine, runs: Runs, session: Session) -> Run | Runs | None:
-    single = len(runs) == 1 and not asked.request.is_grid
-    result = runs[0] if single else runs
-    if asked.into:
-        session.shell.user_ns[asked.into] = result
-    return None if asked.silent else result

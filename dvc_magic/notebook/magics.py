@@ -122,7 +122,7 @@ class DvcMagics(Magics):
             --label L, --tag T    notes on the run
             --dry-run             show the plan only
             --no-raise            give a failed run back instead of an error
-            --into NAME           put the result into a variable
+            --into NAME           put the result into a variable, failed runs too
             --all                 all final stages
         """
         names = self.session.names(local_ns)

@@ -15,6 +15,7 @@ LOG_TAIL = 20
 """Lines of a log in the error of a failed run."""
 
 _READ = 64 * 1024
+_START = 8  # characters of a call's id: with 10,000 calls, one of 160,000 shares its first 8 with another
 
 
 def log_tail(log: Path, lines: int = LOG_TAIL) -> list[str]:
@@ -50,6 +51,26 @@ def failure_message(
         lines.append(hint)
     lines.append(_next(record))
     return "\n".join(lines)
+
+
+def all_of_them(records: Sequence[RunRecord], call: str, *, by_magic: bool) -> str:
+    """How to see all runs of a call and no others: by a magic after a line, by Python after a call of it.
+
+    Args:
+        records: the runs. Where equal ones were reused, some are of other calls, and were perhaps not asked for there.
+        call: its id.
+        by_magic: whether a line asked for it.
+    """
+    count = len({record.id for record in records})
+    other = sorted({record.number for record in records if record.call.id != call})
+    own = [f"call = {call[:_START]}"] if any(record.call.id == call for record in records) else []
+    query = " or ".join([*own, *([f"number in {other}"] if other else [])])
+    listed = all(record.call.asked for record in records)
+    if not listed:  # among the runs that nobody asked for are those upstream of the call's
+        query = f"number in {sorted({record.number for record in records})}"
+    if by_magic:
+        return f"All {count}: %dvc_runs {'' if listed else '--all '}{query}"
+    return f"All {count}: the error's .runs, project.runs{'' if listed else '.unfolded()'}.where({query!r})"
 
 
 def _log_end(lines: Sequence[str], log: Path) -> list[str]:

@@ -35,7 +35,7 @@ from dvc_magic.project.debuggable import last_failed
 from dvc_magic.project.debugging import Debugged, ask_here, debug, show_here
 from dvc_magic.project.environment import stage_environment, worker_environment
 from dvc_magic.project.example import write_example
-from dvc_magic.project.failures import LOG_TAIL, failure_message
+from dvc_magic.project.failures import LOG_TAIL, all_of_them, failure_message
 from dvc_magic.project.glance import Glance
 from dvc_magic.project.operations import KnownOperations, Operations, Required, python_operation
 from dvc_magic.project.promoting import Promoted, promote_record
@@ -569,7 +569,7 @@ class Project:
         records = driver.execute()
         runs = self.runs_of(record.id for record in records)
         if raise_errors:
-            self._raise_failures(runs, tail)
+            self._raise_failures(runs, request, driver.call, tail)
         return runs
 
     def supply(
@@ -680,17 +680,18 @@ class Project:
         above = [stored.record for stored in lineage(start, self.store.get)]
         return with_values_of(request, start.record, upstream=above, pipeline=self.pipeline())
 
-    def _raise_failures(self, runs: Runs, tail: int) -> None:
+    def _raise_failures(self, runs: Runs, request: RunRequest, call: str, tail: int) -> None:
         failed = [run for run in runs if run.status is not RunStatus.COMPLETED]
         if not failed:
             return
         message = self._message(failed[0], tail)
         if len(runs) == 1:
             raise RunFailedError(message, run=failed[0])
-        numbers = ", ".join(str(run.number) for run in failed)
+        numbers = ", ".join(dict.fromkeys(str(run.number) for run in failed))
+        every = all_of_them([run.record for run in runs], call, by_magic=request.line is not None)
         summary = (
-            f"{len(failed)} of {len(runs)} runs did not complete: {numbers}. All {len(runs)} are kept: "
-            f"project.runs[:{len(runs)}], %dvc_runs -n {len(runs)}. The first that did not:\n{message}"
+            f"{len(failed)} of {len(runs)} runs did not complete: {numbers}. {every}. "
+            f"The first that did not:\n{message}"
         )
         raise RunsFailedError(summary, runs=runs)
 

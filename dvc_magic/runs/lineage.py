@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dvc_magic.errors import RunError, StoreError
 from dvc_magic.model.values import same
 from dvc_magic.runs.metrics import Leaves, metrics_of, params_of
+from dvc_magic.runs.query import Id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 FIELDS = (
     "number",
     "id",
+    "call",
     "stage",
     "status",
     "started",
@@ -93,6 +95,7 @@ class RunRow:
         return {
             "number": record.number,
             "id": record.id,
+            "call": record.call.id,
             "stage": record.stage,
             "status": str(record.status),
             "started": record.times.started,
@@ -115,6 +118,8 @@ class RunRow:
             ParamError: the name fits several keys.
         """
         name = self._plain(name)
+        if name in ("id", "call"):
+            return Id(self.fields[name])
         if name in FIELDS:
             return self.fields[name]
         kind, _, key = name.partition(".")

@@ -7,7 +7,8 @@
     op         = "=" "==" "!=" "<" "<=" ">" ">=" "contains" "~"
     value      = number | quoted text | a bare word | true | false | null | "[" value, ... "]"
 
-A name is a field (``stage``, ``status``, ``number`` or ``run``, ``label``, ``tags``, ``started``...), ``params.KEY``,
+A name is a field (``stage``, ``status``, ``number`` or ``run``, ``label``, ``tags``, ``started``...; of ``id`` and
+``call``, which the runs of one call share, a start will do: ``call = c3f2``), ``params.KEY``,
 ``metrics.KEY``, or an end of a key; in backquotes it may have any characters. ``contains`` is about a part of a text
 or an item of a list, ``~`` searches a regular expression. Nothing is evaluated as Python. A comparison with a missing
 value is false, whatever the operator, and so is an order between values of different types.
@@ -43,6 +44,12 @@ _PLAIN_NAME = re.compile(r"[^\W\d][\w.:/@%+-]*")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 Node: TypeAlias = "Comparison | Not | And | Or"
+
+
+class Id(str):
+    """The id of a run or a call, which is equal to each start of it."""
+
+    __slots__ = ()
 
 
 class RowView(Protocol):
@@ -182,6 +189,8 @@ def _equal(actual: Any, wanted: Any) -> bool:
         return actual is wanted
     if isinstance(actual, datetime):
         return _order(actual, wanted) == 0
+    if isinstance(actual, Id):
+        return isinstance(wanted, str) and bool(wanted) and actual.startswith(wanted.lower())
     both_nan = actual != actual and wanted != wanted  # noqa: PLR0124 - NaN is what differs from itself
     return bool(actual == wanted) or both_nan
 

@@ -268,6 +268,51 @@ def test_a_failing_command_shows_chain_log_and_next_commands(shell: InteractiveS
     assert "%dvc_log 2" in message
 
 
+def _ids(runs: Any) -> set[str]:
+    return {run.id for run in runs}
+
+
+def _pasted(shell: InteractiveShell, message: str) -> Any:
+    """What the line in a message gives that lists all runs of its call."""
+    magic, _, line = message.partition("%")[2].partition(". ")[0].partition(" ")
+    return _magic(shell, magic, line)
+
+
+@pytest.mark.parametrize("assigned", ["runs = %dvc_run {}", "%dvc_run {} --into runs"])
+def test_runs_of_a_grid_of_which_some_fail_are_in_the_variable_and_in_the_line_to_paste(
+    shell: InteractiveShell, assigned: str
+) -> None:
+    shell.user_ns["runs"] = "what was there before"
+    _magic(shell, "dvc_run", "train --lr 0.1")
+
+    answer = shell.run_cell(assigned.format("train --lr 0.1,0.2 --name base,crash --reuse"))
+
+    _magic(shell, "dvc_run", "train --lr 0.2")
+    message = str(answer.error_in_exec)
+    assert message.startswith("2 of 4 runs did not complete: 3, 5. All 4: %dvc_runs call = ")
+    assert [run.number for run in shell.user_ns["runs"]] == [2, 3, 4, 5]
+    assert _ids(_pasted(shell, message)) == _ids(shell.user_ns["runs"])
+
+
+def test_runs_that_nobody_asked_for_are_in_the_line_to_paste_as_well(shell: InteractiveShell) -> None:
+    _magic(shell, "dvc_run", "train")  # makes run 1, of prepare
+
+    answer = shell.run_cell("runs = %dvc_run prepare --n 2,3,1000000000000000 --reuse")
+
+    assert [run.number for run in shell.user_ns["runs"]] == [1, 3, 4]
+    assert _ids(_pasted(shell, str(answer.error_in_exec))) == _ids(shell.user_ns["runs"])
+
+
+def test_a_run_that_fails_is_in_the_variable_that_the_cell_assigns_to(shell: InteractiveShell) -> None:
+    shell.run_cell("def inside():\n    run = %dvc_run train --name crash\n    return run\n")
+
+    for cell in ("run = %dvc_run train --name crash", "other = inside()", "print(%dvc_run train --name crash)"):
+        shell.run_cell(cell)
+
+    assert (shell.user_ns["run"].status, shell.user_ns["run"].number) == ("failed", 2)
+    assert "other" not in shell.user_ns
+
+
 def test_an_error_below_the_log_itself_repeats_its_last_line_only(shell: InteractiveShell) -> None:
     Path("train.py").write_text("for step in range(30):\n    print('step', step)\nraise SystemExit('crashed')\n")
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvc_magic.errors import QueryError
-from dvc_magic.model.record import Notes, Times
+from dvc_magic.model.record import CallInfo, Notes, Times
 from dvc_magic.runs import Query, format_query, order_key, parse_query, run_row, with_operations
 from dvc_magic.runs.query import And, Comparison, Not, Or
 
@@ -224,3 +224,24 @@ def test_a_word_alone_is_answered_with_the_stage_of_that_name():
 )
 def test_a_name_that_no_stage_has_means_the_operation(text, meant):
     assert str(with_operations(parse_query(text), ["train", "op:train", "op:look"])) == meant
+
+
+@pytest.mark.parametrize("name", ["id", "call"])
+@pytest.mark.parametrize(
+    ("comparison", "holds"),
+    [
+        ("= c3f2", True),
+        ("= C3F2", True),
+        ("in [b0b, c3f]", True),
+        ("!= c3f", False),
+        ("= 3f2", False),
+        ("= ''", False),
+        ("= c3f2a9d01e77", True),
+        ("= c3f2a9d01e770", False),
+        ("= 41", False),
+    ],
+)
+def test_the_start_of_an_id_names_a_run_and_a_call(make_run, name, comparison, holds):
+    run = make_run(id="c3f2a9d01e77", call=CallInfo(id="c3f2a9d01e77"))
+
+    assert parse_query(f"{name} {comparison}").matches(run_row(run)) is holds
