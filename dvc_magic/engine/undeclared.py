@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import posixpath
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from dvc_magic.model.relative import declared
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Stage, lies_in
 from dvc_magic.untrusted import one_line
@@ -52,9 +50,6 @@ _TOOL_FILES = {
 }
 _PACKAGE_MARKER = "__init__.py"  # Python reads one for each package on the way; the modules are named by themselves
 
-# A letter first and a dot or slash later: neither YAML 1.1 nor 1.2 takes it for a number or a word of its own.
-_PLAIN = re.compile(r"(?:\.\./)+[\w./-]*\w|[^\W\d_][\w-]*[./][\w./-]*\w")
-
 
 def worth_declaring(
     paths: Iterable[str], *, root: Path, snapshot: Snapshot, replaced: Mapping[str, str], named: Collection[str]
@@ -93,18 +88,8 @@ def undeclared_warning(stage: Stage, paths: Sequence[str]) -> str:
     shown = ", ".join(map(one_line, paths[:_SHOWN])) + (f" and {len(paths) - _SHOWN} more" if paths[_SHOWN:] else "")
     address = stage.operation.runs if stage.operation is not None else stage.address
     which = f"the first {_LISTED} of them" if paths[_LISTED:] else "them"
-    deps = ", ".join(_in_yaml(posixpath.relpath(path, stage.wdir)) for path in paths[:_LISTED])
+    deps = ", ".join(declared(path, wdir=stage.wdir) for path in paths[:_LISTED])
     return (
         f"stage {address!r} reads what its deps do not name: {shown}. Runs here notice when these change, dvc repro "
         f"does not; to declare {which}: deps: [{deps}]"
     )
-
-
-def _in_yaml(path: str) -> str:
-    """A path as an item of a list in a ``dvc.yaml``, where ``${`` would begin a template."""
-    if _PLAIN.fullmatch(path):
-        return path
-    path = path.replace("${", "\\${")
-    if path.isprintable():
-        return json.dumps(path, ensure_ascii=False)
-    return '"' + path.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'

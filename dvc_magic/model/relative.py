@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import posixpath
+import re
 from collections.abc import Collection, Iterable
 
-__all__ = ["in_any", "is_below", "parent_folders"]
+__all__ = ["declared", "in_any", "is_below", "parent_folders"]
+
+# A letter first and a dot or slash later: neither YAML 1.1 nor 1.2 takes it for a number or a word of its own.
+_PLAIN = re.compile(r"(?:\.\./)+[\w./-]*\w|[^\W\d_][\w-]*[./][\w./-]*\w")
+
+
+def declared(path: str, *, wdir: str) -> str:
+    """A path from the root as a stage's ``dvc.yaml`` would list it: from the stage's wdir, in YAML.
+
+    >>> declared("conf/a.txt", wdir="src")
+    '../conf/a.txt'
+    """
+    relative = posixpath.relpath(path, wdir)
+    if _PLAIN.fullmatch(relative):
+        return relative
+    escaped = relative.replace("${", "\\${")  # else DVC would read a template
+    if escaped.isprintable():
+        return json.dumps(escaped, ensure_ascii=False)
+    return '"' + escaped.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
 
 
 def is_below(path: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.model.stage import Pipeline
 from dvc_magic.project.missing_files import missing_file_hint
 from dvc_magic.untrusted import uncoloured
 from dvc_magic.views import format_seconds
@@ -33,13 +34,19 @@ def log_tail(log: Path, lines: int = LOG_TAIL) -> list[str]:
 
 
 def failure_message(
-    record: RunRecord, upstream: Sequence[RunRecord], paths: RunPaths, project: Path, *, shown: int = LOG_TAIL
+    record: RunRecord,
+    upstream: Sequence[RunRecord],
+    paths: RunPaths,
+    project: Path,
+    *,
+    pipeline: Pipeline,
+    shown: int = LOG_TAIL,
 ) -> str:
     """What happened, the log's end, a hint where there is one, and the next commands.
 
     Args:
         record: the run that ended badly. upstream: the runs it used or was to use.
-        paths: its files. project: the project's root.
+        paths: its files. project: the project's root. pipeline: its stages, as far as DVC can read them.
         shown: lines of the log; one is enough where the log has just been printed.
     """
     chain = " -> ".join([*(f"{run.name} {run.status}" for run in upstream), _outcome(record)])
@@ -47,7 +54,7 @@ def failure_message(
     tail = log_tail(paths.log)
     if end := tail[-shown:]:
         lines += _log_end([uncoloured(line) for line in end], paths.log)
-    if hint := missing_file_hint(record, tail, paths, project):
+    if hint := missing_file_hint(record, tail, paths, project, pipeline):
         lines.append(hint)
     lines.append(_next(record))
     return "\n".join(lines)

@@ -1,15 +1,19 @@
-"""What a failed command looked for that the project has and the run lacks, read from its log."""
+"""What a failed command looked for that the project has, or could make, and the run lacks, read from its log."""
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dvc_magic.line import as_word
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import RunRecord
+from dvc_magic.model.relative import declared
+from dvc_magic.model.stage import Pipeline, Stage, lies_in
 from dvc_magic.untrusted import check_document
 
 __all__ = ["missing_file_hint"]
@@ -20,16 +24,29 @@ _PATHS = re.compile(
 )
 _MODULE = re.compile(r"No module named '([\w.]+)'")
 _NAME = re.compile(r"cannot import name '(\w+)' from (?:partially initialized module )?'[\w.]+' \((.+)/__init__\.py\)")
-_PLAIN = re.compile(r"[^\s'\"#;{}()\[\]]+")  # what a line takes without quotes
+_SIGNS = re.compile(r"[*+?^$|()\[\]{}\\]")
 _FRAME = re.compile(r'File "([^"\n]+)/[^"/\n]+", line ')
 
 
-def missing_file_hint(record: RunRecord, tail: Sequence[str], paths: RunPaths, project: Path) -> str:
-    """The line that helps when the log names a file which the project has and the workspace lacks, or an empty text."""
+def missing_file_hint(
+    record: RunRecord, tail: Sequence[str], paths: RunPaths, project: Path, pipeline: Pipeline
+) -> str:
+    """The line that helps when the log names a file that the workspace lacks, or an empty text.
+
+    Args:
+        record: the run. tail: the last lines of its log. paths: its files.
+        project: the root, which may have the file. pipeline: whose stages may make it.
+    """
     workspace = paths.dvc_root(record.root)
     for path in _candidates(record, "\n".join(tail), workspace):
         if ".." in path.split("/") or path == "." or posixpath.isabs(path) or os.path.lexists(workspace / path):
             continue
+        makers = [stage for stage in pipeline.producers(path) if stage.address != record.stage]
+        if makers:
+            return (
+                f"{path!r} is made by stage {makers[0].address!r}, and no dep {_of(record)} names it: runs get what is "
+                f"declared. {_with_output(record, path, makers[0])}"
+            )
         if _tracked(project, path):
             return (
                 f"{path!r} is data that DVC tracks, and no dep {_of(record)} names it: runs get what is declared. "
@@ -50,22 +67,39 @@ def _of(record: RunRecord) -> str:
 def _with_dep(record: RunRecord, path: str) -> str:
     """How a dep is declared: in the line of a cell, in a file, in Python."""
     if record.op is not None and record.op.origin == "cell":
-        return f"Add it to the cell's first line: -d {_word(path)} (or --learn, which looks at what the code names)"
+        return f"Add it to the cell's first line: -d {as_word(path)} (or --learn, which looks at what the code names)"
     if record.op is not None and record.op.origin == "api":
         return f"Add it to the operation: deps=[{path!r}]"
     if record.op is not None:
         return f"Add it to the operation in {record.op.origin}: requires: [dvcfile: {path}]"
-    return f"Add it to the stage: deps: [{path}]"
+    return f"Add it to the stage: deps: [{declared(path, wdir=record.wdir)}]"
+
+
+def _with_output(record: RunRecord, path: str, maker: Stage) -> str:
+    """How an output of a stage is required; of a folder around outputs, all that the stage makes."""
+    if record.op is None:
+        return _with_dep(record, path)
+    out = next((out.path for out in maker.outs if lies_in(path, out.path)), "")
+    # What is selected is a regular expression; only as plain text, where a dot fits the dot, it may lie in an out.
+    plain = next((name for name in (path, out) if not _SIGNS.search(name)), "")
+    select = out and (plain or re.escape(out))
+    source = f"dvcstage:{maker.address}:{select}" if select else f"dvcstage:{maker.address}"
+    if record.op.origin == "api":
+        return f"Add it to the operation: requires=[{source!r}]"
+    if record.op.origin != "cell":
+        entry = {"dvcstage": maker.address, "select": select} if select else {"dvcstage": maker.address}
+        return f"Add it to the operation in {record.op.origin}: requires: [{json.dumps(entry, ensure_ascii=False)}]"
+    required = f"--requires {as_word(source)}"
+    begin = f"%%dvc_op {record.op.name}"
+    if (record.line or "").startswith(begin):
+        return f"The cell's first line with it: {begin} {required}{(record.line or '').removeprefix(begin)}"
+    return f"Add it to the cell's first line: {required}"
 
 
 def _with_copy(record: RunRecord, path: str) -> str:
     if record.line is None:
-        return f"run({record.stage!r}, copy_paths=[{path!r}])"
-    return f"%dvc_run {record.stage} -C {_word(path)}"
-
-
-def _word(path: str) -> str:
-    return path if _PLAIN.fullmatch(path) else repr(path)
+        return f"project.run({record.stage!r}, copy_paths=[{path!r}])"
+    return f"%dvc_run {as_word(record.stage)} -C {as_word(path)}"
 
 
 def _tracked(project: Path, path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +23,7 @@ from dvc_magic.engine import (
     Silent,
     mend_after_power_cut,
 )
-from dvc_magic.errors import RequestError, RunFailedError, RunsFailedError, StageNotFoundError
+from dvc_magic.errors import DvcMagicError, RequestError, RunFailedError, RunsFailedError, StageNotFoundError
 from dvc_magic.executors import WorkerPool, sweep_run
 from dvc_magic.line import Wording, find_param, fit
 from dvc_magic.model.checkup import CheckProgress, StoreCheckup
@@ -701,7 +702,12 @@ class Project:
         if run.reason == "upstream":
             cause = next(iter(run.upstream.values()), run)
         above: list[RunRecord] = [other.record for other in cause.upstream.values()]
-        message = failure_message(cause.record, above, self.store.paths.run(cause.id), self.root, shown=tail)
+        pipeline = Pipeline()
+        with contextlib.suppress(DvcMagicError):
+            pipeline = self.pipeline()
+        message = failure_message(
+            cause.record, above, self.store.paths.run(cause.id), self.root, pipeline=pipeline, shown=tail
+        )
         return message if cause is run else f"{run.stage} {run.number} was not executed: {message}"
 
     def __repr__(self) -> str:

@@ -66,6 +66,15 @@ def test_a_cell_runs_with_what_it_requires(shell: InteractiveShell, capsys: pyte
     assert changes(before, project_digest(Path.cwd())) == []
 
 
+def test_a_cell_that_reads_what_a_stage_makes_is_told_its_first_line(shell: InteractiveShell) -> None:
+    message = _message(shell, "fit -M m.json --lr 0.2")
+
+    (line,) = [text for text in message.splitlines() if "The cell's first line with it: " in text]
+    line = line.partition("The cell's first line with it: %%dvc_op ")[2]
+    assert line == "fit --requires dvcstage:prepare:data.txt -M m.json --lr 0.2"
+    assert _op(shell, line).metrics["loss"] == 0.4
+
+
 def test_several_values_are_a_grid_and_booleans_are_flags(shell: InteractiveShell) -> None:
     runs = _op(shell, "fit -d data.txt -M m.json --lr 0.1,0.2 --no-shuffle --jobs 2")
 

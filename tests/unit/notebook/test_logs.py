@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.stage import Pipeline
 from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.notebook.forms import LogView
 from dvc_magic.project import LogTail, Run
@@ -83,6 +84,6 @@ def test_what_several_runs_of_a_call_warn_of_is_printed_once(tmp_path: Path) -> 
 def test_the_end_of_a_log_in_an_error_has_no_colours(tmp_path: Path) -> None:
     run = _run(tmp_path, b"\x1b[31mValueError\x1b[0m: \xe2\x80\xae\n")
 
-    text = failure_message(run.record, [], run.stored.paths, tmp_path)
+    text = failure_message(run.record, [], run.stored.paths, tmp_path, pipeline=Pipeline())
 
     assert "its log ends with: ValueError: \\u202e" in text
