@@ -6,7 +6,7 @@ live in worker processes and are imported there alone, because they lead to DVC.
 
 from dvc_magic.engine.drive import Driver
 from dvc_magic.engine.observer import Observer, PointPlan, Silent
-from dvc_magic.engine.order import Capture, CaptureRequest, CheckRequest, CopyEnd, CopyRequest, Placement
+from dvc_magic.engine.order import Capture, CaptureRequest, CheckRequest, CopyEnd, CopyRequest, Placement, TypeChange
 from dvc_magic.engine.plan import Action, Decision
 from dvc_magic.engine.power_cut import mend_after_power_cut
 
@@ -23,5 +23,6 @@ __all__ = [
     "Placement",
     "PointPlan",
     "Silent",
+    "TypeChange",
     "mend_after_power_cut",
 ]

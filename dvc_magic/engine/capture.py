@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from dvc_magic.engine.bound import bound, changes_of, described, disk_text, own_files, values_for
-from dvc_magic.engine.order import Capture, CaptureRequest, Point
+from dvc_magic.engine.order import Capture, CaptureRequest, Point, TypeChange
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.engine.source_marks import text_marks
 from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError, ParamError, ProjectError
@@ -16,8 +16,10 @@ from dvc_magic.model.inputs import InputFacts, Taking
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths, object_path
 from dvc_magic.model.record import Override
+from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Pipeline, Stage, overlaps
+from dvc_magic.model.values import type_name
 from dvc_magic.pipeline import ProjectReader
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import (
@@ -182,6 +184,26 @@ def _point(
             faults={},
         ),
         param_files=param_files,
+        retyped=_retyped(base, target, overrides),
+    )
+
+
+def _retyped(base: Pipeline, target: str, overrides: Iterable[Override]) -> tuple[TypeChange, ...]:
+    """The values of another type than the project's files have; null is no type to keep."""
+    asked = base.get(target)
+    lineage = base.lineage(asked) if asked is not None else ()
+    values = {(flag.file, flag.key): flag.value for stage in lineage for flag in stage.flags}
+    changes = [
+        TypeChange(key=entry.key, before=values[entry.file, entry.key], after=entry.value)
+        for entry in overrides
+        if (entry.file, entry.key) in values and entry.kind != ChangeKind.REMOVE
+    ]
+    return tuple(
+        change
+        for change in changes
+        if change.before is not None
+        and change.after is not None
+        and type_name(change.before) != type_name(change.after)
     )
 
 

@@ -234,7 +234,7 @@ class Driver:
         decisions.append(decision)
         if decision.action in (Action.RUN, Action.WHEN_CHANGED):
             state.require_inputs(target)
-        return PointPlan(target=target.address, decisions=tuple(decisions))
+        return PointPlan(target=target.address, decisions=tuple(decisions), retyped=state.point.retyped)
 
     def _decide_target(self, state: PointState) -> Decision:
         """What becomes of the target; kept in the state unless inputs of it have to be known first."""

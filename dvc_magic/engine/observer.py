@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from dvc_magic.engine.order import TypeChange
 from dvc_magic.engine.plan import Decision
 from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.record import RunRecord
@@ -13,10 +14,15 @@ from dvc_magic.model.record import RunRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointPlan:
-    """What a call is going to do for one target with one set of values, upstream first, the target last."""
+    """What a call is going to do for one target with one set of values, upstream first, the target last.
+
+    Attributes:
+        retyped: the values that change the type of a param.
+    """
 
     target: str
     decisions: tuple[Decision, ...]
+    retyped: tuple[TypeChange, ...] = ()
 
 
 class Observer(Protocol):

@@ -11,6 +11,7 @@ from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import Environment, Notes, Override, RunRecord
 from dvc_magic.model.stage import Pipeline, PipelineFile, Stage
+from dvc_magic.model.values import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,15 @@ class CheckRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TypeChange:
+    """A value of the call whose type is another than that of the value in the project's file."""
+
+    key: str
+    before: Value
+    after: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """One target with one set of values.
 
@@ -60,6 +70,7 @@ class Point:
         pipeline: the lineage of the target, resolved with these values (every stage that makes something is in it); its
             operations are those that serve a stage of the lineage.
         param_files: all param files of the project, for the top-level list in a run's ``dvc.yaml``.
+        retyped: the values that change the type of a param.
     """
 
     target: str
@@ -68,6 +79,7 @@ class Point:
     replace: dict[str, str]
     pipeline: Pipeline
     param_files: tuple[str, ...] = ()
+    retyped: tuple[TypeChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,8 @@ _EXAMPLES = {
 def fit(value: object, param: Param, raw: str | None = None, *, wording: Wording = Wording.LINE) -> Value:
     """`value` as the type that `param` has now.
 
-    A null fits every param, and a param that is null takes everything. An int for a float becomes a float. For a text
+    A null fits every param, and a param that is null takes everything. An int for a float becomes a float. A float for
+    an int stays a float: ``0`` in a file says only that nobody tried 0.1 yet (the plan shows the change). For a text
     param an unquoted scalar is the text as spelled.
 
     Args:
@@ -62,7 +63,7 @@ def _plain(value: Any) -> Any:
 
 def _typed(value: Any, param: Param, wording: Wording) -> Value:
     wanted, got = param.type, type_name(value)
-    if got == wanted or wanted not in _EXAMPLES:
+    if got == wanted or wanted not in _EXAMPLES or (wanted, got) == ("int", "float"):
         return value  # type: ignore[no-any-return]
     if (wanted, got) == ("float", "int"):
         return _as_float(value, param)
@@ -106,8 +107,6 @@ def _advice(value: Any, param: Param, wording: Wording) -> str:
         return _several(value, param, wording)
     if param.type == "list" and not isinstance(value, dict):
         return f"Write {wording.given(param.key, f'[{_cut(_safe(value))}]', python=repr([value]))} for a list of one."
-    if param.type == "int" and isinstance(value, float):
-        return f"Write {int(value)}." if value.is_integer() else _rounded(value, param, wording)
     if param.type == "text":
         text = f"'{_cut(_safe(value))}'"
         return f"To have it as text write {wording.given(param.key, text, python=repr(str(value)))}."
@@ -120,19 +119,10 @@ def _several(values: list[Any], param: Param, wording: Wording) -> str:
     return f"To try several values write --{param.key} {_shown_grid(values)}"
 
 
-def _rounded(value: float, param: Param, wording: Wording) -> str:
-    """A param may be an int only because its value was a whole number until now: say how it becomes a float."""
-    advice = f"Write a whole number; if it is meant to be a float, write {param.value}.0 in {param.file}"
-    if wording is Wording.API:
-        return f"{advice}."
-    file = "" if param.file == "params.yaml" else f"{param.file}:"
-    return f"{advice}, or for this call only -S {file}{param.key}={value!r}"
-
-
 def _unquoted(text: str, param: Param) -> str:
     """The text itself when it spells a value of the type that is wanted; else an empty text."""
-    wanted = {"list": r"\[.*\]", "map": r"\{.*\}", "int": r"[-+]?\d+", "bool": r"true|false"}
-    wanted["float"] = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+    number = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+    wanted = {"list": r"\[.*\]", "map": r"\{.*\}", "int": number, "float": number, "bool": r"true|false"}
     pattern = wanted.get(param.type)
     return text.strip() if pattern and re.fullmatch(pattern, text.strip(), re.DOTALL | re.IGNORECASE) else ""
 

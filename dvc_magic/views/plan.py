@@ -8,8 +8,9 @@ from typing import Any
 
 from dvc_magic.engine import Action, Decision, PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.model.values import type_name
 from dvc_magic.untrusted import one_line
-from dvc_magic.views.format import format_seconds, format_time
+from dvc_magic.views.format import format_seconds, format_time, format_value
 from dvc_magic.views.run_card import FileKey, metrics_text, name_of, run_line
 
 _MANY, _SHOWN = 12, 8  # stages of which the same is said, links of a chain: when some are left out, and how many stay
@@ -18,10 +19,15 @@ _MANY, _SHOWN = 12, 8  # stages of which the same is said, links of a chain: whe
 def plan_text(plan: tuple[PointPlan, ...]) -> str:
     """``prepare 41 reused (code, data, params equal) -> train runs``; for a grid its first point, and how many.
 
-    What is said of several stages in a row is said once: ``prepare 41, train 42 reused (...) -> evaluate runs``.
+    What is said of several stages in a row is said once: ``prepare 41, train 42 reused (...) -> evaluate runs``. At the
+    end stands which params get another type: ``train 42 runs; wd 0 -> 0.1 (float)``.
     """
     if not plan:
         return "nothing to run"
+    return "; ".join([_decided(plan), *_retyped(plan)])
+
+
+def _decided(plan: Sequence[PointPlan]) -> str:
     chain = _chain([list(alike) for _, alike in groupby(plan[0].decisions, key=_said)])
     if len(plan) == 1:
         return chain
@@ -32,6 +38,21 @@ def plan_text(plan: tuple[PointPlan, ...]) -> str:
     reused = sum(point.decisions[-1].action is Action.REUSE for point in plan)
     there = f", {'all' if reused == len(plan) else reused} of them there already" if reused else ""
     return f"{len(plan)} runs{there}, {'each' if alike else 'the first'}: {chain}"
+
+
+def _retyped(plan: Sequence[PointPlan]) -> list[str]:
+    """Each change of a type once, however many points have it; of very many the first ones."""
+    changes = dict.fromkeys(
+        f"{one_line(change.key)} {_shown(change.before)} -> {_shown(change.after)} ({type_name(change.after)})"
+        for point in plan
+        for change in point.retyped
+    )
+    more = [f"{len(changes) - _SHOWN} more values of another type"] if len(changes) > _SHOWN else []
+    return [*list(changes)[:_SHOWN], *more]
+
+
+def _shown(value: Any) -> str:
+    return format_value(value, width=24)
 
 
 def reused_line(record: RunRecord, metrics: Mapping[str, Any], *, varying: Collection[FileKey] | None = None) -> str:

@@ -67,7 +67,7 @@ def test_a_wrong_value_is_explained_beside_its_field(lab_page: LabPage, project:
     lab_page.run(0)
     panel = lab_page.run(1)
 
-    panel.get_by_label("train.steps").fill("2.5")
+    panel.get_by_label("train.steps").fill("many")
 
     panel.get_by_text("train.steps in params.yaml is an int").wait_for()
     panel.get_by_role("button", name="Run", exact=True, disabled=True).wait_for()

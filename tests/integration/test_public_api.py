@@ -94,6 +94,7 @@ def test_a_plan_takes_what_a_run_takes_and_runs_nothing(project: Project) -> Non
     plan = project.plan("train", {"train.lr": 0.25}, use={"prepare": first}, upstream="never")
 
     assert repr(plan).startswith("prepare 1 reused")
+    assert repr(project.plan("train", {"steps": 0.5})).endswith("train runs; train.steps 1 -> 0.5 (float)")
     assert len(project.runs) == 1
 
 
@@ -104,7 +105,7 @@ def test_a_plan_takes_what_a_run_takes_and_runs_nothing(project: Project) -> Non
         ({"lr": 1}, "Write 'train.lr' or 'model.lr'"),
         ({"layers": "[1, 2]"}, "Leave out the quotes: 'train.layers': [1, 2]"),
         ({"train.lr": [1, 2]}, "pass them to grid()"),
-        ({"steps": 0.5}, "write 1.0 in params.yaml"),
+        ({"steps": True}, "steps in params.yaml is an int"),
     ],
 )
 def test_errors_of_the_api_speak_python(project: Project, params: dict[str, Any], said: str) -> None:

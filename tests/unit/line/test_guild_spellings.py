@@ -164,7 +164,7 @@ def test_what_else_is_wrong_is_said_and_no_line_is_shown():
         ("guild run trian lr=0.1", "Did you mean 'train'"),
         ("train --lrr 1 --needed", "There is no flag --lrr"),
         ("train --needed --no-reuse", "exclude each other"),
-        ("train n=linspace[0:1]", "train.n in params.yaml is an int"),
+        ("train layers=linspace[0:1]", "train.layers in params.yaml is a list"),
         ("train dvcstage:nope=3", "There is no stage or operation 'nope'"),
         ("train x=1 --needed", "--x can mean several params"),
         ("train --proto", "--from RUN"),

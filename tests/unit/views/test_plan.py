@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from dvc_magic.engine import Action, Decision, PointPlan
+from dvc_magic.engine import Action, Decision, PointPlan, TypeChange
 from dvc_magic.model.record import CallInfo, Override, RunStatus
 from dvc_magic.views import plan_text, reused_line
 from tests.support.plotted import plotted_run
@@ -40,6 +40,13 @@ def test_what_is_said_of_several_stages_in_a_row_is_said_once() -> None:
 
     assert plan_text((made,)) == "split 1, fit@small 2, fit@large 3 run (no run of it yet) -> report 5 runs"
     assert plan_text((reused,)) == f"split 1, fit@small 2 reused ({EQUAL}) -> report 5 runs"
+
+
+def test_a_value_that_changes_the_type_of_a_param_is_told_once_at_the_end() -> None:
+    plan = replace(_plan(ASKED), retyped=(TypeChange(key="wd", before=0, after=0.1),))
+
+    assert plan_text((plan,)) == "report 5 runs; wd 0 -> 0.1 (float)"
+    assert plan_text((_plan(ASKED), plan, plan)).count("wd 0 -> 0.1 (float)") == 1
 
 
 def test_of_very_many_stages_in_a_row_the_first_are_named() -> None:

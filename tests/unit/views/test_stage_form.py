@@ -112,7 +112,7 @@ def test_a_range_to_search_is_for_sweeps() -> None:
 
 def test_a_wrong_type_names_file_and_key() -> None:
     with pytest.raises(ParamError, match=r"prepare.seed in params.yaml is an int"):
-        read_field("0.5", SEED)
+        read_field("true", SEED)
 
 
 def test_a_key_of_two_files_is_written_with_its_file() -> None:
