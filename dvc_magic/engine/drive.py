@@ -32,9 +32,10 @@ from dvc_magic.errors import DvcMagicError, MissingInputError, RequestError, Run
 from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import CallInfo, DepRecord, Looked, Notes, OutRecord, RunRecord, RunStatus, Times
-from dvc_magic.model.request import RunRequest, UpstreamPolicy
+from dvc_magic.model.request import ChangeKind, RunRequest, UpstreamPolicy
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Stage
+from dvc_magic.model.values import flatten
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import git_prefix, load_snapshot
 
@@ -551,10 +552,13 @@ class Driver:
         return tuple(sorted(before | self._told.get(_entry(stage.address), set())))
 
     def _record(self, job: _Job) -> RunRecord:
-        point, stage = job.states[0].point, job.stage
+        point, stage, overrides = job.states[0].point, job.stage, job.states[0].overrides
         params: dict[str, dict[str, Any]] = {}
         for flag in stage.flags:
             params.setdefault(flag.file, {})[flag.key] = flag.value
+        for entry in overrides if job.asked else ():
+            if not entry.declared and entry.kind != ChangeKind.REMOVE:
+                params.setdefault(entry.file, {}).update(flatten({entry.key: entry.value}))
         return RunRecord(
             id=self._store.new_id(),
             number=self._number(stage),
@@ -571,7 +575,7 @@ class Driver:
             notebook=self._request.notebook,
             dvcfile=stage.dvcfile,
             wdir=stage.wdir,
-            overrides=point.overrides,
+            overrides=overrides,
             params=params,
             locked=stage.locked,
             op=self._operation(stage),

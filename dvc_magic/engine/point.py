@@ -82,6 +82,14 @@ class PointState:
         """The lineage, upstream first; the target is the last."""
         return self.point.pipeline.stages
 
+    @property
+    def overrides(self) -> tuple[Override, ...]:
+        """The values of the call, those marked that no stage of the lineage takes."""
+        return tuple(
+            replace(entry, declared=any(_takes(stage, entry) for stage in self.stages))
+            for entry in self.point.overrides
+        )
+
     def stage(self, address: str) -> Stage:
         """The stage of the lineage with this address."""
         return next(stage for stage in self.stages if stage.address == address)

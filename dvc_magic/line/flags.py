@@ -49,7 +49,17 @@ def find_param(
 
 
 def matching(spelling: str, own: Sequence[Param], upstream: Sequence[Param]) -> tuple[Param, ...]:
-    """The params that `spelling` means equally well: one, several in a tie, or none."""
+    """The params that `spelling` means equally well: one, several in a tie, or none.
+
+    Those of the top level's ``params`` count only when no stage has one of that spelling: what a flag of a stage means
+    does not change when a file is added to that list.
+    """
+    named = tuple(param for param in (*own, *upstream) if param.name == spelling)
+    of_stages = [[param for param in params if not param.listed] for params in (own, upstream)]
+    return named[:1] or _best(spelling, *of_stages) or _best(spelling, own, upstream)
+
+
+def _best(spelling: str, own: Sequence[Param], upstream: Sequence[Param]) -> tuple[Param, ...]:
     for levelled, whole_path, exact, params in product((False, True), (True, False), (True, False), (own, upstream)):
         means = partial(_means, spelling, levelled=levelled, whole_path=whole_path, exact=exact)
         found = {param.name: param for param in params if means(param)}

@@ -52,12 +52,14 @@ class Override:
 
     Attributes:
         kind: what it did to the key, a `dvc_magic.model.request.ChangeKind` as text.
+        declared: False when ``-S`` set a key that is a param of no stage of the call.
     """
 
     file: str
     key: str
     value: Value
     kind: str = "set"
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +194,8 @@ class RunRecord:
         stage: the address. cmd, wdir, dvcfile: as in `dvc_magic.model.stage.Stage`.
         op: the operation that the stage was compiled from, as it was read, or None.
         learned: what the run found out about it, or None.
-        overrides: the values asked for. params: file -> flat values of what the stage tracks or uses, as written.
+        overrides: the values asked for. params: file -> flat values of what the stage tracks or uses, as written,
+            and of what the call set for it besides.
         locked: the params entry of the run's ``dvc.lock``: declared file -> key -> value.
         from_run: id of the run whose values this one started from.
         reuse_of: reserved for a run that answers for an equal one.

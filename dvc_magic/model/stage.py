@@ -95,24 +95,26 @@ class ParamsFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Param:
-    """One leaf of a param file that a stage tracks, or uses in a template: what a flag sets.
+    """One leaf of a param file of a stage: what a flag sets.
 
     Attributes:
         file: the param file, from the project's root.
         key: the dotted key in it, such as ``train.lr``; for Python files ``Train.lr`` for class attributes.
         value: the value now.
-        tracked: True when the stage lists it under ``params``; False when only a template uses it.
+        tracked: True when the stage lists it under ``params``; False when a template uses it, or when it is `listed`.
+        listed: True when only the ``params`` at the top level of the ``dvc.yaml`` name its file.
     """
 
     file: str
     key: str
     value: Value
     tracked: bool = True
+    listed: bool = False
 
     def __repr__(self) -> str:
         """All of it; what is long is cut."""
         file, key, value = (abridged(hidden(repr(part))) for part in (self.file, self.key, self.value))
-        return f"Param(file={file}, key={key}, value={value}, tracked={self.tracked!r})"
+        return f"Param(file={file}, key={key}, value={value}, tracked={self.tracked!r}, listed={self.listed!r})"
 
     @property
     def name(self) -> str:
@@ -142,7 +144,7 @@ class Stage:
         cmd: the command as ``dvc.lock`` has it, text or a list of texts.
         commands: the same as DVC executes it, one process each (a text of several lines is one per line).
         params: the param files that it tracks.
-        flags: the leaves that can be set, tracked ones first.
+        flags: the leaves that can be set: tracked ones first, those of the top level's ``params`` last.
         locked: the params entry that ``dvc.lock`` would get now: declared file -> key -> value.
         vars_files: files that its templates are filled from and that are not params, from the root.
         frozen, always_changed: as in ``dvc.yaml``.
@@ -208,13 +210,15 @@ class PipelineFile:
     Attributes:
         path: from the project's root.
         top: the top-level entries other than ``stages``: ``vars``, ``params``, ``metrics``, ``plots``, ``artifacts``.
-        metrics: the resolved top-level metric files, from the root.
+        metrics: the resolved top-level metric files and folders, from the root.
+        params: the resolved top-level param files, those in folders one by one, from the root.
         datasets: the ``datasets`` of the ``dvc.lock`` beside it.
     """
 
     path: str
     top: dict[str, Any] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
     datasets: tuple[dict[str, Any], ...] = ()
 
 

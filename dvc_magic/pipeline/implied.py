@@ -12,11 +12,21 @@ from dvc_magic.model.stage import Dep, ParamsFile, Stage
 def with_implied_deps(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages, with an implied dep for each param file that another stage makes or that lies above the root.
 
-    What a stage makes has no values before that stage has run: such a file gives no flags, and is no part of what is
-    compared beforehand (`Stage.locked`); its content is. DVC orders stages by such files as well (`dvc.repo.graph`).
+    What a stage makes has no values before that stage has run: such a file gives no flags, not even to the stage that
+    makes it, and is no part of what is compared beforehand (`Stage.locked`); its content is. DVC orders stages by such
+    files as well (`dvc.repo.graph`).
     """
     made = {out.path: stage.address for stage in stages for out in stage.outs}
-    return tuple(_with_implied(stage, made.keys() - {out.path for out in stage.outs}) for stage in stages)
+    return tuple(
+        _with_implied(_without_made(stage, made.keys()), made.keys() - {out.path for out in stage.outs})
+        for stage in stages
+    )
+
+
+def _without_made(stage: Stage, made: Collection[str]) -> Stage:
+    if not any(flag.listed for flag in stage.flags):
+        return stage
+    return replace(stage, flags=tuple(flag for flag in stage.flags if not (flag.listed and _is_made(flag.file, made))))
 
 
 def _with_implied(stage: Stage, made: Collection[str]) -> Stage:

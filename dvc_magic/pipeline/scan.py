@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,17 +15,18 @@ from dvc.dvcfile import DVC_FILE_SUFFIX, Lockfile, ProjectFile, SingleStageFile,
 from dvc.stage.loader import StageLoader
 
 from dvc_magic.errors import PipelineError
-from dvc_magic.model.stage import PipelineFile, Stage, TrackedData
+from dvc_magic.model.stage import Param, PipelineFile, Stage, TrackedData
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.rooted import Version, settled, version
 from dvc_magic.pipeline.stages import Places, full_addresses, noun, with_values
 from dvc_magic.pipeline.templates import Template, TrackingContext
-from dvc_magic.pipeline.values import read
+from dvc_magic.pipeline.values import leaves, read, tracked
 from dvc_magic.untrusted import bare_url
 
 Stamp: TypeAlias = "Version | bytes"  # of a file on disk, or the content that stands for it
 
+_LISTED = 1000  # files of a folder of params
 _LEGACY = "md5-dos2unix"  # DVC 2's name for the md5 of a text with its line ends changed
 
 
@@ -141,9 +144,12 @@ class Loader:
         template, dvcfile = before.template, self._dvcfile(path)
         if not template.fits(dvcfile.resolver):
             return None
+        listed = self._listed_flags(before.file.params if before.file is not None else ())
         stages = (
-            with_values(stage, template.used.get(stage.name, {}), places=self._places, content=self.content)
-            if any(os.path.normpath(self._root / entry.path) in self._overlay for entry in stage.params)
+            with_values(
+                stage, template.used.get(stage.name, {}), listed=listed, places=self._places, content=self.content
+            )
+            if any(os.path.normpath(self._root / file) in self._overlay for file in stage.param_files)
             else stage
             for stage in before.stages
         )
@@ -178,20 +184,48 @@ class Loader:
         resolver = dvcfile.resolver
         TrackingContext.of(resolver)
         addresses: dict[str, str] = {}
-        stages = tuple(self._stages(dvcfile, resolver, locks, addresses))
         metrics = tuple(self._places.of(os.path.join(os.path.dirname(path), name)) for name in dvcfile.metrics)
+        params = tuple(self._listed_files(os.path.dirname(path), dvcfile.params))
+        stages = tuple(self._stages(dvcfile, resolver, locks, self._listed_flags(params), addresses))
         datasets = tuple(deepcopy(dvcfile.lockfile_contents.get("datasets") or ()))
         relative = self._places.of(path)
         top = {key: deepcopy(value) for key, value in dvcfile.contents.items() if key != "stages"}
         return Loaded(
             path=path,
             stages=stages,
-            file=PipelineFile(path=relative, top=top, metrics=metrics, datasets=datasets),
+            file=PipelineFile(path=relative, top=top, metrics=metrics, params=params, datasets=datasets),
             owned=tuple(owned for stage in stages for owned in _locked_owned(stage)),
             outs=tuple(os.path.join(self._root, out.path) for stage in stages for out in stage.outs),
             template=Template.of(resolver),
             addresses=addresses,
         )
+
+    def _listed_files(self, folder: str, names: Iterable[str]) -> Iterator[str]:
+        """The files of top-level ``params``; a folder stands for all files below it, as in ``dvc params show``.
+
+        What DVCLive writes is left out: it says what values a run had, not which ones the next run gets.
+        """
+        for name in names:
+            place = os.path.normpath(os.path.join(folder, name))
+            paths = islice(self._files_below(place), _LISTED) if os.path.isdir(place) else [place]
+            yield from (self._places.of(path) for path in paths if "dvclive" not in Path(path).parts[:-1])
+
+    def _files_below(self, folder: str) -> Iterator[str]:
+        for at, folders, names in os.walk(folder):
+            self._stamp(at)
+            folders.sort()
+            yield from (os.path.join(at, name) for name in sorted(names))
+
+    def _listed_flags(self, files: Iterable[str]) -> tuple[Param, ...]:
+        """The leaves of these files. One that cannot be read as params is passed over, as in ``dvc params show``."""
+        flags: list[Param] = []
+        for file in files:
+            with contextlib.suppress(Exception):  # whatever lies in a folder of params
+                values = leaves(tracked(self.content(file), ()))
+                flags += [
+                    Param(file=file, key=key, value=value, tracked=False, listed=True) for key, value in values.items()
+                ]
+        return tuple(flags)
 
     def _dvcfile(self, path: str) -> Any:
         """DVC's object for a ``dvc.yaml``, with what is known of its content and its lock filled in."""
@@ -205,7 +239,12 @@ class Loader:
         return dvcfile
 
     def _stages(
-        self, dvcfile: Any, resolver: Any, locks: Mapping[str, Any], addresses: dict[str, str]
+        self,
+        dvcfile: Any,
+        resolver: Any,
+        locks: Mapping[str, Any],
+        listed: Sequence[Param],
+        addresses: dict[str, str],
     ) -> Iterator[Stage]:
         for name in resolver.get_keys():
             resolved = resolver.resolve_one(name)[name]
@@ -216,6 +255,7 @@ class Loader:
                 stage,
                 resolver=resolver,
                 resolved=resolved,
+                listed=listed,
                 places=self._places,
                 lock=deepcopy(locks.get(name)),
                 content=self.content,

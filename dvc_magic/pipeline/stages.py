@@ -115,12 +115,18 @@ def _stage_vars(definition: Mapping[str, Any], wdir: str) -> list[str]:
 
 
 def _values(
-    params: Sequence[ParamsFile], used: Mapping[str, Any], content: Callable[[str], Any], places: Places
+    params: Sequence[ParamsFile],
+    used: Mapping[str, Any],
+    listed: Sequence[Param],
+    content: Callable[[str], Any],
+    places: Places,
 ) -> tuple[tuple[Param, ...], dict[str, FlatValues]]:
     """The flags and the locked values of a stage."""
     contents = {entry.path: content(entry.path) for entry in params}
-    flags = {**_template_flags(used, content, places), **_tracked_flags(params, contents)}
-    return tuple(sorted(flags.values(), key=lambda flag: not flag.tracked)), _locked(params, contents)
+    used_flags = {**_template_flags(used, content, places), **_tracked_flags(params, contents)}
+    flags = {**used_flags, **{flag.name: flag for flag in listed if flag.name not in used_flags}}
+    ordered = sorted(flags.values(), key=lambda flag: (not flag.tracked, flag.listed))
+    return tuple(ordered), _locked(params, contents)
 
 
 def _without_secrets(definition: dict[str, Any]) -> dict[str, Any]:
@@ -163,15 +169,22 @@ def with_full_addresses(stage: Any, addresses: Mapping[str, str]) -> None:
         stage.deps[place].def_path = name  # what dvc.lock and messages say; DVC fetches by fs_path
 
 
-def with_values(stage: Stage, used: Mapping[str, Any], *, places: Places, content: Callable[[str], Any]) -> Stage:
+def with_values(
+    stage: Stage,
+    used: Mapping[str, Any],
+    *,
+    listed: Sequence[Param],
+    places: Places,
+    content: Callable[[str], Any],
+) -> Stage:
     """A noun of before with the values that its params have now, as `noun` would make it.
 
     Args:
         stage: of a file whose templates come out as they did then.
         used: DVC's tracked variables of the stage: param file -> keys that its templates use.
-        places, content: as for `noun`.
+        listed, places, content: as for `noun`.
     """
-    flags, locked = _values(stage.params, used, content, places)
+    flags, locked = _values(stage.params, used, listed, content, places)
     return replace(stage, flags=flags, locked=locked)
 
 
@@ -180,6 +193,7 @@ def noun(
     *,
     resolver: Any,
     resolved: Mapping[str, Any],
+    listed: Sequence[Param],
     places: Places,
     lock: dict[str, Any] | None,
     content: Callable[[str], Any],
@@ -190,6 +204,7 @@ def noun(
         stage: DVC's.
         resolver: DVC's, of the file that defines the stage.
         resolved: the stage's data after templating.
+        listed: the leaves of the param files that the top level of its ``dvc.yaml`` names.
         places: of the project.
         lock: its raw ``dvc.lock`` entry.
         content: reads a param file (absolute, or from the root), None when it does not exist.
@@ -199,7 +214,7 @@ def noun(
         ParamsFile(path=places.of(entry.fs_path), declared=entry.def_path, keys=tuple(entry.params))
         for entry in stage.params
     )
-    flags, locked = _values(params, stage.tracked_vars, content, places)
+    flags, locked = _values(params, stage.tracked_vars, listed, content, places)
     definition_name, definition = trimmed(resolver, stage.name, resolved)
     template_files = [*resolver.context.imports, *_stage_vars(definition, stage.wdir)]
     return Stage(

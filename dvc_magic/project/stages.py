@@ -26,6 +26,7 @@ class StageParams(Mapping[str, Param]):
         """
         file, _, end = key.rpartition(":")
         found = [flag for flag in self._stage.flags if ends_with_key(flag.key, end) and (not file or flag.file == file)]
+        found = [flag for flag in found if not flag.listed] or found
         exact = [flag for flag in found if flag.key == end] or found
         if len(exact) == 1:
             return exact[0]

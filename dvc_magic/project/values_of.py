@@ -53,12 +53,17 @@ def with_values_of(
 
 
 def _values(run: RunRecord, upstream: Sequence[RunRecord]) -> dict[_Place, Value]:
-    """The params of a run and of those above it; where they differ, those of the nearest run."""
+    """The params of a run and of those above it; where they differ, those of the nearest run.
+
+    What ``-S`` set and no stage declared is set in the same way again, see `_elsewhere`.
+    """
     found: dict[_Place, Value] = {}
     for record in (run, *reversed(upstream)):
+        undeclared = {(entry.file, entry.key) for entry in record.overrides if not entry.declared}
         for file, flat in record.params.items():
             for key, value in flat.items():
-                found.setdefault((file, key), value)
+                if not any(file == of and keys_overlap(key, set_key) for of, set_key in undeclared):
+                    found.setdefault((file, key), value)
     return found
 
 

@@ -315,6 +315,17 @@ json.dump(dvc.api.params_show(), open('o.json', 'w'), sort_keys=True)
         },
     ),
     Case(
+        name="params-undeclared",
+        shows="Values for a folder of top-level params, by a flag, and for a key that no stage declares, by -S.",
+        files={
+            "dvc.yaml": "params: [conf]\nstages:\n  t:\n    cmd: cat conf/* params.yaml > o.txt\n    outs: [o.txt]\n",
+            "conf/net.yaml": "width: 3\n",
+            "params.yaml": "lr: 1\n",
+        },
+        options="--width 4 -S lr=2",
+        edits={"conf/net.yaml": {"3": "4"}, "params.yaml": {"1": "2"}},
+    ),
+    Case(
         name="params-python-values",
         shows="Python params: tuples, sets, negative numbers, nested maps, annotated and in classes.",
         files={

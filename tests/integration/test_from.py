@@ -116,6 +116,8 @@ def test_keys_that_are_no_params_are_set_and_removed_again(project: Project) -> 
     gone = project.start(read_run_line("train ~extra", namespace={}, pipeline=project.pipeline()).request)[0]
 
     assert (first.metrics["extra"], gone.metrics["extra"]) == (5, 0)
+    assert (first.params["extra"], first.params["new"], "extra" in gone.params) == (5, 1, False)
+    assert [run.number for run in project.runs.where("params.extra = 5")] == [first.number]
     assert [first.again().metrics["extra"], gone.again().metrics["extra"]] == [5, 0]
     assert first.again().again({"lr": 0.25}).metrics["extra"] == 5
 

@@ -11,9 +11,10 @@ from dvc_magic.model.stage import Param
 WORDS = st.sampled_from(["lr", "max_iter", "max-iter", "model", "seed"])
 PARAMS = st.lists(
     st.builds(
-        lambda file, words: Param(file=file, key=".".join(words), value=1),
+        lambda file, words, listed: Param(file=file, key=".".join(words), value=1, listed=listed),
         st.sampled_from(["params.yaml", "conf/model.json"]),
         st.lists(WORDS, min_size=1, max_size=3),
+        st.booleans(),
     ),
     max_size=6,
 )
@@ -87,6 +88,16 @@ def test_an_unknown_flag_gets_near_ones_and_the_list():
         find("lr")
 
 
+def test_a_param_that_only_the_top_level_lists_never_takes_the_place_of_a_stages_own():
+    listed = [Param(file=file, key="lr", value=1, listed=True) for file in ("params.yaml", "more.yaml")]
+
+    assert find("lr", listed, params("train.lr")) == "params.yaml:train.lr"
+    assert find("lr", listed[:1]) == "params.yaml:lr"
+    assert find("params.yaml:lr", listed, params("lr", file="sub/params.yaml")) == "params.yaml:lr"
+    with pytest.raises(ParamError, match=r"Write --params.yaml:lr or --more.yaml:lr"):
+        find("lr", listed)
+
+
 @given(PARAMS, PARAMS)
 def test_a_file_and_a_whole_key_always_name_that_param(own, upstream):
     for wanted in [*own, *upstream]:
@@ -99,9 +110,10 @@ def test_what_is_found_is_the_best_that_there_is(own, upstream, spelling):
         found = find_param(spelling, own, upstream, options=())
     except ParamError:
         return
-    if any(param.key == spelling for param in [*own, *upstream]):
+    of_stages = [param for param in [*own, *upstream] if not param.listed]
+    if any(param.key == spelling for param in of_stages):
         assert found.key == spelling
-    elif any(param.key.endswith(f".{spelling}") for param in own):
+    elif any(param.key.endswith(f".{spelling}") for param in own if param in of_stages):
         assert found in own
     assert found.key.replace("-", "_").endswith(spelling.replace("-", "_"))
 

@@ -338,7 +338,7 @@ def test_a_range_from_python_shows_the_grid_too():
         ("train --lr abc", ParamError, "train.lr in params.yaml is a float"),
         ("train --lr [1,2]", ParamError, "write --train.lr 1,2"),
         ("train --layers 3", ParamError, r"\[3\]"),
-        ("train --max-iter 3.0", ParamError, "Write 3"),
+        ("train --max-iter true", ParamError, "such as 3"),
         ("train --depth None", ParamError, "Write null"),
         ("train lr=[0.1,0.2]", ParamError, "For train.lr write --lr 0.1,0.2"),
         ("train lr=0.3", ParamError, "For train.lr write --lr 0.3"),

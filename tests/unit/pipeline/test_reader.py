@@ -67,6 +67,35 @@ def test_flags_are_tracked_leaves_first_then_those_of_templates(make_reader):
     ]
 
 
+def test_the_leaves_of_top_level_params_are_flags_of_every_stage_of_that_file(make_reader):
+    stages = "stages:\n  a: {cmd: a, params: [lr], outs: [made.yaml]}\n  b: {cmd: b}\n"
+    reader = make_reader(
+        {
+            "dvc.yaml": f"params: [params.yaml, conf, made.yaml, dvclive/params.yaml, gone.yaml]\n{stages}",
+            "params.yaml": "lr: 1\ndeep: {er: 2}\n",
+            "conf/model.yaml": "width: 3\n",
+            "conf/sub/data.json": '{"rows": 4}',
+            "conf/broken.json": "{",
+            "conf/notes.md": "some text",
+            "made.yaml": "best: 1\n",
+            "dvclive/params.yaml": "lr: 9\n",
+            "sub/dvc.yaml": "stages:\n  c: {cmd: c}\n",
+        }
+    )
+
+    def flags(address, overlay=None):
+        stage = reader.describe(overlay).get(address)
+        return [(flag.file, flag.key, flag.value, flag.listed) for flag in stage.flags]
+
+    conf = [("conf/model.yaml", "width", 3, True), ("conf/sub/data.json", "rows", 4, True)]
+    assert flags("a") == [("params.yaml", "lr", 1, False), ("params.yaml", "deep.er", 2, True), *conf]
+    assert flags("b") == [("params.yaml", "lr", 1, True), ("params.yaml", "deep.er", 2, True), *conf]
+    assert flags("sub/dvc.yaml:c") == []
+    assert ("conf/model.yaml", "width", 7, True) in flags("b", {"conf/model.yaml": b"width: 7"})
+    (reader.root / "conf/sub/new.yaml").write_text("fresh: 5\n")
+    assert ("conf/sub/new.yaml", "fresh", 5, True) in flags("b")
+
+
 def test_every_file_format_is_read_as_dvc_reads_it(make_reader):
     stage = (
         make_reader(
