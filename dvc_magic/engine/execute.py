@@ -50,7 +50,7 @@ from dvc_magic.pipeline import (
     stage_files,
     with_outs,
 )
-from dvc_magic.runs import plot_declarations, read_metric_file
+from dvc_magic.runs import metric_files, plot_declarations, read_metrics
 from dvc_magic.store import DIR_SUFFIX, RunCache, RunStore, is_full, nearly_full, room_left, write_noun
 from dvc_magic.untrusted import one_line
 from dvc_magic.workspace import (
@@ -194,7 +194,7 @@ class _Run:
 
     def _execute(self, prepared: Prepared, environ: Mapping[str, str], control: Control) -> Ending:
         stage = self._order.stage
-        self._before = {path: stamp(prepared.root / path) for path in self._metric_files()}
+        self._before = {path: stamp(prepared.root / path) for path in metric_files(prepared.root, self._metric_outs())}
         self._own = {path: stamp(prepared.root / path) for path in dvc_files(stage)}
         everything = ("",) if stage.operation is not None else self._folder_deps()
         self._tree = read_tree(prepared.root, below=everything)
@@ -457,19 +457,15 @@ class _Run:
 
     def _metrics(self, root: Path) -> dict[str, Any]:
         """The content of every metric file that this run wrote."""
-        found: dict[str, Any] = {}
-        for path in self._metric_files():
-            file = root / path
-            if not file.is_file() or stamp(file) == self._before.get(path):
-                continue
-            content, warning = read_metric_file(file)
-            if warning:
-                self._warnings.append(warning)
-            else:
-                found[path] = content
-        return found
 
-    def _metric_files(self) -> list[str]:
+        def is_written(path: str) -> bool:
+            return (root / path).is_file() and stamp(root / path) != self._before.get(path)
+
+        contents, warnings = read_metrics(root, self._metric_outs(), is_written=is_written)
+        self._warnings += warnings
+        return contents
+
+    def _metric_outs(self) -> list[str]:
         outs = self._stage.outs
         named = [*(out.path for out in outs if out.kind is OutKind.METRIC), *self._order.file.metrics]
         return list(dict.fromkeys(named))

@@ -27,6 +27,16 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield path, value
 
 
+def spelled_keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted keys of `flatten`, in its order, each part that has a dot itself in quotes: ``'a.b'``, ``a.b``."""
+    for key, value in tree.items():
+        path = f"{prefix}'{key}'" if "." in str(key) else f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from spelled_keys(value, f"{path}.")
+        else:
+            yield path
+
+
 def type_name(value: Any) -> str:
     """The name of a value's type as a data scientist says it: ``int``, ``float``, ``text``, ``list``, ``null``..."""
     if value is None:

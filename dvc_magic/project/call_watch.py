@@ -14,7 +14,7 @@ from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
-from dvc_magic.runs import metrics_of
+from dvc_magic.runs import metric_files, metrics_of
 from dvc_magic.views import (
     LiveCall,
     LiveRun,
@@ -48,8 +48,8 @@ class _Followed:
         size = _sign(self.log)
         if size != self.log_size:
             self.log_size, self.tail = size, tuple(log_tail(self.log, _LINES))
-        outs = self.record.outs.items()
-        signs = tuple(_sign(self.root / path) for path, out in outs if out.kind is OutKind.METRIC)
+        outs = [path for path, out in self.record.outs.items() if out.kind is OutKind.METRIC]
+        signs = tuple((path, _sign(self.root / path)) for path in metric_files(self.root, outs))
         if signs != self.metric_signs:
             found = metrics_of(replace(self.record, status=RunStatus.RUNNING), self.root)
             self.metric_signs = signs

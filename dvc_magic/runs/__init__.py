@@ -8,9 +8,11 @@ from dvc_magic.runs.metrics import (
     UnknownLeafError,
     flatten_files,
     lookup,
+    metric_files,
     metrics_of,
     params_of,
     read_metric_file,
+    read_metrics,
 )
 from dvc_magic.runs.names import check_names, clear_rows
 from dvc_magic.runs.plot_declarations import plot_declarations
@@ -35,12 +37,14 @@ __all__ = [
     "history_of",
     "lineage",
     "lookup",
+    "metric_files",
     "metrics_of",
     "order_key",
     "params_of",
     "parse_query",
     "plot_declarations",
     "read_metric_file",
+    "read_metrics",
     "rows",
     "run_row",
     "stage_meant",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
-from dvc_magic.model.values import ends_with_key, flatten
+from dvc_magic.model.values import ends_with_key, flatten, spelled_keys
 from dvc_magic.untrusted import DEEPEST, UnreadableError, check_yaml, message, short_repr
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ _LIMIT = 8 * 2**20  # bytes of a metric file
 _YAML_LIMIT = 2**20  # the pure reader takes about a second for it
 _NODES = 100_000  # values in a file, aliases expanded: a few lines of YAML can mean billions
 _LISTED = 8
+_FILES = 1000  # of a folder of metrics
+_FORMATS = (".json", ".toml", ".yaml", ".yml")
 
 
 class UnknownLeafError(ParamError, KeyError):
@@ -118,9 +120,10 @@ def lookup(values: Mapping[str, Any], name: str) -> Any:
 def flatten_files(files: Mapping[str, Any]) -> dict[str, Any]:
     """File -> content as one flat mapping; a key that several files have becomes ``file:key`` in each (DVC's rule).
 
-    Content that is no map, such as a single number, goes by the name of its file.
+    Content that is no map, such as a single number, goes by the name of its file. In a file with both ``"a.b"`` and
+    ``a: {b}`` the key with the dot is ``'a.b'``.
     """
-    flat = {file: dict(_leaves(file, content)) for file, content in files.items()}
+    flat = {file: _flat(file, content) for file, content in files.items()}
     counts = Counter(chain.from_iterable(flat.values()))
     return {
         key if counts[key] == 1 else f"{file}:{key}": value
@@ -129,8 +132,18 @@ def flatten_files(files: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _leaves(file: str, content: Any) -> Iterator[tuple[str, Any]]:
-    return flatten(content) if isinstance(content, Mapping) else iter([(file, content)])
+def _flat(file: str, content: Any) -> dict[str, Any]:
+    if not isinstance(content, Mapping):
+        return {file: content}
+    leaves = list(flatten(content))
+    flat = dict(leaves)
+    if len(flat) == len(leaves):
+        return flat
+    counts = Counter(key for key, _ in leaves)
+    return {
+        key if counts[key] == 1 else spelled: value
+        for (key, value), spelled in zip(leaves, spelled_keys(content), strict=True)
+    }
 
 
 def params_of(record: RunRecord) -> Leaves:
@@ -144,15 +157,50 @@ def metrics_of(record: RunRecord, root: Path | None = None) -> Leaves:
     Args:
         record: of the run.
         root: the run's DVC root. With it, the metrics of a run that has not ended, or was lost, are read from those
-            metric files that the record's outs name; files that cannot be read now count as not written.
+            metric files and folders that the record's outs name; files that cannot be read now count as not written.
     """
     files = dict(record.metrics)
     if root is not None and record.status in (RunStatus.RUNNING, RunStatus.LOST):
-        for path, out in record.outs.items():
-            if out.kind is OutKind.METRIC and path not in record.deps:
-                content, warning = read_metric_file(root / path)
-                files |= {} if warning else {path: content}
+        outs = [path for path, out in record.outs.items() if out.kind is OutKind.METRIC and path not in record.deps]
+        files |= read_metrics(root, outs)[0]
     return Leaves(flatten_files(files))
+
+
+def metric_files(root: Path, outs: Iterable[str]) -> list[str]:
+    """The files of metrics: each path, or for a folder the files below it, as in ``dvc metrics show``."""
+    return list(dict.fromkeys(chain.from_iterable(_files_at(root, path) for path in outs)))
+
+
+def _files_at(root: Path, path: str) -> list[str]:
+    folder = root / path
+    if not folder.is_dir():
+        return [path]
+    below = sorted(file.relative_to(folder).as_posix() for file in islice(folder.rglob("*"), _FILES) if file.is_file())
+    return [f"{path}/{file}" for file in below]
+
+
+def read_metrics(
+    root: Path, outs: Collection[str], *, is_written: Callable[[str], bool] = lambda _: True
+) -> tuple[dict[str, Any], list[str]]:
+    """The metrics below a run's DVC root: file -> content, and a warning for each file that cannot be read.
+
+    Args:
+        root: the DVC root.
+        outs: files and folders of metrics. What lies in a folder and is neither a map nor a number, such as a
+            ``README.md``, is passed over.
+        is_written: whether a file counts.
+    """
+    contents: dict[str, Any] = {}
+    files = metric_files(root, outs)
+    warnings = [f"only {_FILES} files of a folder of metrics are read"] if len(files) >= _FILES else []
+    for path in filter(is_written, files):
+        content, warning = read_metric_file(root / path)
+        is_meant = path in outs or path.lower().endswith(_FORMATS)
+        if warning:
+            warnings += [warning] if is_meant else []
+        elif path in outs or isinstance(content, Mapping | int | float):
+            contents[path] = content
+    return contents, warnings
 
 
 def read_metric_file(path: Path) -> tuple[Any, str]:

@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from dvc_magic.errors import ParamError
 from dvc_magic.model.record import OutRecord, RunStatus
 from dvc_magic.model.stage import OutKind
+from dvc_magic.model.values import flatten
 from dvc_magic.runs import (
     Leaves,
     UnknownLeafError,
     flatten_files,
     lookup,
+    metric_files,
     metrics_of,
     params_of,
     read_metric_file,
+    read_metrics,
 )
 
 
@@ -36,6 +39,41 @@ def test_a_key_of_several_files_carries_the_file_in_each():
 
 def test_a_file_of_one_number_goes_by_its_name():
     assert flatten_files({"score.json": 0.5}) == {"score.json": 0.5}
+
+
+def test_a_key_with_a_dot_and_the_nested_key_that_it_looks_like_are_both_kept():
+    files = {"m.json": {"a.b": 1, "a": {"b": 2, "c.d": 3}, "x.y": 4}}
+    assert flatten_files(files) == {"'a.b'": 1, "a.b": 2, "a.c.d": 3, "x.y": 4}
+
+
+KEYS = st.sampled_from(["a", "b", "a.b", "b.a", "a.b.a"])
+TREES = st.recursive(st.integers(), lambda inner: st.dictionaries(KEYS, inner, min_size=1), max_leaves=12)
+
+
+@given(st.dictionaries(KEYS, TREES))
+def test_no_metric_is_lost_whatever_its_key(content):
+    assert sorted(flatten_files({"m.json": content}).values()) == sorted(value for _, value in flatten(content))
+
+
+def test_a_folder_of_metrics_stands_for_the_files_below_it(tmp_path):
+    (tmp_path / "m/sub").mkdir(parents=True)
+    (tmp_path / "m/a.json").write_text('{"acc": 1}')
+    (tmp_path / "m/sub/b.yaml").write_text("acc: 2\nloss: 3\n")
+    (tmp_path / "m/README.md").write_text("what it means: [")
+    (tmp_path / "m/notes.txt").write_text("fine")
+    (tmp_path / "m/torn.json").write_text("{")
+    contents, warnings = read_metrics(tmp_path, ["m"])
+    assert contents == {"m/a.json": {"acc": 1}, "m/sub/b.yaml": {"acc": 2, "loss": 3}}
+    assert [warning.partition(" cannot")[0] for warning in warnings] == ["metrics torn.json"]
+    assert read_metrics(tmp_path, ["m"], is_written=lambda path: path == "m/a.json")[0] == {"m/a.json": {"acc": 1}}
+    assert metric_files(tmp_path, ["m/a.json", "gone.json"]) == ["m/a.json", "gone.json"]
+
+
+def test_a_folder_of_metrics_is_read_while_the_run_goes_on(tmp_path, make_run):
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/a.json").write_text('{"acc": 1}')
+    record = make_run(status=RunStatus.RUNNING, outs={"m": OutRecord(kind=OutKind.METRIC)}).record
+    assert metrics_of(record, tmp_path) == {"acc": 1}
 
 
 def test_a_value_is_found_by_an_end_of_its_key():
