@@ -18,7 +18,7 @@ from dvc_magic.model.paths import StorePaths, object_path
 from dvc_magic.model.record import Override
 from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.snapshot import Snapshot
-from dvc_magic.model.stage import DepKind, Pipeline, Stage, overlaps
+from dvc_magic.model.stage import DepKind, Pipeline, Stage, folders_around, overlaps
 from dvc_magic.model.values import type_name
 from dvc_magic.pipeline import ProjectReader
 from dvc_magic.store import RunStore
@@ -326,8 +326,8 @@ def _gaps(root: Path, points: Iterable[Point], base: Pipeline) -> list[str]:
         f"{folder!r} is taken without {data.path!r}, which {data.dvcfile} tracks and the project does not have now: "
         "dvc pull it, or make it a dep of its own"
         for data in base.tracked
-        for folder in sorted(folders)
-        if data.path.startswith(f"{folder}/") and (root / folder).is_dir() and not (root / data.path).exists()
+        for folder in folders_around(data.path)
+        if folder in folders and (root / folder).is_dir() and not (root / data.path).exists()
     ]
 
 

@@ -7,9 +7,11 @@ the key in ``dvc.lock``.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain
+from functools import cached_property
 from typing import Any
 
 from dvc_magic.model.operation import Operation
@@ -198,6 +200,13 @@ def lies_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
+def folders_around(path: str) -> Iterator[str]:
+    """The folders that a path lies in, as far as its text tells, innermost first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
 def address_of(name: str) -> str:
     """The address that people mean by ``./dvc.yaml:train`` or ``dvc.yaml:train``: ``train``, as DVC has it."""
     return name.strip().removeprefix("./").removeprefix("dvc.yaml:")
@@ -239,9 +248,11 @@ class TrackedData:
     size: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, which leave a cached property no place
 class Pipeline:
     """All stages of a project, as DVC resolves them for one set of param values.
+
+    Groups have thousands of items, so what is asked of each stage is looked up, not searched for.
 
     Attributes:
         stages: in the order of the files.
@@ -264,9 +275,25 @@ class Pipeline:
         """What can be run: the stages, then the operations."""
         return (*self.stages, *self.operations)
 
+    @cached_property
+    def _by_address(self) -> dict[str, Stage]:
+        return {stage.address: stage for stage in self.every}
+
+    @cached_property
+    def _makers_by_out(self) -> dict[str, list[int]]:
+        """The path of each out, sorted -> the places in `stages` of those that make it."""
+        makers: dict[str, list[int]] = {}
+        for path, place in sorted((out.path, place) for place, stage in enumerate(self.stages) for out in stage.outs):
+            makers.setdefault(path, []).append(place)
+        return makers
+
+    @cached_property
+    def _out_paths(self) -> list[str]:
+        return list(self._makers_by_out)
+
     def get(self, address: str) -> Stage | None:
         """The stage or operation of this address, or None."""
-        return next((stage for stage in chain(self.stages, self.operations) if stage.address == address), None)
+        return self._by_address.get(address)
 
     def named(self, name: str) -> Stage | None:
         """The stage that people mean by `name`: that of this address (`address_of`), else the only one of this name."""
@@ -286,8 +313,11 @@ class Pipeline:
         return self.file(stage.dvcfile)
 
     def producers(self, path: str) -> tuple[Stage, ...]:
-        """The stages that make `path`, a directory around it, or something below it."""
-        return tuple(stage for stage in self.stages if any(overlaps(path, out.path) for out in stage.outs))
+        """The stages that make `path`, a directory around it, or something below it, in the order of the files."""
+        start, end = (bisect_left(self._out_paths, path + mark) for mark in "/0")  # 0 is the character after /
+        outs = [path, *folders_around(path), *self._out_paths[start:end]]
+        places = {place for out in outs for place in self._makers_by_out.get(out, ())}
+        return tuple(self.stages[place] for place in sorted(places))
 
     def makers(self, stage: Stage, dep: Dep) -> tuple[Stage, ...]:
         """The other stages that make what a dep of `stage` is, or parts of it; of what DVC has recorded, none."""
@@ -310,15 +340,15 @@ class Pipeline:
     def lineage(self, target: Stage) -> tuple[Stage, ...]:
         """`target` and everything upstream of it, each once, upstream first."""
         ordered: dict[str, Stage] = {}
-
-        def visit(stage: Stage) -> None:
-            if stage.address in ordered:
-                return
-            for producer in self.upstream(stage):
-                visit(producer)
-            ordered[stage.address] = stage
-
-        visit(target)
+        begun: set[str] = set()
+        waiting = [target]  # a stack of our own: Python's ends at a chain of 1,000 stages
+        while waiting:
+            stage = waiting[-1]
+            if stage.address in begun:  # what is upstream of it is in order
+                ordered.setdefault(waiting.pop().address, stage)
+                continue
+            begun.add(stage.address)
+            waiting += reversed([made for made in self.upstream(stage) if made.address not in begun])
         return tuple(ordered.values())
 
     def final_stages(self) -> tuple[Stage, ...]:

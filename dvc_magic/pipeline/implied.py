@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
 
-from dvc_magic.model.stage import Dep, ParamsFile, Stage
+from dvc_magic.model.stage import Dep, ParamsFile, Stage, folders_around
 
 
 def with_implied_deps(stages: Sequence[Stage]) -> tuple[Stage, ...]:
@@ -16,21 +15,19 @@ def with_implied_deps(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     makes it, and is no part of what is compared beforehand (`Stage.locked`); its content is. DVC orders stages by such
     files as well (`dvc.repo.graph`).
     """
-    made = {out.path: stage.address for stage in stages for out in stage.outs}
-    return tuple(
-        _with_implied(_without_made(stage, made.keys()), made.keys() - {out.path for out in stage.outs})
-        for stage in stages
-    )
+    makers = {out.path: stage.address for stage in stages for out in stage.outs}
+    return tuple(_with_implied(_without_made(stage, makers), makers) for stage in stages)
 
 
-def _without_made(stage: Stage, made: Collection[str]) -> Stage:
+def _without_made(stage: Stage, makers: Mapping[str, str]) -> Stage:
     if not any(flag.listed for flag in stage.flags):
         return stage
-    return replace(stage, flags=tuple(flag for flag in stage.flags if not (flag.listed and _is_made(flag.file, made))))
+    flags = (flag for flag in stage.flags if not (flag.listed and _is_made(flag.file, makers)))
+    return replace(stage, flags=tuple(flags))
 
 
-def _with_implied(stage: Stage, made: Collection[str]) -> Stage:
-    generated = [entry for entry in stage.params if _is_made(entry.path, made)]
+def _with_implied(stage: Stage, makers: Mapping[str, str]) -> Stage:
+    generated = [entry for entry in stage.params if _is_made_by_another(entry.path, stage, makers)]
     above = [entry for entry in stage.params if entry.path.startswith("../")]
     if not generated and not above:
         return stage
@@ -45,8 +42,12 @@ def _with_implied(stage: Stage, made: Collection[str]) -> Stage:
     )
 
 
-def _is_made(path: str, made: Collection[str]) -> bool:
-    return path in made or any(str(parent) in made for parent in PurePosixPath(path).parents)
+def _is_made(path: str, makers: Mapping[str, str]) -> bool:
+    return any(out in makers for out in (path, *folders_around(path)))
+
+
+def _is_made_by_another(path: str, stage: Stage, makers: Mapping[str, str]) -> bool:
+    return any(makers.get(out, stage.address) != stage.address for out in (path, *folders_around(path)))
 
 
 def _missing_deps(stage: Stage, entries: Sequence[ParamsFile]) -> list[Dep]:

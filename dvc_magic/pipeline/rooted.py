@@ -53,8 +53,8 @@ def _list_unseen(folder: str) -> tuple[list[str], list[str]]:
             kinds = {entry.name: entry.is_dir(follow_symlinks=False) or entry.is_symlink() for entry in entries}
     finally:
         os.close(descriptor)
-    folders = [name for name, may_be in kinds.items() if may_be and os.path.isdir(os.path.join(folder, name))]
-    return folders, [name for name in kinds if name not in folders]
+    folders = {name for name, may_be in kinds.items() if may_be and os.path.isdir(os.path.join(folder, name))}
+    return [name for name in kinds if name in folders], [name for name in kinds if name not in folders]
 
 
 class _ParsedText(io.TextIOWrapper):

@@ -21,6 +21,7 @@ from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.rooted import Version, settled, version
 from dvc_magic.pipeline.stages import Places, full_addresses, noun, with_values
 from dvc_magic.pipeline.templates import Template, TrackingContext
+from dvc_magic.pipeline.trim import Trimmer
 from dvc_magic.pipeline.values import leaves, read, tracked
 from dvc_magic.untrusted import bare_url
 
@@ -246,6 +247,7 @@ class Loader:
         listed: Sequence[Param],
         addresses: dict[str, str],
     ) -> Iterator[Stage]:
+        trimmer = Trimmer(resolver)
         for name in resolver.get_keys():
             resolved = resolver.resolve_one(name)[name]
             stage = StageLoader.load_stage(dvcfile, name, resolved)
@@ -253,7 +255,8 @@ class Loader:
             addresses |= full_addresses(stage)
             yield noun(
                 stage,
-                resolver=resolver,
+                trimmer=trimmer,
+                imports=resolver.context.imports,
                 resolved=resolved,
                 listed=listed,
                 places=self._places,

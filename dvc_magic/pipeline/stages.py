@@ -16,7 +16,7 @@ from dvc.stage.run import _enforce_cmd_list
 
 from dvc_magic.model.stage import Dep, DepKind, Out, OutKind, Param, ParamsFile, Stage
 from dvc_magic.model.values import FlatValues
-from dvc_magic.pipeline.trim import trimmed
+from dvc_magic.pipeline.trim import Trimmer
 from dvc_magic.pipeline.values import leaves, plain, tracked
 from dvc_magic.untrusted import without_secrets
 
@@ -191,7 +191,8 @@ def with_values(
 def noun(
     stage: Any,
     *,
-    resolver: Any,
+    trimmer: Trimmer,
+    imports: Iterable[str],
     resolved: Mapping[str, Any],
     listed: Sequence[Param],
     places: Places,
@@ -202,7 +203,8 @@ def noun(
 
     Args:
         stage: DVC's.
-        resolver: DVC's, of the file that defines the stage.
+        trimmer: of the file that defines the stage.
+        imports: what that file's ``vars`` load.
         resolved: the stage's data after templating.
         listed: the leaves of the param files that the top level of its ``dvc.yaml`` names.
         places: of the project.
@@ -215,8 +217,8 @@ def noun(
         for entry in stage.params
     )
     flags, locked = _values(params, stage.tracked_vars, listed, content, places)
-    definition_name, definition = trimmed(resolver, stage.name, resolved)
-    template_files = [*resolver.context.imports, *_stage_vars(definition, stage.wdir)]
+    definition_name, definition = trimmer.trimmed(stage.name, resolved)
+    template_files = [*imports, *_stage_vars(definition, stage.wdir)]
     return Stage(
         address=address(dvcfile, stage.name),
         name=stage.name,

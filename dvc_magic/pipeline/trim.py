@@ -30,36 +30,40 @@ def literal(value: Any) -> Any:
     return [literal(item) for item in value] if isinstance(value, list) else value
 
 
-def _iteration(definition: Any, key: str) -> Any:
-    """The ``foreach`` of one item that DVC names `key`.
-
-    A simple list stays a list, since only a map brings ``${key}``; of anything else the key is the name.
-    """
-    iterable = definition.resolved_iterable
-    item = literal(plain(_bare(definition.normalized_iterable[key])))
-    if isinstance(iterable, Sequence) and not any(map(is_map_or_seq, iterable)):
-        return [item]
-    return {literal(key): item}
-
-
-def _shadows_key(resolver: DataResolver, definition: Any) -> bool:
-    """Whether the one-entry map would hide a variable ``key`` that the list of maps leaves visible."""
-    iterable = definition.resolved_iterable
-    return isinstance(iterable, Sequence) and any(map(is_map_or_seq, iterable)) and "key" in resolver.context
-
-
-def trimmed(resolver: DataResolver, name: str, resolved: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The entry's name and content for a ``dvc.yaml`` that holds the stage `name` alone.
+class Trimmer:
+    """Cuts one ``dvc.yaml`` down, for each of its stages.
 
     Args:
-        resolver: DVC's, of the file that defines the stage.
-        name: of the stage.
-        resolved: the stage's data after templating.
+        resolver: DVC's, of that file.
     """
-    group, key = split_group_name(name)
-    definition = resolver.definitions[group]
-    if isinstance(definition, EntryDefinition):
-        return group, deepcopy(definition.definition)
-    if _shadows_key(resolver, definition):
-        return group, {FOREACH_KWD: {literal(key): None}, DO_KWD: literal(plain(resolved))}
-    return group, {FOREACH_KWD: _iteration(definition, str(key)), DO_KWD: deepcopy(definition.template)}
+
+    def __init__(self, resolver: DataResolver) -> None:
+        self._resolver = resolver
+        self._lists: dict[str, str] = {}  # once for each group: DVC asks every item of a list for it
+
+    def _list_of(self, group: str) -> str:
+        """What list a group goes over: ``"simple"``, ``"nested"`` (with maps or lists in it), or none."""
+        if group not in self._lists:
+            iterable = self._resolver.definitions[group].resolved_iterable
+            nested = isinstance(iterable, Sequence) and any(map(is_map_or_seq, iterable))
+            self._lists[group] = "nested" if nested else "simple" if isinstance(iterable, Sequence) else ""
+        return self._lists[group]
+
+    def trimmed(self, name: str, resolved: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The entry's name and content for a ``dvc.yaml`` that holds the stage `name` alone.
+
+        Args:
+            name: of the stage.
+            resolved: the stage's data after templating.
+        """
+        group, key = split_group_name(name)
+        definition = self._resolver.definitions[group]
+        if isinstance(definition, EntryDefinition):
+            return group, deepcopy(definition.definition)
+        if self._list_of(group) == "nested" and "key" in self._resolver.context:
+            # A map of one entry would hide the variable `key`, which a list of maps leaves visible.
+            return group, {FOREACH_KWD: {literal(key): None}, DO_KWD: literal(plain(resolved))}
+        item = literal(plain(_bare(definition.normalized_iterable[key])))
+        # Only a map brings ${key}, so a simple list stays one; of anything else the key is the name.
+        one = [item] if self._list_of(group) == "simple" else {literal(key): item}
+        return group, {FOREACH_KWD: one, DO_KWD: deepcopy(definition.template)}

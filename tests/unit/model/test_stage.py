@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from dvc_magic.model.stage import Pipeline, Stage, lies_in
+from dvc_magic.model.stage import Dep, Out, Pipeline, Stage, lies_in
+from tests.support.effort import calls, grows_linearly
 
 
 def _stage(address):
@@ -52,3 +55,34 @@ def test_a_name_of_several_stages_or_of_none_means_none(name):
 )
 def test_a_path_lies_in_a_folder_or_is_it(path, inside):
     assert lies_in(path, "out") is inside
+
+
+def _chain(count: int) -> Pipeline:
+    return Pipeline(
+        stages=tuple(
+            replace(
+                _stage(f"s{place}"),
+                deps=(Dep(path=f"o{place}", declared=f"o{place}"),),
+                outs=(Out(path=f"o{place + 1}", declared=f"o{place + 1}"),),
+            )
+            for place in range(count)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda pipeline: pipeline.final_stages(),
+        lambda pipeline: pipeline.lineage(pipeline.stages[-1]),
+        lambda pipeline: [pipeline.get(stage.address) for stage in pipeline.stages],
+    ],
+    ids=["final stages", "lineage", "by address"],
+)
+def test_the_stages_of_a_chain_are_looked_up_in_linear_time(work):
+    assert grows_linearly(lambda count: calls(lambda: work(_chain(count))))
+
+
+def test_a_chain_may_be_longer_than_python_calls_are_deep():
+    pipeline = _chain(3_000)
+    assert pipeline.lineage(pipeline.stages[-1]) == pipeline.stages
