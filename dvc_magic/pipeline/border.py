@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,8 +34,20 @@ def _syntax(error: Any, path: str) -> str:
     return f"{path}:{place} {what}{error.hint}"
 
 
+def _is_of_dvc_1(lock: Any) -> bool:
+    """Whether a ``dvc.lock`` has the stages at its top level, as before there was a ``schema``."""
+    if not isinstance(lock, dict) or not lock or "schema" in lock:
+        return False
+    return all(isinstance(entry, dict) and "cmd" in entry for entry in lock.values())
+
+
 def _validation(error: Any, path: str) -> str:
     data = parse_yaml_for_update(error.text, path)
+    if path.endswith(".lock") and _is_of_dvc_1(data):
+        return (
+            f"{path} was written by DVC 1, whose format DVC no longer reads: `rm {shlex.quote(path)}`, then "
+            "`dvc commit -f` to lock the files that are there, or `dvc repro` to make them anew"
+        )
     lines = []
     for problem in error.exc.errors:
         line = determine_linecol(data, problem.path)[0] if isinstance(data, dict) else None

@@ -10,8 +10,9 @@ whole column no series; so do bools.
 
 **Over what.** The column ``step``, else another that counts (``global_step``, ``epoch``, ``iteration``...), else the
 plot's ``x`` in ``dvc.yaml`` when it counts as well (whole numbers that never fall), else the row number from 0. A file
-whose ``x`` does not count, or whose template is of another kind than a line, such as points of a ROC curve or a
-confusion matrix, has no step series.
+has no step series when its ``x`` does not count (a rate such as ``fpr`` does not, even where it is 0 and 1 alone) or is
+no column of it (``rev``, which DVC adds when it draws), or when its template is of another kind than a line, such as
+points of a ROC curve or a confusion matrix.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ _DEPTH = 20  # maps within each other
 _FORMATS = (".csv", ".tsv", ".json", ".yaml", ".yml")
 _MISSING = ("", "na", "n/a", "null", "none")
 _OTHER_TEMPLATES = ("confusion", "bar_", "scatter")
+_RATE = re.compile(r"(?:^|[\W_])(?:fpr|tpr|fnr|tnr|precision|recall|thresholds?|rate)$", re.IGNORECASE)
 _TIMES = ("timestamp", "time", "datetime", "wall_time")
 
 
@@ -360,14 +362,18 @@ def _axis(columns: Columns, numeric: Columns, declared: PlotDeclaration) -> _Axi
     if declared.template.startswith(_OTHER_TEMPLATES):
         return None
     if declared.x in columns:
-        counts = declared.x in numeric and _counts_up(numeric[declared.x])
+        counts = declared.x in numeric and _counts_up(declared.x, numeric[declared.x])
         return _Axis(declared.x, numeric[declared.x], frozenset([declared.x])) if counts else None
+    if declared.x and declared.x.lower() not in COUNTERS and "${" not in declared.x:
+        return None
     rows = max(map(len, columns.values()), default=0)
     return _Axis(ROW, list(range(rows)))
 
 
-def _counts_up(values: list[Any]) -> bool:
+def _counts_up(name: str, values: list[Any]) -> bool:
     there = [value for value in values if value is not None]
+    if _RATE.search(name) or (len(set(there)) < len(there) and set(there) <= {0, 1}):
+        return False  # points of a ROC or another curve between 0 and 1
     whole = all(math.isfinite(value) and value == int(value) for value in there)
     return whole and there == sorted(there)
 

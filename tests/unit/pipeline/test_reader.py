@@ -96,6 +96,19 @@ def test_the_leaves_of_top_level_params_are_flags_of_every_stage_of_that_file(ma
     assert ("conf/sub/new.yaml", "fresh", 5, True) in flags("b")
 
 
+def test_a_lock_of_dvc_1_is_told_in_one_sentence(make_reader):
+    lock = "t:\n  cmd: echo 1 > o.txt\n  outs:\n  - path: o.txt\n    md5: b026324c6904b2a9cb4b88d6d61c81d1\n"
+    stages = {"dvc.yaml": "stages: {t: {cmd: echo 1 > o.txt, outs: [o.txt]}}\n"}
+
+    with pytest.raises(PipelineError, match=r"^dvc.lock was written by DVC 1, .* `rm dvc.lock`, then `dvc") as old:
+        make_reader({**stages, "dvc.lock": lock}).describe()
+    with pytest.raises(PipelineError, match="not allowed at schem") as broken:
+        make_reader({**stages, "dvc.lock": f"schem: 3\n{lock}"}).describe()
+
+    assert "\n" not in str(old.value)
+    assert "DVC 1" not in str(broken.value)
+
+
 def test_every_file_format_is_read_as_dvc_reads_it(make_reader):
     stage = (
         make_reader(

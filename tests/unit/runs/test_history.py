@@ -73,6 +73,13 @@ def test_the_declared_x_counts_where_no_known_column_does(tmp_path):
     assert found == {"loss": [(10, 0.5), (20, 0.4)]}
 
 
+@pytest.mark.parametrize("x", ["step", "${x}", ""])
+def test_rows_count_where_the_declared_x_is_what_dvc_would_count_or_is_not_known(tmp_path, x):
+    found, _ = read(tmp_path, "log.csv", "loss\n0.5\n0.4\n", declared=PlotDeclaration(x=x))
+
+    assert found == {"loss": [(0, 0.5), (1, 0.4)]}
+
+
 def test_without_anything_that_counts_the_rows_do(tmp_path):
     found, _ = read(tmp_path, "log.json", json.dumps([{"loss": 0.5}, {"loss": 0.4}]))
 
@@ -95,6 +102,11 @@ def test_a_file_without_a_header_has_numbered_columns(tmp_path):
     ("text", "declared"),
     [
         ('[{"fpr": 0.0, "tpr": 0.5}, {"fpr": 0.5, "tpr": 1.0}]', PlotDeclaration(x="fpr")),
+        ('[{"fpr": 0, "tpr": 0}, {"fpr": 1, "tpr": 1}]', PlotDeclaration(x="fpr")),
+        ('[{"mean_FPR": 0, "tpr": 0}, {"mean_FPR": 1, "tpr": 1}]', PlotDeclaration(x="mean_FPR")),
+        ('[{"a": 0, "b": 0}, {"a": 0, "b": 1}, {"a": 1, "b": 1}]', PlotDeclaration(x="a")),
+        ('[{"acc": 0.5}, {"acc": 0.6}]', PlotDeclaration(x="rev")),
+        ('[{"rev": "main", "acc": 0.5}, {"rev": "next", "acc": 0.6}]', PlotDeclaration(x="rev")),
         ('[{"actual": 0, "predicted": 1}]', PlotDeclaration(x="actual", template="confusion_normalized")),
         ('[{"actual": "cat", "predicted": "dog"}]', PlotDeclaration()),
         ('[{"label": "cat", "count": 3}]', PlotDeclaration(x="label")),
