@@ -150,7 +150,7 @@ class Loader:
             with_values(
                 stage, template.used.get(stage.name, {}), listed=listed, places=self._places, content=self.content
             )
-            if any(os.path.normpath(self._root / file) in self._overlay for file in stage.param_files)
+            if any(os.path.normpath(self._root / file) in self._overlay for file in _value_files(stage))
             else stage
             for stage in before.stages
         )
@@ -263,6 +263,11 @@ class Loader:
                 lock=deepcopy(locks.get(name)),
                 content=self.content,
             )
+
+
+def _value_files(stage: Stage) -> set[str]:
+    """The files whose values a stage has, less those of its templates, which came out as before."""
+    return {*(entry.path for entry in stage.params), *(flag.file for flag in stage.flags if flag.listed)}
 
 
 def _lock_of(path: str) -> str:
