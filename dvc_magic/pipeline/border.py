@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
-from dvc.utils.serialize import parse_yaml_for_update
+from dvc.utils.serialize import ParseError, parse_yaml_for_update
 from dvc.utils.strictyaml import YAMLSyntaxError, YAMLValidationError, determine_linecol
 from dvc_data.hashfile.build import IgnoreInCollectedDirError
 from dvc_objects.errors import ObjectDBError
+from tomlkit.exceptions import ParseError as TomlError
 
 from dvc_magic.errors import PipelineError
-from dvc_magic.untrusted import hidden
+from dvc_magic.untrusted import hidden, one_line
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # What DVC lets through unwrapped for values and shapes that it does not expect.
@@ -26,12 +28,43 @@ _TOO_DEEP = (RecursionError, MemoryError)  # Python's own parser runs out of its
 _SPOKEN = (DvcException, IgnoreInCollectedDirError, ObjectDBError)
 
 
-def _syntax(error: Any, path: str) -> str:
-    cause = error.exc.__cause__
+def _slip(cause: Any, file: Path) -> str:
+    """What a parser stumbled over, after the line and the column where it did.
+
+    Args:
+        cause: what the parser raised.
+        file: what it read.
+    """
+    if isinstance(cause, TomlError):
+        # tomlkit counts a line too many for a table that is there twice, and has no word for a file that ends early.
+        try:
+            tomllib.loads(file.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            reason, _, place = str(error).removesuffix(")").rpartition(" (at ")
+            return f"{place}: {reason}"
+        except (OSError, ValueError, RecursionError):
+            pass
+        return f"line {cause.line}: {str(cause).rpartition(' at line ')[0]}"
+    if isinstance(cause, UnicodeDecodeError):
+        line = cause.object.count(b"\n", 0, cause.start) + 1
+        return f"line {line}: byte 0x{cause.object[cause.start]:02x} is no UTF-8; save the file as UTF-8"
     mark = getattr(cause, "problem_mark", None) or getattr(cause, "context_mark", None)
-    place = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
-    what = getattr(cause, "problem", None) or "the YAML structure is broken"
-    return f"{path}:{place} {what}{error.hint}"
+    if mark is not None:
+        line, column, reason = mark.line + 1, mark.column + 1, cause.problem or cause.context
+        reason = f"{cause.context}, {reason}" if reason.startswith("but ") else reason
+    else:  # of JSON and of Python
+        line, column = getattr(cause, "lineno", 0), getattr(cause, "colno", 0) or getattr(cause, "offset", 0)
+        reason = getattr(cause, "msg", "") or str(cause or "its structure is broken")
+    return f"line {line}, column {column}: {reason}" if line else str(reason)
+
+
+def _read_file(error: ParseError, *, root: Path, path: str) -> str:
+    """The file that could not be parsed, from the root: `path`, or one that it names."""
+    if os.path.basename(error.path) == os.path.basename(path):
+        return path
+    # DVC reads what `vars` names from the root, and tells its path from the working directory.
+    place = root / error.path if (root / error.path).is_file() else os.path.abspath(error.path)
+    return Path(os.path.relpath(place, root)).as_posix()
 
 
 def _is_of_dvc_1(lock: Any) -> bool:
@@ -65,8 +98,10 @@ def message(error: BaseException, *, root: Path, path: str) -> str:
         root: the project's root.
         path: the file that was being read, from the root.
     """
-    if isinstance(error, YAMLSyntaxError):
-        return _syntax(error, path)
+    if isinstance(error, ParseError):
+        file = _read_file(error, root=root, path=path)
+        cause = error.exc.__cause__ if isinstance(error, YAMLSyntaxError) else error.__cause__
+        return f"{file}: {one_line(_slip(cause, root / file))}{getattr(error, 'hint', '')}"
     if isinstance(error, YAMLValidationError):
         return _validation(error, path)
     if isinstance(error, _TOO_DEEP):

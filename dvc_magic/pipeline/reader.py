@@ -355,7 +355,7 @@ def _joined(files: Sequence[Loaded]) -> _Resolution:
         stages=with_implied_deps([stage for loaded in good for stage in loaded.stages]),
         files=tuple(loaded.file for loaded in good if loaded.file),
         tracked=tuple(data for loaded in good for data in loaded.tracked),
-        problems=tuple(str(loaded.problem) for loaded in bad),
+        problems=tuple(dict.fromkeys(str(loaded.problem) for loaded in bad)),  # two may name one broken param file
     )
     check_graph(pipeline.stages, pipeline.tracked)
     return _Resolution(

@@ -164,9 +164,14 @@ class Loader:
         return self._seen.setdefault(path, version(path))
 
     def content(self, path: str) -> Any:
-        """The content of a param file, absolute or from the root; None when it does not exist."""
+        """The content of a param file, absolute or from the root; None when it does not exist.
+
+        Raises:
+            PipelineError: it cannot be parsed.
+        """
         place = os.path.normpath(self._root / path)
-        return self._memo.get(place, self._stamp(place), lambda: read(self._repo.fs, place))
+        with translated(root=self._root, path=self._places.of(place)):
+            return self._memo.get(place, self._stamp(place), lambda: read(self._repo.fs, place))
 
     def _tracked(self, path: str) -> Loaded:
         stage = SingleStageFile(self._repo, path).stage

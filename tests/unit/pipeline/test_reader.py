@@ -237,6 +237,53 @@ def test_a_broken_pipeline_is_named_with_file_and_place(make_reader, text, said)
     assert "\x1b" not in str(error.value)
 
 
+SLIPS = {
+    "params.yaml": [
+        ("lr: 1\nb: 2\nlr: 3\n", 'line 3, column 1: found duplicate key "lr" with value "3" (original value: "1")'),
+        ("lr: 1\nb:\n\tc: 1\n", "line 3, column 1: found character '\\t' that cannot start any token"),
+        ("lr: 1\nc: d: e\n", "line 2, column 5: mapping values are not allowed here"),
+        ("lr: *gone\n", "line 1, column 5: found undefined alias 'gone'"),
+        ("a: 1\n---\nb: 1\n", "line 2, column 1: expected a single document in the stream, but found another document"),
+        (b"a: 1\nlr: '\xe9'\n", "line 2: byte 0xe9 is no UTF-8; save the file as UTF-8"),
+    ],
+    "conf/p.json": [
+        ('{"lr": 1,\n ,}', "line 2, column 2: Expecting property name enclosed in double quotes"),
+        ('{"lr": 1} x', "line 1, column 11: Extra data"),
+    ],
+    "conf/p.toml": [
+        ("lr = 1\nb = = 2\n", "line 2, column 5: Invalid value"),
+        ("[a]\nlr = 1\n[a]\nb = 1\n", "line 3, column 3: Cannot declare ('a',) twice"),
+        ("lr = [1\n", "end of document: Unclosed array"),
+    ],
+    "conf/p.py": [
+        ("lr = 1\ndef (\n", "line 2, column 5: invalid syntax"),
+        ("lr = 1\n  b = 2\n", "line 2, column 2: unexpected indent"),
+    ],
+}
+
+
+@pytest.mark.parametrize("stage", ["params: [{file}: [lr]]", "vars: [{file}]"])
+@pytest.mark.parametrize("cwd", ["project", "project/conf", "elsewhere"])
+def test_a_slip_in_a_param_file_is_told_once_with_file_line_and_reason(make_reader, tmp_path, monkeypatch, stage, cwd):
+    (tmp_path / cwd).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / cwd)
+    for file, slips in SLIPS.items():
+        entry = "    cmd: x\n    " + stage.format(file=file)
+        for text, said in slips:
+            reader = make_reader({"dvc.yaml": f"stages:\n  s:\n{entry}\n", file: text})
+            with pytest.raises(PipelineError) as error:
+                reader.describe()
+            assert str(error.value) == f"{file}: {said}"
+        (tmp_path / "project" / file).unlink()
+
+
+def test_two_pipelines_with_one_broken_param_file_have_one_problem(make_reader):
+    stage = "stages:\n  s:\n    cmd: x\n    params: [../p.json: [lr]]\n"
+    files = {"dvc.yaml": "stages: {}\n", "a/dvc.yaml": stage, "b/dvc.yaml": stage, "p.json": "{]"}
+    problem = "p.json: line 1, column 2: Expecting property name enclosed in double quotes"
+    assert make_reader(files).describe().problems == (problem,)
+
+
 def test_a_broken_file_beside_a_good_one_is_a_problem_only(make_reader):
     reader = make_reader({"dvc.yaml": "stages:\n  a:\n    cmd: x\n", "sub/dvc.yaml": "stages: 3\n"})
     pipeline = reader.describe()
