@@ -177,6 +177,8 @@ class PointState:
             raise MissingInputError(message)
         if decision.action is Action.PROJECT:
             self._require_project_outs(stage, decision)
+            if decision.reason == FROZEN:
+                self._require_frozen_deps(stage)
         return decision
 
     def decide_target(
@@ -235,6 +237,24 @@ class PointState:
                         f"--upstream project needs the output {out.path!r} of stage {stage.address!r}, {where}; make "
                         f"it with dvc repro {stage.address}, or use --upstream auto"
                     )
+                raise MissingInputError(message)
+
+    def _require_frozen_deps(self, stage: Stage) -> None:
+        """DVC writes a frozen stage into ``dvc.lock``, its deps included, unless it stands there as it is."""
+        outs = ((out.declared, self._inputs[out.path]) for out in stage.outs)
+        lock = stage.lock or {}
+        locked = {entry["path"]: entry.get("md5") for entry in lock.get("outs") or []}
+        changed = (name for name, out in outs if locked.get(name) != out.hash and out.origin == "project")
+        if lock.get("cmd") == stage.cmd and next(changed, None) is None:
+            return
+        for dep in stage.deps:
+            if dep.kind is not DepKind.URL and not self._inputs[dep.taken].present:
+                message = (
+                    f"stage {stage.address!r} is frozen, and dvc.lock does not have it as it is now, so that its dep "
+                    f"{dep.path!r} has to be in the project, as for dvc repro, and it is not; bring it back, take a "
+                    f"run's output with --use {stage.address}=RUN, or the project's whatever it was made from with "
+                    "--upstream project"
+                )
                 raise MissingInputError(message)
 
     def settle_from_run(self, stage: Stage, run: RunRecord) -> None:

@@ -359,3 +359,24 @@ stages:
         (run,) = project.start(RunRequest(stages=("t",)), observer=Editor())
 
     assert (run.workspace / "o.txt").read_text() == "seed\nraw\n"
+
+
+def test_a_frozen_stage_above_needs_its_deps_unless_dvc_lock_has_it_as_it_is(make_project: MakeProject) -> None:
+    stages = TWO.replace("  prepare:", "  prepare:\n    frozen: true").replace("python prepare.py", "make")
+    root = make_project({**two_stages(), "dvc.yaml": stages, "d.txt": "hi\n"})
+    (root / "prepare.py").unlink()
+    lock = (
+        "schema: '2.0'\nstages:\n  prepare:\n    cmd: make\n"
+        "    deps: [{path: prepare.py, hash: md5, md5: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, size: 1}]\n"
+        "    outs: [{path: d.txt, hash: md5, md5: 764efa883dda1e11db47671c4a3bbd9e, size: 3}]\n"
+    )
+    refused = r"'prepare' is frozen.*'prepare.py' has to be in the project.*--use prepare=RUN.*--upstream project"
+    with Project.open(root) as project:
+        for text in (None, lock.replace("cmd: make", "cmd: other"), lock.replace("764e", "764f")):
+            if text is not None:
+                (root / "dvc.lock").write_text(text)
+            with pytest.raises(MissingInputError, match=refused):
+                project.plan("t")
+        assert project.plan("t", upstream="project").points
+        (root / "dvc.lock").write_text(lock)
+        assert project.plan("t").points
