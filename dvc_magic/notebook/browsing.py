@@ -17,7 +17,7 @@ from dvc_magic.notebook.forms import LogView
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
 from dvc_magic.project import Run, Runs
-from dvc_magic.runs import Query, parse_query, stage_meant, with_operations
+from dvc_magic.runs import Query, parse_query, probable_query, stage_meant, with_operations
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -105,18 +105,17 @@ class RunsMagics(Magics):
         Raises:
             QueryError: a word alone is neither, or both.
         """
+        stages = self._stages()
         if not _WORD.fullmatch(text):
-            query = parse_query(text)
-            return with_operations(query, self._stages()) if "stage" in query.names() else query
-        statuses, stages = _statuses(), self._stages()
-        meant = {name: self._meant(name, text, known) for name, known in (("stage", stages), ("status", statuses))}
-        fitting = [name for name, names in meant.items() if names]
-        if len(fitting) == 1:
-            return parse_query(_one_of(fitting[0], meant[fitting[0]]))
-        if fitting:
+            query = self._read(text, stages)
+            return with_operations(query, stages) if "stage" in query.names() else query
+        meant = self._runs_named(text, stages)
+        if len(meant) == 1:
+            return meant[0]
+        if meant:
             message = f"{text!r} is a stage and a status. Write --stage {text} or --status {text}."
             raise QueryError(message)
-        hint = close_matches(text, [*stages, *statuses])
+        hint = close_matches(text, [*stages, *_statuses()])
         if text == "last" or text.isdigit():
             hint = f" One run is shown by %dvc_show {text}."
         message = (
@@ -124,6 +123,29 @@ class RunsMagics(Magics):
             "A query compares: %dvc_runs metrics.loss < 0.1"
         )
         raise QueryError(message)
+
+    def _read(self, text: str, stages: Sequence[str]) -> Query:
+        """A query; names alone in it are answered with what they would be in one: ``train failed``."""
+
+        def meaning(word: str) -> Query | None:
+            meant = self._runs_named(word, stages)
+            return meant[0] if len(meant) == 1 else None
+
+        try:
+            return parse_query(text)
+        except QueryError as error:
+            try:
+                meant = str(probable_query(text, meaning))
+            except (QueryError, RecursionError):
+                raise error from None
+            message = f"%dvc_runs takes one name alone or a query, and {text!r} is neither. Write %dvc_runs {meant}"
+            raise QueryError(message) from error
+
+    def _runs_named(self, word: str, stages: Sequence[str]) -> list[Query]:
+        """The queries that a name alone can stand for: the runs of a stage, those with a status."""
+        kinds = (("stage", stages), ("status", _statuses()))
+        meant = {name: self._meant(name, word, known) for name, known in kinds}
+        return [parse_query(_one_of(name, names)) for name, names in meant.items() if names]
 
     def _meant(self, kind: str, text: str, known: Sequence[str]) -> list[str]:
         """What `text` means among names of a kind: itself, an operation, or the stages of a group; maybe nothing."""

@@ -16,7 +16,16 @@ from dvc_magic.runs.metrics import (
 )
 from dvc_magic.runs.names import check_names, clear_rows
 from dvc_magic.runs.plot_declarations import plot_declarations
-from dvc_magic.runs.query import Query, RowView, format_query, order_key, parse_query, stage_meant, with_operations
+from dvc_magic.runs.query import (
+    Query,
+    RowView,
+    format_query,
+    order_key,
+    parse_query,
+    probable_query,
+    stage_meant,
+    with_operations,
+)
 
 __all__ = [
     "COUNTERS",
@@ -43,6 +52,7 @@ __all__ = [
     "params_of",
     "parse_query",
     "plot_declarations",
+    "probable_query",
     "read_metric_file",
     "read_metrics",
     "rows",

@@ -10,6 +10,7 @@ from dvc_magic.errors import QueryError, close_matches
 from dvc_magic.runs.lineage import FIELDS, RunRow
 
 _LISTED = 12
+_NEAR = 3
 
 
 def check_names(names: Iterable[str], rows: Sequence[RunRow]) -> None:
@@ -56,12 +57,14 @@ def clear_rows(names: Iterable[str], rows: Sequence[RunRow]) -> list[ClearRow]:
 
 def _unknown(name: str, rows: Sequence[RunRow]) -> str:
     columns = list(dict.fromkeys(column for row in rows for column in row.columns()))
-    keys = [column.partition(".")[2] for column in columns if column not in FIELDS]
+    known = [column for column in columns if column not in FIELDS]
+    keys = [column.partition(".")[2] for column in known]
     ends = [key.rpartition(".")[2] for key in keys]
     hint = close_matches(name, list(dict.fromkeys([*columns, *keys, *ends])))
-    known = [column for column in columns if column not in FIELDS]
+    if not hint:  # `acc` is too far from `accuracy` for `close_matches`
+        longer = [column for column, end in zip(known, ends, strict=True) if end.startswith(name)][:_NEAR]
+        hint = f" Did you mean {' or '.join(map(repr, longer))}?" if longer else ""
     more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
-    listed = f" They have {', '.join(known[:_LISTED])}{more}." if known else " They have neither params nor metrics."
-    runs = "This run has" if len(rows) == 1 else f"None of these {len(rows)} runs has"
-    lacks = "no param or metric" if len(rows) == 1 else "a param or metric"
-    return f"{runs} {lacks} {name!r}, and it is no field of runs.{hint or listed}"
+    runs, they = ("this run", "It has") if len(rows) == 1 else (f"these {len(rows)} runs", "They have")
+    listed = f" {they} {', '.join(known[:_LISTED])}{more}." if known else f" {they} neither params nor metrics."
+    return f"{name!r} is no field of runs, and no param or metric of {runs}.{hint or listed}"

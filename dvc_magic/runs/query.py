@@ -257,10 +257,11 @@ class _Token:
 
 
 class _Parser:
-    """Recursive descent over the tokens of one text."""
+    """Recursive descent over the tokens of one text; with a `meaning` of names alone, what was probably meant by it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, meaning: Callable[[str], Query | None] | None = None) -> None:
         self._text = text
+        self._meaning = meaning
         self._tokens = list(self._split())
         self._at = 0
         self._depth = 0
@@ -311,9 +312,15 @@ class _Parser:
 
     def _and(self) -> Node:
         node = self._one()
-        while self._skip("and"):
-            node = And(node, self._one())
+        while self._skip("and") or (self._meaning is not None and self._begins()):
+            right = self._one()
+            node = And(node, right) if self._meaning is None else _joined(node, right)
         return node
+
+    def _begins(self) -> bool:
+        """Whether another comparison begins here, without the ``and`` before it."""
+        token = self._peek
+        return token.text == "(" if token.kind == "mark" else token.kind != "end" and token.text.lower() != "or"
 
     def _one(self) -> Node:
         self._depth += 1
@@ -340,6 +347,8 @@ class _Parser:
             return self._value_in_name()
         name = self._name()
         start = self._peek.start
+        if self._meaning is not None and not self._compares() and (meant := self._meaning(name)) is not None:
+            return meant.node
         if self._skip("not"):
             if not self._skip("in"):
                 raise self._error(self._peek.start, "expected 'in' after 'not'")
@@ -354,6 +363,11 @@ class _Parser:
         elif name == "started" and _timestamp(value) is None:
             raise self._error(at, "expected a date or time, such as 2026-01-31 or '2026-01-31 18:00'")
         return Comparison(name, operator, value)
+
+    def _compares(self) -> bool:
+        token = self._peek
+        marks = ("=", "==", "!=", "<", "<=", ">", ">=", "~")
+        return token.text in marks if token.kind == "mark" else token.text.lower() in ("contains", "in", "not")
 
     def _value_in_name(self) -> Node:
         """``"baseline" in tags``: what ``tags contains "baseline"`` says."""
@@ -451,6 +465,28 @@ def parse_query(text: str) -> Query:
     if not text.strip():
         raise QueryError("The query is empty; write one such as: stage = train and metrics.loss < 0.1")
     return Query(_Parser(text).read())
+
+
+def probable_query(text: str, meaning: Callable[[str], Query | None]) -> Query:
+    """The query that was probably meant by a text which is none: ``train failed``, ``train loss < 1``.
+
+    Args:
+        text: names alone and comparisons, with or without an ``and`` between them.
+        meaning: what a name that is not compared with anything stands for, if it stands for anything.
+
+    Raises:
+        QueryError: it cannot be read in this way either.
+    """
+    return Query(_Parser(text, meaning).read())
+
+
+def _joined(left: Node, right: Node) -> Node:
+    """Both; of two stages or two statuses either, as no run has both."""
+    match left, right:
+        case Comparison(name, "=" | "in", first), Comparison(other, "=" | "in", second) if name == other:
+            values = [item for value in (first, second) for item in (value if isinstance(value, list) else [value])]
+            return Comparison(name, "in", values)
+    return And(left, right)
 
 
 # writing

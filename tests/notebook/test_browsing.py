@@ -56,6 +56,13 @@ def test_a_stage_that_is_named_lists_its_runs_upstream_of_another_too(shell: Int
     assert _listed(shell, "") == ["select"]
 
 
+def test_names_alone_beside_others_are_answered_with_the_query_to_write(shell: InteractiveShell) -> None:
+    for line, listed in {"select failed": [], "select completed": ["select"], "fit loss < 0.3": ["fit@large"]}.items():
+        with pytest.raises(QueryError, match="takes one name alone or a query") as caught:
+            _listed(shell, line)
+        assert _listed(shell, str(caught.value).partition("Write %dvc_runs ")[2]) == listed
+
+
 def test_as_many_runs_are_shown_as_are_asked_for(shell: InteractiveShell) -> None:
     store = shell.run_line_magic("dvc_project", "").store
     for number in range(10, 40):

@@ -30,9 +30,9 @@ def test_a_name_that_some_run_has_will_do(rows, name):
         ("los", "Did you mean 'loss'?"),
         ("metrics.los", "Did you mean 'metrics.loss'?"),
         ("statsu", "'status'"),
-        ("metrics.lr", "None of these 3 runs has a param or metric 'metrics.lr'"),
+        ("metrics.lr", "'metrics.lr' is no field of runs, and no param or metric of these 3 runs."),
         ("zzz", "They have params.train.lr, params.model.lr, metrics.loss, params.rows."),
-        ("train:params.rows", "None of these 3 runs"),
+        ("train:params.rows", "no param or metric of these 3 runs"),
     ],
 )
 def test_a_name_that_no_run_has_is_answered_with_those_that_are_like_it(rows, name, hint):
@@ -40,6 +40,13 @@ def test_a_name_that_no_run_has_is_answered_with_those_that_are_like_it(rows, na
         check_names(["status", name], rows)
 
     assert hint in str(caught.value)
+
+
+def test_the_beginning_of_a_name_is_answered_with_the_whole_of_it(make_run):
+    run = run_row(make_run(metrics={"m.json": {"test": {"accuracy": 0.9}}}))
+
+    with pytest.raises(QueryError, match="no param or metric of this run. Did you mean 'metrics.test.accuracy'"):
+        check_names(["acc"], [run])
 
 
 def test_without_runs_every_name_will_do():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dvc_magic.errors import QueryError
 from dvc_magic.model.record import CallInfo, Notes, Times
-from dvc_magic.runs import Query, format_query, order_key, parse_query, run_row, with_operations
+from dvc_magic.runs import Query, format_query, order_key, parse_query, probable_query, run_row, with_operations
 from dvc_magic.runs.query import And, Comparison, Not, Or
 
 ROW = {
@@ -245,3 +245,33 @@ def test_the_start_of_an_id_names_a_run_and_a_call(make_run, name, comparison, h
     run = make_run(id="c3f2a9d01e77", call=CallInfo(id="c3f2a9d01e77"))
 
     assert parse_query(f"{name} {comparison}").matches(run_row(run)) is holds
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("train failed", "stage = 'train' and status = 'failed'"),
+        ("train and failed", "stage = 'train' and status = 'failed'"),
+        ("train loss < 1", "stage = 'train' and loss < 1"),
+        ("loss < 1 failed", "loss < 1 and status = 'failed'"),
+        ("loss < 1 lr = 2", "loss < 1 and lr = 2"),
+        ("train test", "stage in ['train', 'test']"),
+        ("train or test", "stage = 'train' or stage = 'test'"),
+        ("(train failed) or loss < 1", "stage = 'train' and status = 'failed' or loss < 1"),
+        ("not failed", "not status = 'failed'"),
+    ],
+)
+def test_names_alone_are_put_into_the_query_that_was_probably_meant(text, meant):
+    kinds = {"train": "stage", "test": "stage", "failed": "status"}
+
+    def meaning(name):
+        return parse_query(f"{kinds[name]} = {name}") if name in kinds else None
+
+    assert str(probable_query(text, meaning)) == meant
+    assert parse_query(meant) == probable_query(text, meaning)
+
+
+@pytest.mark.parametrize("text", ["train other", "loss <", "train (", "in"])
+def test_what_means_nothing_stays_an_error(text):
+    with pytest.raises(QueryError):
+        probable_query(text, lambda name: parse_query("stage = train") if name == "train" else None)
