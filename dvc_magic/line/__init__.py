@@ -8,7 +8,7 @@ from dvc_magic.line.flags import find_param, matching
 from dvc_magic.line.formatting import as_word, format_flag, format_line, format_value, format_values
 from dvc_magic.line.guild_filters import read_runs_line
 from dvc_magic.line.operation_line import OPERATION_OPTIONS, OPERATION_USAGE, OperationLine, read_operation_line
-from dvc_magic.line.options import HELP, Option, Options, read_options
+from dvc_magic.line.options import HELP, Option, Options
 from dvc_magic.line.overrides import read_override
 from dvc_magic.line.partial import Begun, read_begun
 from dvc_magic.line.run_line import OPTION_NAMES, RUN_OPTIONS, RUN_USAGE, RunLine, read_duration, read_run_line
@@ -59,7 +59,6 @@ __all__ = [
     "read_duration",
     "read_line",
     "read_operation_line",
-    "read_options",
     "read_override",
     "read_run_line",
     "read_runs_line",

@@ -36,7 +36,7 @@ _OWN = (
 OPERATION_OPTIONS = (*_OWN, *(option for option in RUN_OPTIONS if option.name != "--all"))
 """The options of ``%%dvc_op``: its own, with the letters of ``dvc stage add``, and those of ``%dvc_run``."""
 
-OPERATION_USAGE = Usage(words=("NAME",), options=OPERATION_OPTIONS, flags=True)
+OPERATION_USAGE = Usage(magic="%%dvc_op", words=("NAME",), options=OPERATION_OPTIONS, flags=True)
 """The usage of ``%%dvc_op``."""
 
 COMMAND = "%%dvc_op"

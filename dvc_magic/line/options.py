@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from dvc_magic.errors import close_matches
 from dvc_magic.line.expansion import expand, expand_literals, expand_text, expand_texts
-from dvc_magic.line.tokens import Token, partition, read_line
+from dvc_magic.line.tokens import Token, partition, quote, read_line
 
 _FORCED = "--option:"
 _NUMBER_LIKE = re.compile(r"-(?:[0-9.]|inf\b|nan\b)", re.IGNORECASE)
@@ -138,36 +138,28 @@ def check_once(given: Iterable[Given]) -> None:
         seen.add(item.option.name)
 
 
-def read_options(
+def read_known(
     line: str,
     *,
+    magic: str,
+    known: Sequence[Option],
     namespace: Mapping[str, object],
     positional: str = "",
     raw: bool = False,
-    values: Sequence[str] = (),
-    switches: Sequence[str] = (),
 ) -> Options:
     """Read the line of a magic that takes options and at most one thing more.
 
     Args:
         line: what follows the magic's name.
+        magic: its name, for messages.
+        known: its options.
         namespace: the names that ``{name}`` can mean.
         positional: what the thing is, for messages; empty when there is none.
         raw: whether it is a query, all words that are no options, quotes kept.
-        values: options with a value, as ``--stage`` or ``-n``.
-        switches: options without one.
 
     Raises:
         LineError: an unknown option, one given twice or without its value, or a word too many.
     """
-    known = [*(Option(name=name) for name in values), *(Option(name=name, takes=False) for name in switches)]
-    return read_known(line, known=known, namespace=namespace, positional=positional, raw=raw)
-
-
-def read_known(
-    line: str, *, known: Sequence[Option], namespace: Mapping[str, object], positional: str = "", raw: bool = False
-) -> Options:
-    """Read a line with the options `known`; the rest is as in `read_options`."""
     read = read_line(line)
     given: list[Given] = []
     words: list[Token] = []
@@ -187,7 +179,7 @@ def read_known(
             name = item.option.name
             repeated[name] = (*repeated.get(name, ()), *expand_texts(item.value, namespace))
     return Options(
-        positional=_query(words, namespace) if raw else _single(words, positional, namespace),
+        positional=_query(words, namespace) if raw else _single(words, magic, positional, namespace),
         values={item.option.name: expand_text(item.value, namespace) for item in given if item.value is not None},
         switches=frozenset(item.option.name for item in given if item.value is None),
         several=repeated,
@@ -211,9 +203,13 @@ def _query(words: Sequence[Token], namespace: Mapping[str, object]) -> str | Non
     return " ".join(expand_literals(word, namespace) for word in words)
 
 
-def _single(words: Sequence[Token], positional: str, namespace: Mapping[str, object]) -> str | None:
-    allowed = 1 if positional else 0
-    if len(words) > allowed:
-        expected = f"One {positional} at most" if positional else "Only options"
-        raise words[allowed].error(f"{expected} can be given here; what has blanks in it goes into quotes.")
+def _single(words: Sequence[Token], magic: str, positional: str, namespace: Mapping[str, object]) -> str | None:
+    if words and not positional:
+        raise words[0].error(f"{magic} takes options alone, not {words[0].raw}. What they are says {magic} --help")
+    if len(words) > 1:
+        whole = quote(" ".join(word.text for word in words))
+        raise words[1].error(
+            f"{magic} takes one {positional}, not {len(words)}. Write {magic} {words[0].raw}, or if that is one name "
+            f"with blanks in it, {magic} {whole}"
+        )
     return expand(words[0], namespace).text if words else None

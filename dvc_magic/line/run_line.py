@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dvc_magic.errors import DvcMagicError, LineError, ParamError, RequestError, close_matches
+from dvc_magic.errors import DvcMagicError, LineError, ParamError, RequestError, StageNotFoundError, close_matches
 from dvc_magic.line.expansion import Passed, expand, expand_text, expand_texts
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import option_or_param
-from dvc_magic.line.formatting import format_values
+from dvc_magic.line.formatting import as_word, format_values
 from dvc_magic.line.guild_spellings import answer_run_line, refuse_dependency
 from dvc_magic.line.options import HELP, Given, Option, check_once, is_dashed
 from dvc_magic.line.overrides import DEFAULT_FILE, read_override
@@ -47,7 +47,7 @@ RUN_OPTIONS = (
 )
 """The options of ``%dvc_run``."""
 
-RUN_USAGE = Usage(words=("STAGE",), options=RUN_OPTIONS, flags=True)
+RUN_USAGE = Usage(magic="%dvc_run", words=("STAGE",), options=RUN_OPTIONS, flags=True)
 """The usage of ``%dvc_run``."""
 
 OPTION_NAMES = frozenset(option.name.removeprefix("--") for option in RUN_OPTIONS)
@@ -146,6 +146,8 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
     check_once(items.options)
     if items.switch("--help"):
         return _help(items, every, pipeline)
+    for assignment in items.assignments:
+        _check_behind(assignment, items, known)
     stages = _targeted(items, pipeline, target) if target else _stages(items, every, pipeline, stage_of)
     own, upstream = flags_of(stages, pipeline)
     scope = replace(every, own=own, upstream=upstream)
@@ -176,6 +178,24 @@ def _first_scope(read: Line, pipeline: Pipeline, every: Scope, target: str) -> S
     stage = expected_stage(expand_text(read.tokens[0], every.namespace), pipeline, folder=every.folder)
     own, upstream = flags_of([stage], pipeline)
     return replace(every, own=own, upstream=upstream)
+
+
+def _check_behind(flag: Assignment, items: Sorted, known: Known) -> None:
+    """Refuse a word behind a boolean flag that is neither a boolean nor a stage: ``--shuffle maybe``."""
+    if flag.behind is None or (known.target and flag.behind == items.words[0]):
+        return
+    word, name = expand_text(flag.behind, known.namespace), as_word(flag.name)
+    slip = flag.behind.error(f"--{name} is true or false; {word!r} is neither. Write --{name} true or --{name} false.")
+    if known.target:
+        raise slip
+    try:
+        find_stage(word, known.pipeline, folder=known.folder)
+    except StageNotFoundError as error:
+        groups = {stage.name.rpartition("@")[0] for stage in known.pipeline.stages} - {""}
+        if error.name.rpartition(":")[2].partition("@")[0] in groups:
+            return
+        # Alone in its line, the word may be the name of an earlier kernel's cell, which is looked for by this error.
+        raise slip if len(items.words) > 1 else StageNotFoundError(str(slip), name=error.name) from error
 
 
 def _help(items: Sorted, every: Scope, pipeline: Pipeline) -> RunLine:
@@ -335,9 +355,10 @@ def _answer_guild(change: Change, scope: Scope) -> None:
     for value in values:
         fit(value, meant, str(value))
     given = format_values(change.values)
+    file = "" if meant.file == change.file else f" of {meant.file}"
     raise ParamError(
-        f"{change.key}={given} sets the key {change.key} of {change.file}, and no stage here has that param. "
-        f"For {meant.key} write --{change.key} {format_values(values)}. For the other key write -S {change.key}={given}"
+        f"{change.key}={given} sets {change.key} of {change.file}, which no stage here has. For {meant.key}{file} "
+        f"write --{change.key} {format_values(values)}; for the other key write -S {change.key}={given}"
     )
 
 

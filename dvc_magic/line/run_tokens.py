@@ -27,12 +27,19 @@ class Spelling(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """A param and its value as they stand in the line. `name` is the flag without dashes."""
+    """A param and its value as they stand in the line.
+
+    Attributes:
+        spelling: how it is given. token: where. value: that of it, None for a boolean flag alone.
+        name: the flag without dashes.
+        behind: the word that follows a boolean flag and is no boolean: a stage, or a slip such as ``--shuffle maybe``.
+    """
 
     spelling: Spelling
     token: Token
     name: str = ""
     value: Token | None = None
+    behind: Token | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +129,9 @@ def _take_flag(tokens: Sequence[Token], index: int, scope: Scope) -> tuple[Assig
     if value is not None or scope.negated(name):
         return flag, index + 1
     if scope.is_bool(name) and not _is_boolean(tokens[index + 1 : index + 2], scope):
-        return flag, index + 1
+        following = tokens[index + 1] if index + 1 < len(tokens) else None
+        is_word = following is not None and not is_dashed(following) and not is_bare_set(following)
+        return replace(flag, behind=following if is_word else None), index + 1
     example = format_value(known[0].value) if (known := scope.matching(name)) else ""
     try:
         value = next_value(tokens, index, what=f"--{name}", options=scope.options, example=example)

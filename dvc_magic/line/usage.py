@@ -15,12 +15,14 @@ class Usage:
     """The usage of a magic.
 
     Attributes:
+        magic: its name, with the percent sign.
         words: what its words are, in order: ``STAGE``, ``RUN``, ``EXPR``, ``FOLDER``...
         options: its options; ``--help`` comes by itself.
         raw: whether its words are one query, quotes kept.
         flags: whether flags of a stage may be given.
     """
 
+    magic: str
     words: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     raw: bool = False
@@ -38,7 +40,9 @@ class Usage:
             LineError: an unknown option, one given twice or without its value, or a word too many.
         """
         word = self.words[0] if self.words else ""
-        return read_known(line, known=self.options, namespace=namespace, positional=word, raw=self.raw)
+        return read_known(
+            line, magic=self.magic, known=self.options, namespace=namespace, positional=word, raw=self.raw
+        )
 
 
 def asks_for_help(line: str, *, alone: bool = False) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _RUNS = Usage(
+    magic="%dvc_runs",
     words=("EXPR",),
     raw=True,
     options=(
@@ -34,8 +35,8 @@ _RUNS = Usage(
         Option(name="--all", takes=False),
     ),
 )
-_SHOW = Usage(words=("RUN",))
-_LOG = Usage(words=("RUN",), options=(Option(name="-n", what="N"),))
+_SHOW = Usage(magic="%dvc_show", words=("RUN",))
+_LOG = Usage(magic="%dvc_log", words=("RUN",), options=(Option(name="-n", what="N"),))
 _WORD = re.compile(r"[^\s=<>~!()\[\]'\"`]+")
 
 

@@ -17,7 +17,9 @@ from dvc_magic.project import Run
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_DEBUG = Usage(words=("RUN",), options=(Option(name="--command", short="-c", what="COMMAND", repeats=True),))
+_DEBUG = Usage(
+    magic="%dvc_debug", words=("RUN",), options=(Option(name="--command", short="-c", what="COMMAND", repeats=True),)
+)
 
 
 @magics_class

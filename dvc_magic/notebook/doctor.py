@@ -18,7 +18,7 @@ from dvc_magic.views import progress_line
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_DOCTOR = Usage(options=(Option(name="--repair", takes=False),))
+_DOCTOR = Usage(magic="%dvc_doctor", options=(Option(name="--repair", takes=False),))
 _PATIENCE = 2.0  # seconds until a check is slow enough for a word about it
 
 

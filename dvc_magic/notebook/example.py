@@ -19,7 +19,7 @@ from dvc_magic.untrusted import one_line
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_EXAMPLE = Usage(words=("EXAMPLE", "FOLDER"))
+_EXAMPLE = Usage(magic="%dvc_example", words=("EXAMPLE", "FOLDER"))
 
 
 @magics_class

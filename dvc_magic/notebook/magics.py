@@ -21,8 +21,8 @@ from dvc_magic.untrusted import message
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_PROJECT = Usage(words=("FOLDER",))
-_STAGES = Usage(words=("STAGE",))
+_PROJECT = Usage(magic="%dvc_project", words=("FOLDER",))
+_STAGES = Usage(magic="%dvc_stages", words=("STAGE",))
 
 
 @magics_class

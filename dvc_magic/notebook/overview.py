@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
 
-from dvc_magic.errors import DvcMagicError, LineError
+from dvc_magic.errors import DvcMagicError, LineError, close_matches
 from dvc_magic.line import Usage
 from dvc_magic.notebook.forms import CardView
 from dvc_magic.notebook.usage import dvc_line_magic, explained, sign_of
@@ -19,8 +20,18 @@ if TYPE_CHECKING:
     from dvc_magic.notebook.session import Session
     from dvc_magic.project import Project
 
-_OVERVIEW = Usage()
+_OVERVIEW = Usage(magic="%dvc")
 _LAST_RUNS = 5
+_COMMANDS = {
+    "status": "%dvc_run --dry-run --all",
+    "repro": "%dvc_run",
+    "exp run": "%dvc_run",
+    "exp": "%dvc_runs",
+    "metrics": "%dvc_runs",
+    "params": "%dvc_runs",
+    "stage": "%dvc_stages",
+    "dag": "%dvc_stages",
+}  # of DVC, and what answers to them here
 _BEGIN = (
     ("%dvc_example iris", "makes a sample project to try things on"),
     ("%dvc_project PATH", "goes to a project of yours, a folder with .dvc"),
@@ -49,10 +60,20 @@ class OverviewMagics(Magics):
         return CardView(Card(title="dvc_magic", sections=(*self._about(), self._magics(), *self._runs())))
 
     def _check(self, line: str) -> None:
-        """Answer ``%dvc run train``, which is DVC's way to say it, with the magic that is meant."""
-        first, _, rest = line.strip().partition(" ")
-        if f"dvc_{first}" in self._names():
-            raise LineError(f"%dvc takes nothing. Did you mean %dvc_{first}{rest and f' {rest}'}?")
+        """Answer ``%dvc run train`` and ``%dvc status``, which are DVC's way to say it, with the line that is meant."""
+        words = line.split()
+        if not words or words[0].startswith("-"):
+            return
+        names = [name.removeprefix("dvc_") for name in self._names()]
+        if words[0] in names:
+            raise LineError(f"%dvc takes nothing. Did you mean %dvc_{' '.join(words)}?")
+        command = next((name for name in _COMMANDS if words[: len(name.split())] == name.split()), "")
+        ours = _COMMANDS.get(command, "")
+        if ours == "%dvc_run":
+            ours = " ".join([ours, *(word for word in words[len(command.split()) :] if not word.startswith("-"))])
+        near = re.sub(r"'(\w+)'", r"%dvc_\1", close_matches(words[0], names))
+        here = f" Here {ours} answers to 'dvc {command}'." if ours else near
+        raise LineError(f"%dvc takes nothing.{here} DVC's own command is !dvc {' '.join(words)}")
 
     def _names(self) -> dict[str, Any]:
         """The magics of dvc_magic but this one."""

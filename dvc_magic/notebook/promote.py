@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _PROMOTE = Usage(
+    magic="%dvc_promote",
     words=("RUN",),
     options=(
         Option(name="--name", what="STAGE"),

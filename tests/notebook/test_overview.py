@@ -94,6 +94,24 @@ def test_a_magic_spelled_as_dvc_spells_its_commands_is_named(shell: InteractiveS
     assert str(caught.value).endswith(f"Did you mean {meant}")
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("status", "Here %dvc_run --dry-run --all answers to 'dvc status'. DVC's own command is !dvc status"),
+        ("repro train -f", "Here %dvc_run train answers to 'dvc repro'. DVC's own command is !dvc repro train -f"),
+        ("exp run", "Here %dvc_run answers to 'dvc exp run'. DVC's own command is !dvc exp run"),
+        ("exp show -n 3", "Here %dvc_runs answers to 'dvc exp'. DVC's own command is !dvc exp show -n 3"),
+        ("pull", "DVC's own command is !dvc pull"),
+        ("rnus", "Did you mean %dvc_runs? DVC's own command is !dvc rnus"),
+    ],
+)
+def test_a_command_of_dvc_is_answered_with_what_does_it(shell: InteractiveShell, line: str, said: str) -> None:
+    with pytest.raises(LineError) as caught:
+        shell.run_line_magic("dvc", line)
+
+    assert str(caught.value) == f"%dvc takes nothing. {said}"
+
+
 def test_every_magic_explains_itself_outside_of_a_project_too(shell: InteractiveShell, tmp_path: Path) -> None:
     shell.extension_manager.unload_extension("dvc_magic")
     os.chdir(tmp_path)

@@ -284,6 +284,7 @@ def test_no_line_that_is_shown_is_an_error(line):
 
 
 RUNS = Usage(
+    magic="%dvc_runs",
     words=("EXPR",),
     raw=True,
     options=(

@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 
 from dvc_magic.errors import LineError
-from dvc_magic.line import Option, Usage, read_options
+from dvc_magic.line import Option, Usage
 
 
 def runs(line, **names):
-    return read_options(
-        line, positional="EXPR", raw=True, values=("--stage", "--sort", "-n"), switches=("--all",), namespace=names
-    )
+    values = (Option(name=name) for name in ("--stage", "--sort", "-n"))
+    usage = Usage(magic="%runs", words=("EXPR",), raw=True, options=(*values, Option(name="--all", takes=False)))
+    return usage.read(line, namespace=names)
 
 
 def show(line, **names):
-    return read_options(line, positional="RUN", values=("-n",), namespace=names)
+    return Usage(magic="%show", words=("RUN",), options=(Option(name="-n"),)).read(line, namespace=names)
 
 
 def test_a_query_is_taken_raw_wherever_it_stands():
@@ -46,7 +46,7 @@ def test_without_words_there_is_no_positional():
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("1 2", "One RUN at most"),
+        ("1 2", "%show takes one RUN, not 2"),
         ("--tial 3", "There is no option --tial"),
         ("-n", "-n needs a value"),
         ("-n 1 -n 2", "given twice"),
@@ -59,7 +59,7 @@ def test_what_is_too_much_or_missing_is_said(line, said):
 
 
 def test_an_option_that_repeats_has_all_its_values_in_order():
-    usage = Usage(options=(Option(name="--command", short="-c", repeats=True), Option(name="-n")))
+    usage = Usage(magic="%debug", options=(Option(name="--command", short="-c", repeats=True), Option(name="-n")))
 
     read = usage.read("-c 'p {x}' --command \"w {x}\" -n 1", namespace={"x": 7})
 
@@ -70,5 +70,14 @@ def test_an_option_that_repeats_has_all_its_values_in_order():
 def test_a_switch_takes_no_value_and_a_magic_without_words_no_word():
     with pytest.raises(LineError, match="takes no value"):
         runs("--all=1")
-    with pytest.raises(LineError, match="Only options"):
-        read_options("x", namespace={})
+    with pytest.raises(LineError, match="%check takes options alone, not x. What they are says %check --help"):
+        Usage(magic="%check").read("x", namespace={})
+
+
+def test_two_words_where_one_goes_are_answered_with_the_lines_that_may_be_meant():
+    with pytest.raises(LineError) as caught:
+        show("first try -n 3")
+
+    said = "%show takes one RUN, not 2. Write %show first, or if that is one name with blanks in it, %show 'first try'"
+    assert str(caught.value).split("\n")[0] == said
+    assert (show("first").positional, show("'first try'").positional) == ("first", "first try")

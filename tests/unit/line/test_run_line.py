@@ -125,6 +125,35 @@ def test_a_text_in_braces_is_read_as_typed_unless_the_param_takes_texts(line, ex
     assert changes(f"train {line}") == expected
 
 
+@pytest.mark.parametrize(
+    "line", ["train --shuffle maybe", "train --shuffle 0", "train --shuffle {word}", "train --lr 1 --shuffle a"]
+)
+def test_a_word_behind_a_boolean_flag_that_is_no_boolean_is_answered_with_those(line):
+    with pytest.raises(
+        LineError, match=r"--shuffle is true or false; '\w+' is neither. Write --shuffle true or --shuffle false."
+    ):
+        read(line)
+
+
+def test_the_word_behind_a_boolean_flag_may_be_the_stage_or_an_earlier_cell():
+    assert read("--shuffle train").request.stages == ("train",)
+    with pytest.raises(StageNotFoundError, match="--shuffle is true or false; 'cell' is neither") as caught:
+        read("--shuffle cell")
+    assert caught.value.name == "cell"
+
+
+def test_a_key_of_no_stage_is_answered_with_the_param_that_ends_in_it():
+    with pytest.raises(ParamError) as caught:
+        read("train lr=[0.2,0.3]")
+
+    first, *_, last = str(caught.value).split("\n")
+    assert first == (
+        "lr=[0.2,0.3] sets lr of params.yaml, which no stage here has. For train.lr write "
+        "--lr 0.2,0.3; for the other key write -S lr=[0.2,0.3]"
+    )
+    assert changes(last.partition("%dvc_run ")[2]) == {"train.lr": (0.2, 0.3)}
+
+
 def test_a_text_in_braces_that_does_not_fit_is_named_as_it_is():
     with pytest.raises(ParamError, match="is a float .* got the text maybe"):
         read("train --lr {word}")
