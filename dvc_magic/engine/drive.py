@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.interrupts import held
+from dvc_magic.engine.made_before import made_before
 from dvc_magic.engine.named_runs import named_runs
 from dvc_magic.engine.new_files import NewFiles
 from dvc_magic.engine.observer import Observer, PointPlan
@@ -135,6 +137,9 @@ class Driver:
             inputs=self._inputs,
             is_intact=self._is_intact,
             new_files=self._new_files,
+            made_before=partial(
+                made_before, store=self._store, project=self._project, by_magic=self._request.line is not None
+            ),
         )
 
     def _is_intact(self, run: RunRecord) -> bool:

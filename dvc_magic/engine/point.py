@@ -63,6 +63,7 @@ class PointState:
         inputs: CallInputs,
         is_intact: Callable[[RunRecord], bool],
         new_files: NewFiles,
+        made_before: Callable[[str], str],
     ) -> None:
         self.point = point
         self.settled: dict[str, Settled] = {}
@@ -76,6 +77,7 @@ class PointState:
         self._inputs = inputs
         self._is_intact = is_intact
         self._new_files = new_files
+        self._made_before = made_before  # names the runs that made a path, for an error
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -370,8 +372,9 @@ class PointState:
                 continue
             found = self._inputs[dep.taken]
             if not found.present or (dep.local and found.origin != "project"):
-                hint = "" if found.dvcfile else _near(dep.taken, self._known_paths())
-                raise MissingInputError(_missing(stage, dep, found, hint))
+                runs = self._made_before(dep.taken)
+                hint = "" if found.dvcfile or runs else _near(dep.taken, self._known_paths())
+                raise MissingInputError("\n".join(filter(None, [_missing(stage, dep, found, hint), runs])))
 
     def _known_paths(self) -> set[str]:
         """What this point knows of in the project: sources, what ``.dvc`` files stand for, outs, folders of these."""

@@ -521,6 +521,8 @@ class Run:
     def copy(self, path: str, to: str | os.PathLike[str]) -> Path:
         """Copy a file or folder of the workspace to where it can be changed; returns the new path.
 
+        Side effects: the folders on the way are made.
+
         Raises:
             RequestError: the run has no such file, or the target exists.
             RunError: it is an output that was altered since the run ended.
@@ -541,6 +543,7 @@ class Run:
                     f"or take it as it is from {source}"
                 )
                 raise RunError(message)
+        target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target)
         else:

@@ -75,6 +75,18 @@ def test_a_cell_that_reads_what_a_stage_makes_is_told_its_first_line(shell: Inte
     assert _op(shell, line).metrics["loss"] == 0.4
 
 
+def test_what_only_a_run_has_can_be_taken_from_it_as_the_error_says(shell: InteractiveShell) -> None:
+    _op(shell, "note", "import os\nos.mkdir('made')\nopen('made/note.txt', 'w').write('hello')")
+    code = "open('copy.txt', 'w').write(open('made/note.txt').read())"
+
+    message = _message(shell, "read -d made/note.txt", code)
+    assert "no stage makes it" in message
+    assert "\nRuns made it: op:note 1. To have it in the project:\n" in message
+
+    assert shell.run_cell("\n".join(line.strip() for line in message.splitlines()[-2:])).success
+    assert (_op(shell, "read -d made/note.txt", code).workspace / "copy.txt").read_text() == "hello"
+
+
 def test_several_values_are_a_grid_and_booleans_are_flags(shell: InteractiveShell) -> None:
     runs = _op(shell, "fit -d data.txt -M m.json --lr 0.1,0.2 --no-shuffle --jobs 2")
 
