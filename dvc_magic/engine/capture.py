@@ -60,6 +60,7 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, store: RunStore, 
         stage.address: stage for point in points for stage in point.pipeline.stages if stage.address != point.target
     }
     locked = [stage for stage in upstream.values() if stage.lock]
+    asked = {(entry.file, entry.key) for point in points for entry in point.overrides}
     return Capture(
         snapshot=snapshot.id,
         points=points,
@@ -74,6 +75,9 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, store: RunStore, 
             for file in dict.fromkeys(stage.dvcfile for stage in locked)
         },
         imports={stage.address: _imports(root, stage, snapshot, roots) for stage in locked},
+        file_values={
+            flag.name: flag.value for stage in base.every for flag in stage.flags if (flag.file, flag.key) in asked
+        },
         notices=(*notices, *_gaps(root, points, base), *_of_operations(points, base, snapshot)),
     )
 

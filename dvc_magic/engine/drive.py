@@ -240,7 +240,23 @@ class Driver:
         decisions.append(decision)
         if decision.action in (Action.RUN, Action.WHEN_CHANGED):
             state.require_inputs(target)
-        return PointPlan(target=target.address, decisions=tuple(decisions), retyped=state.point.retyped)
+        works = self._works(state)
+        return PointPlan(
+            target=target.address,
+            decisions=tuple(replace(decision, work=works.get(decision.stage, 0)) for decision in decisions),
+            overrides=state.point.overrides,
+            retyped=state.point.retyped,
+            file_values=self._capture.file_values,
+        )
+
+    @staticmethod
+    def _works(state: PointState) -> dict[str, int]:
+        """By stage, what is equal for points whose values make no difference to it and to the stages above it."""
+        works: dict[str, int] = {}
+        for stage in state.stages:
+            own = json.dumps([stage.address, stage.cmd, to_data(stage.locked)])
+            works[stage.address] = hash((own, *(works[producer] for producer in state.producers(stage))))
+        return works
 
     def _decide_target(self, state: PointState) -> Decision:
         """What becomes of the target; kept in the state unless inputs of it have to be known first."""

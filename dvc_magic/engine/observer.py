@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from dvc_magic.engine.order import TypeChange
 from dvc_magic.engine.plan import Decision
 from dvc_magic.model.inputs import PullProgress
-from dvc_magic.model.record import RunRecord
+from dvc_magic.model.record import Override, RunRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointPlan:
-    """What a call is going to do for one target with one set of values, upstream first, the target last.
+    """What a call is going to do for one target with one set of values.
 
     Attributes:
+        decisions: upstream first, the target last.
+        overrides: the values asked for. file_values: ``FILE:KEY`` -> what the project's file has there.
         retyped: the values that change the type of a param.
     """
 
     target: str
     decisions: tuple[Decision, ...]
     retyped: tuple[TypeChange, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    file_values: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Observer(Protocol):

@@ -6,6 +6,7 @@ The environment of a run travels beside its `WorkOrder`, never in it: a work ord
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.operation import Operation
@@ -92,6 +93,7 @@ class Capture:
             upstream makes.
         changed_since_lock: ``dvc.yaml`` path -> source files that changed since its ``dvc.lock`` was committed.
         imports: stage address -> undeclared local modules that its scripts import (a static scan).
+        file_values: ``FILE:KEY`` -> what the project's file has, of each param that a point sets.
         notices: lines for people.
     """
 
@@ -105,6 +107,7 @@ class Capture:
     copied: tuple[str, ...] = ()
     changed_since_lock: dict[str, tuple[str, ...]] = field(default_factory=dict)
     imports: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    file_values: dict[str, Any] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
 

@@ -26,7 +26,7 @@ from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.model.values import FlatValues, flatten, same
 
 FROZEN = "frozen"
-_PARAMS = "params changed"
+PARAMS_CHANGED = "params changed"
 _GONE = "the outputs of its equal run are gone or were changed"
 _TOLD = 200  # of the newest runs, one may tell the reason
 
@@ -57,6 +57,7 @@ class Decision:
         reason: one phrase for people: ``code changed: helper.py``.
         stale: True when policy ``latest`` reuses a run that does not match the project now.
         number: of the run that is going to be made, when it is known already.
+        work: equal for upstream stages of a call's points that one run is going to serve.
     """
 
     stage: str
@@ -65,6 +66,7 @@ class Decision:
     run: RunRecord | None = None
     stale: bool = False
     number: int | None = None
+    work: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +268,7 @@ def _untracked(overrides: Sequence[Override], stage: Stage) -> dict[tuple[str, s
 
 def _nearest(differences: Sequence[str]) -> str:
     """The difference to tell: that of the newest run with the same params, if there is one, else of the newest."""
-    return next((text for text in differences if not text.startswith(_PARAMS)), next(iter(differences), ""))
+    return next((text for text in differences if not text.startswith(PARAMS_CHANGED)), next(iter(differences), ""))
 
 
 def mismatch(facts: Facts, run: RunRecord) -> str:
@@ -325,13 +327,14 @@ def _params_difference(before: Mapping[str, FlatValues], now: Mapping[str, FlatV
         old, new = dict(flatten(before.get(file, {}))), dict(flatten(now.get(file, {})))
         for key in sorted({*old, *new}):
             if key not in old or key not in new:
-                return f"{_PARAMS}: {key}"
+                return f"{PARAMS_CHANGED}: {key}"
             if not same(old[key], new[key]):
-                return f"{_PARAMS}: {key} {_short(old[key])} -> {_short(new[key])}"
+                return f"{PARAMS_CHANGED}: {key} {short(old[key])} -> {short(new[key])}"
     return ""
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """A value in a reason."""
     text = repr(value)
     return text if len(text) <= 24 else f"{text[:21]}..."  # noqa: PLR2004
 

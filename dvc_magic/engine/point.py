@@ -11,6 +11,7 @@ from dvc_magic.engine.new_files import NewFiles
 from dvc_magic.engine.order import Capture, Placement, Point
 from dvc_magic.engine.plan import (
     FROZEN,
+    PARAMS_CHANGED,
     Action,
     Decision,
     Facts,
@@ -20,6 +21,7 @@ from dvc_magic.engine.plan import (
     decide_target,
     going_equal,
     mismatch,
+    short,
     stands,
 )
 from dvc_magic.engine.source_marks import text_marks
@@ -30,10 +32,10 @@ from dvc_magic.model.record import DepRecord, Override, RunRecord
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Dep, DepKind, Out, Stage, overlaps
-from dvc_magic.model.values import keys_overlap
+from dvc_magic.model.values import keys_overlap, same
 from dvc_magic.store import DirListing, RunCache, below, listing_hash, moved, without
 
-_NEAR = 3  # paths in a hint
+_NEAR = 3  # paths in a hint, values in a reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +183,7 @@ class PointState:
             self._require_project_outs(stage, decision)
             if decision.reason == FROZEN:
                 self._require_frozen_deps(stage)
-        return decision
+        return self._as_asked(stage, decision)
 
     def decide_target(
         self,
@@ -191,13 +193,29 @@ class PointState:
         going: Sequence[RunRecord],
     ) -> Decision:
         """Whether a run that was there before answers for the target, as things stand."""
-        return decide_target(
+        decision = decide_target(
             self.facts(self.stages[-1]),
             setting,
             candidates=candidates,
             going=going,
             kept=self._stands,
         )
+        return self._as_asked(self.stages[-1], decision)
+
+    def _as_asked(self, stage: Stage, decision: Decision) -> Decision:
+        """The decision with the call's own values for a reason, compared with the file, not with whatever ran last."""
+        in_file = self._capture.file_values
+        changes = [
+            f"{entry.key} {short(in_file[name])} -> {short(entry.value)}"
+            for entry in self.point.overrides
+            if _takes(stage, entry)
+            and (name := f"{entry.file}:{entry.key}") in in_file
+            and not same(in_file[name], entry.value)
+        ]
+        if not changes or not decision.reason.startswith(PARAMS_CHANGED):
+            return decision
+        more = f" and {len(changes) - _NEAR} more" if changes[_NEAR:] else ""
+        return replace(decision, reason=f"asked for: {', '.join(changes[:_NEAR])}{more}")
 
     def attach(self, stage: Stage, setting: Setting, going: Sequence[RunRecord]) -> Decision | None:
         """The run that still goes and makes what an upstream stage is needed for, if there is one."""

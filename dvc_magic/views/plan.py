@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,49 +11,100 @@ from dvc_magic.engine import Action, Decision, PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.values import type_name
 from dvc_magic.untrusted import one_line
-from dvc_magic.views.format import format_seconds, format_time, format_value
+from dvc_magic.views.format import few, format_number, format_seconds, format_time, format_value
 from dvc_magic.views.run_card import FileKey, metrics_text, name_of, run_line
 
 _MANY, _SHOWN = 12, 8  # stages of which the same is said, links of a chain: when some are left out, and how many stay
+_VALUES, _FIXED = 60, 120  # characters of the values of one param, and of the params with one value
+_EXECUTED = (Action.RUN, Action.WHEN_CHANGED)
 
 
 def plan_text(plan: tuple[PointPlan, ...]) -> str:
-    """``prepare 41 reused (code, data, params equal) -> train runs``; for a grid its first point, and how many.
+    """``prepare 41 reused (code, data, params equal) -> train runs``; of a grid see `_grid_text`.
 
     What is said of several stages in a row is said once: ``prepare 41, train 42 reused (...) -> evaluate runs``. At the
     end stands which params get another type: ``train 42 runs; wd 0 -> 0.1 (float)``.
     """
     if not plan:
         return "nothing to run"
-    return "; ".join([_decided(plan), *_retyped(plan)])
+    one = [list(alike) for _, alike in groupby(plan[0].decisions, key=_said)]
+    decided = _grid_text(plan) if len(plan) > 1 else _chain(one)
+    return "; ".join([decided, *_retyped(plan)])
 
 
-def _decided(plan: Sequence[PointPlan]) -> str:
-    chain = _chain([list(alike) for _, alike in groupby(plan[0].decisions, key=_said)])
-    if len(plan) == 1:
-        return chain
-    alike = all(
-        [_kind(decision) for decision in point.decisions] == [_kind(decision) for decision in plan[0].decisions]
-        for point in plan
-    )
-    reused = sum(point.decisions[-1].action is Action.REUSE for point in plan)
-    there = f", {'all' if reused == len(plan) else reused} of them there already" if reused else ""
-    return f"{len(plan)} runs{there}, {'each' if alike else 'the first'}: {chain}"
+def _grid_text(plan: Sequence[PointPlan]) -> str:
+    """``4 runs, lr 0.5 -> 0.1, 0.2 x epochs 9 -> 3, 4: 4 train + 4 evaluate; prepare 41 reused (...)``.
+
+    What was asked for, beside what the files have; how many runs of each stage; what is there already.
+    """
+    targets = [point.decisions[-1] for point in plan]
+    upstream = [decision for point in plan for decision in point.decisions[:-1]]
+    upstream = list({(_kind(decision), decision.work): decision for decision in upstream}.values())
+    decisions = sorted([*upstream, *targets], key=_order(plan))
+    counts = Counter((decision.stage, _why(decision)) for decision in decisions if decision.action in _EXECUTED)
+    runs = [f"{count} {one_line(stage)}{why}" for (stage, why), count in counts.items()]
+    there = {_kind(decision): decision for decision in decisions if decision.action not in _EXECUTED}
+    alike: dict[str, list[Decision]] = {}
+    for decision in there.values():
+        alike.setdefault(_said(decision), []).append(decision)
+    reused = sum(decision.action is Action.REUSE for decision in targets)
+    already = f", {'all' if reused == len(plan) else reused} of them there already" if reused else ""
+    if len(runs) > _MANY:
+        runs = [*runs[:_SHOWN], f"{len(runs) - _SHOWN - 2} more stages", *runs[-2:]]
+    parts = [" + ".join(runs), *map(_together, alike.values())]
+    return f"{len(plan)} runs{already}{_asked(plan)}: {'; '.join(filter(None, parts))}"
+
+
+def _order(plan: Sequence[PointPlan]) -> Callable[[Decision], int]:
+    """The places of stages in the lineages of a plan, upstream first."""
+    stages = dict.fromkeys(decision.stage for point in plan for decision in point.decisions[:-1])
+    places = {stage: place for place, stage in enumerate([*stages, *(point.target for point in plan)])}
+    return lambda decision: places.get(decision.stage, len(places))
+
+
+def _why(decision: Decision) -> str:
+    """Why a stage runs in a grid, if that is not what was asked for."""
+    if decision.action is Action.WHEN_CHANGED:
+        return f" {one_line(decision.reason)}"
+    return "" if decision.reason.startswith("asked for") else f" ({one_line(decision.reason)})"
+
+
+def _asked(plan: Sequence[PointPlan]) -> str:
+    """``, lr 0.5 -> 0.1, 0.2 x epochs 9 -> 3, 4 with seed 1 -> 2``: the params of a grid, then those of all its runs.
+
+    One that is just what its file has is left out.
+    """
+    values: dict[FileKey, list[str]] = {}
+    for override in (override for point in plan for override in point.overrides):
+        shown = "none" if override.kind == "remove" else _value(override.value)
+        values.setdefault((override.file, override.key), []).append(shown)
+    in_file = plan[0].file_values
+    ends = Counter(key.rpartition(".")[2] for _, key in values)
+    axes: list[str] = []
+    fixed: list[str] = []
+    for (file, key), every in values.items():
+        name, end, distinct = f"{file}:{key}", key.rpartition(".")[2], list(dict.fromkeys(every))
+        before = _value(in_file[name]) if name in in_file else ""
+        text = one_line(end if ends[end] == 1 else key) + (f" {before} ->" if before else "")
+        if distinct != [before]:
+            (axes if len(distinct) > 1 else fixed).append(f"{text} {few(distinct, width=_VALUES)}")
+    asked = " with ".join(filter(None, [" x ".join(axes), few(fixed, width=_FIXED) if fixed else ""]))
+    return f", {asked}" if asked else ""
+
+
+def _value(value: Any) -> str:
+    return format_value(format_number(value), width=24)
 
 
 def _retyped(plan: Sequence[PointPlan]) -> list[str]:
     """Each change of a type once, however many points have it; of very many the first ones."""
     changes = dict.fromkeys(
-        f"{one_line(change.key)} {_shown(change.before)} -> {_shown(change.after)} ({type_name(change.after)})"
+        f"{one_line(change.key)} {_value(change.before)} -> {_value(change.after)} ({type_name(change.after)})"
         for point in plan
         for change in point.retyped
     )
     more = [f"{len(changes) - _SHOWN} more values of another type"] if len(changes) > _SHOWN else []
     return [*list(changes)[:_SHOWN], *more]
-
-
-def _shown(value: Any) -> str:
-    return format_value(value, width=24)
 
 
 def reused_line(record: RunRecord, metrics: Mapping[str, Any], *, varying: Collection[FileKey] | None = None) -> str:

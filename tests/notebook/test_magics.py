@@ -130,6 +130,31 @@ def test_a_dry_run_shows_the_plan_and_runs_nothing(shell: InteractiveShell) -> N
     assert len(_magic(shell, "dvc_runs")) == 0
 
 
+def test_a_plan_says_what_was_asked_for_beside_the_file_and_not_what_ran_last(shell: InteractiveShell) -> None:
+    _magic(shell, "dvc_run", "train --lr 0.9 --n 5")
+    _magic(shell, "dvc_run", "train --lr 0.9")
+
+    def plan(line: str) -> str:
+        return repr(_magic(shell, "dvc_run", f"train {line} --dry-run"))
+
+    assert plan("--lr 0.1,0.2 --model.depth 4,5") == (
+        "4 runs, lr 0.5 -> 0.1, 0.2 x depth 3 -> 4, 5: 4 train; prepare 3 reused (code, data, params equal)"
+    )
+    assert plan("--n 7 --lr 0.1") == "prepare runs (asked for: prepare.n 2 -> 7) -> train runs"
+    assert plan("--reuse --lr 0.1").endswith("train runs (asked for: train.lr 0.5 -> 0.1)")
+
+
+def test_a_grid_makes_as_many_runs_of_each_stage_as_its_plan_says(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _magic(shell, "dvc_run", "train --n 7,8 --lr 0.1,0.2")
+
+    printed = capsys.readouterr().out
+    assert printed.startswith("4 runs, n 2 -> 7, 8 x lr 0.5 -> 0.1, 0.2: 2 prepare (no run of it yet; ")
+    assert printed.partition("\n")[0].endswith(") + 4 train")
+    assert [len(_magic(shell, "dvc_runs", f"--all {stage}")) for stage in ("prepare", "train")] == [2, 4]
+
+
 def test_into_names_the_variable_and_a_semicolon_silences(shell: InteractiveShell) -> None:
     assert _magic(shell, "dvc_run", "prepare --into made;") is None
 

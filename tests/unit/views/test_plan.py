@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from dvc_magic.engine import Action, Decision, PointPlan, TypeChange
@@ -77,19 +78,58 @@ def test_a_stage_from_the_project_has_no_number() -> None:
     assert plan_text((_plan(project, ASKED),)) == "prepare from the project (up to date there) -> report 5 runs"
 
 
-def test_of_a_grid_the_first_point_is_shown_and_whether_the_others_are_like_it() -> None:
-    one, other = _plan(_reused("train", 2), _made("report", reason="asked for")), _plan(_made("train"), ASKED)
+def _point(lr: float, epochs: int, *decisions: Decision) -> PointPlan:
+    values = {"train.lr": lr, "train.epochs": epochs, "seed": 2, "same": 1}
+    overrides = tuple(Override(file="params.yaml", key=key, value=value) for key, value in values.items())
+    in_file = {"params.yaml:train.lr": 0.5, "params.yaml:train.epochs": 9, "params.yaml:seed": 1, "params.yaml:same": 1}
+    return replace(_plan(*decisions), overrides=overrides, file_values=in_file)
 
-    assert plan_text((one, one)) == f"2 runs, each: train 2 reused ({EQUAL}) -> report runs"
-    assert plan_text((one, other)).startswith("2 runs, the first: train 2 reused")
+
+def test_a_grid_is_told_as_it_was_asked_for_with_how_many_runs_of_each_stage() -> None:
+    train = _made("train", reason="asked for: train.lr 0.5 -> 0.1")
+    plan = tuple(
+        _point(lr, epochs, _reused("prepare", 41), replace(train, work=index), _made("evaluate", reason="asked for"))
+        for index, (lr, epochs) in enumerate(product([0.1, 0.2], [3, 4]))
+    )
+
+    assert plan_text(plan) == (
+        "4 runs, lr 0.5 -> 0.1, 0.2 x epochs 9 -> 3, 4 with seed 1 -> 2: 4 train + 4 evaluate; "
+        f"prepare 41 reused ({EQUAL})"
+    )
+
+
+def test_what_one_run_does_for_several_points_of_a_grid_counts_once() -> None:
+    plan = tuple(
+        _plan(_made("prepare", reason="code changed: a.py"), replace(_made("train"), work=lr), ASKED)
+        for lr in (1, 2, 1, 2)
+    )
+
+    assert plan_text(plan) == "4 runs: 1 prepare (code changed: a.py) + 2 train (no run of it yet) + 4 report"
     assert plan_text(()) == "nothing to run"
 
 
-def test_of_a_grid_it_is_said_how_many_runs_are_there_already() -> None:
-    one, other, made = _plan(_reused("train", 2)), _plan(_reused("train", 3)), _plan(_made("train"))
+def test_of_a_grid_each_thing_that_becomes_of_a_stage_is_told() -> None:
+    later = Decision(stage="report", action=Action.WHEN_CHANGED, reason="if its inputs change")
+    plan = (_plan(_reused("train", 2), ASKED), _plan(_reused("train", 3), _reused("report", 4)), _plan(later))
 
-    assert plan_text((one, made)) == f"2 runs, 1 of them there already, the first: train 2 reused ({EQUAL})"
-    assert plan_text((one, other)).startswith("2 runs, all of them there already, the first: train 2")
+    assert plan_text(plan) == (
+        "3 runs, 1 of them there already: 1 report + 1 report if its inputs change; "
+        f"train 2, train 3, report 4 reused ({EQUAL})"
+    )
+    assert plan_text(plan[1:2] * 2).startswith("2 runs, all of them there already: train 3, report 4 reused")
+
+
+def test_of_very_many_values_the_first_are_told_and_where_two_keys_end_alike_the_whole_keys() -> None:
+    plan = tuple(
+        replace(
+            _plan(ASKED),
+            overrides=tuple(Override(file="p.yaml", key=key, value=number) for key in ("a.k", "b.k")),
+        )
+        for number in range(100)
+    )
+
+    assert plan_text(plan).startswith("100 runs, a.k 0, 1, 2, 3,")
+    assert ", and 82 more x b.k 0, 1, " in plan_text(plan)
 
 
 def test_a_run_that_still_goes_is_said_to_be_waited_for() -> None:
