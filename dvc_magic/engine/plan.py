@@ -285,7 +285,7 @@ def mismatch(facts: Facts, run: RunRecord) -> str:
     stage = facts.stage
     if run.cmd != stage.cmd or run.wdir != stage.wdir:
         return "its command changed"
-    if difference := _params_difference(run.locked, stage.locked):
+    if difference := _params_difference(run.locked, stage.locked, run.overrides):
         return difference
     for path, md5 in facts.inputs.items():
         dep = run.deps.get(path)
@@ -322,14 +322,18 @@ def _other_outs(stage: Stage, run: RunRecord) -> bool:
     return named != made
 
 
-def _params_difference(before: Mapping[str, FlatValues], now: Mapping[str, FlatValues]) -> str:
+def _params_difference(
+    before: Mapping[str, FlatValues], now: Mapping[str, FlatValues], asked: Sequence[Override] = ()
+) -> str:
+    """The first param that differs; `asked` are the values that the call of then had in place of the file's."""
     for file in sorted({*before, *now}):
         old, new = dict(flatten(before.get(file, {}))), dict(flatten(now.get(file, {})))
         for key in sorted({*old, *new}):
             if key not in old or key not in new:
                 return f"{PARAMS_CHANGED}: {key}"
             if not same(old[key], new[key]):
-                return f"{PARAMS_CHANGED}: {key} {short(old[key])} -> {short(new[key])}"
+                then = " (asked for)" if any(entry.key == key for entry in asked) else ""
+                return f"{PARAMS_CHANGED}: {key} {short(old[key])}{then} -> {short(new[key])}"
     return ""
 
 

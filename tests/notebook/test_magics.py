@@ -142,6 +142,7 @@ def test_a_plan_says_what_was_asked_for_beside_the_file_and_not_what_ran_last(sh
     )
     assert plan("--n 7 --lr 0.1") == "prepare runs (asked for: prepare.n 2 -> 7) -> train runs"
     assert plan("--reuse --lr 0.1").endswith("train runs (asked for: train.lr 0.5 -> 0.1)")
+    assert plan("--reuse").endswith("train runs (params changed: train.lr 0.9 (asked for) -> 0.5)")
 
 
 def test_a_grid_makes_as_many_runs_of_each_stage_as_its_plan_says(
