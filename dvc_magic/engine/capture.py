@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path, PurePosixPath
 
+from dvc_magic.codec import to_data
 from dvc_magic.engine.bound import bound, changes_of, described, disk_text, own_files, values_for
 from dvc_magic.engine.order import Capture, CaptureRequest, Point, TypeChange
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
@@ -18,10 +22,11 @@ from dvc_magic.model.paths import StorePaths, object_path
 from dvc_magic.model.record import Override
 from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.snapshot import Snapshot
-from dvc_magic.model.stage import DepKind, Pipeline, Stage, folders_around, overlaps
-from dvc_magic.model.values import type_name
+from dvc_magic.model.stage import DepKind, Pipeline, Stage, folders_around, group_of, lies_in, overlaps
+from dvc_magic.model.values import keys_overlap, type_name
 from dvc_magic.pipeline import ProjectReader
 from dvc_magic.store import RunStore
+from dvc_magic.untrusted import abridged
 from dvc_magic.workspace import (
     HashCache,
     changed_since_lock,
@@ -50,8 +55,8 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, store: RunStore, 
     base, snapshot, notices = _steady_snapshot(reader, request, store, hashes)
     every_param_file = tuple(dict.fromkeys(file for stage in base.stages for file in stage.param_files))
     points = tuple(
-        _point(reader, request, base, target=target, index=index, snapshot=snapshot, param_files=every_param_file)
-        for index, (target, _) in enumerate((target, values) for target in request.targets for values in request.points)
+        replace(point, index=index, param_files=every_param_file)
+        for index, point in enumerate(_points(reader, request, base, snapshot))
     )
     roots = import_roots(
         request.python, root, {"PYTHONPATH": request.pythonpath}, _environments(root, points, snapshot)
@@ -140,29 +145,113 @@ def _named(pipeline: Pipeline) -> set[str]:
     }
 
 
+def _points(reader: ProjectReader, request: CaptureRequest, base: Pipeline, snapshot: Snapshot) -> list[Point]:
+    """Each stage that the targets stand for, once for each set of values that differs for it."""
+    root, paths = Path(request.project), StorePaths(Path(request.home))
+
+    def text_of(file: str) -> str:
+        return _source_text(root, paths, snapshot, file)
+
+    def point(address: str, overrides: tuple[Override, ...]) -> Point:
+        return _point(reader, request, base, target=address, overrides=overrides, text_of=text_of)
+
+    points: dict[str, dict[int, Point]] = {}  # by address, then by the position of the values in the grid
+    for target, (position, every_override) in product(request.targets, enumerate(request.points)):
+        beside = _own_files_beside(target, request) - snapshot.files.keys()
+        overrides = tuple(override for override in every_override if override.file not in beside)
+        try:
+            for address in _meant(reader, base, target=target, overrides=overrides, text_of=text_of):
+                of_stage = points.setdefault(address, {})
+                if position not in of_stage:
+                    of_stage[position] = point(address, overrides)
+        except ParamError as error:
+            raise ParamError(f"{error}{_elsewhere(base, overrides)}") from error
+    if len(points) == 1:
+        return [one for of_stage in points.values() for one in of_stage.values()]
+    first = [next(iter(of_stage.values())) for of_stage in points.values()]
+    taken = {(entry.file, entry.key) for one in first for entry in one.overrides if _takes(one, entry)}
+    return [narrow for of_stage in points.values() for narrow in _narrowed(of_stage.values(), taken, point)]
+
+
+def _own_files_beside(target: str, request: CaptureRequest) -> frozenset[str]:
+    """The files that only the other targets bring, which are operations: the project has none of them to write to."""
+    targets = [operation for operation in request.operations if operation.address in request.targets]
+    own = own_files(operation for operation in targets if operation.address == target)
+    return own_files(targets) - own
+
+
+def _meant(
+    reader: ProjectReader,
+    base: Pipeline,
+    *,
+    target: str,
+    overrides: Sequence[Override],
+    text_of: Callable[[str], str],
+) -> list[str]:
+    """The addresses of the stages that a target stands for: of a group, the items that these values give it."""
+    group = group_of(target) or target
+    if base.get(target) is not None or not base.items(group):
+        return [target]
+    texts = _written(text_of, overrides)
+    pipeline = reader.describe({file: text.encode() for file, text in texts.items()})
+    items = [stage.address for stage in pipeline.meant(target)]
+    if not items:
+        has = abridged(", ".join(stage.address for stage in pipeline.items(group))) or "no items at all"
+        message = f"with these values no stage of the group {group!r} is {target!r}; it has {has}"
+        raise ProjectError(message)
+    return items
+
+
+def _narrowed(
+    points: Iterable[Point], taken: Collection[tuple[str, str]], point: Callable[[str, tuple[Override, ...]], Point]
+) -> Iterator[Point]:
+    """The points of one stage of several without the values that only others take, each once.
+
+    So ``%dvc_run prepare train --lr 0.1,0.2`` runs prepare once. A value that makes a difference all the same, such as
+    the names of a ``foreach``, stays.
+
+    Args:
+        points: of the stage, with all values of the call.
+        taken: file and key of the values that some stage of the call takes; what none takes is left to all of them.
+        point: resolves the stage under fewer values.
+    """
+    seen: set[str] = set()
+    for whole in points:
+        own = tuple(entry for entry in whole.overrides if (entry.file, entry.key) not in taken or _takes(whole, entry))
+        narrow = whole
+        if own != whole.overrides:
+            with contextlib.suppress(DvcMagicError):  # without them the stage is not even there
+                narrow = point(whole.target, own)
+        if narrow.pipeline.stages != whole.pipeline.stages:
+            narrow = whole
+        values = json.dumps(to_data(narrow.overrides))
+        if values not in seen:
+            yield narrow
+        seen.add(values)
+
+
+def _takes(point: Point, override: Override) -> bool:
+    """Whether the stage, or one upstream of it, has a param that a value sets, or depends on the whole file."""
+    return any(
+        any(flag.file == override.file and keys_overlap(flag.key, override.key) for flag in stage.flags)
+        or any(not dep.implied and lies_in(override.file, dep.taken) for dep in stage.deps)
+        for stage in point.pipeline.stages
+    )
+
+
 def _point(
     reader: ProjectReader,
     request: CaptureRequest,
     base: Pipeline,
     *,
     target: str,
-    index: int,
-    snapshot: Snapshot,
-    param_files: tuple[str, ...],
+    overrides: tuple[Override, ...],
+    text_of: Callable[[str], str],
 ) -> Point:
-    overrides = request.points[index % len(request.points)]
-    root, paths = Path(request.project), StorePaths(Path(request.home))
-
-    def text_of(file: str) -> str:
-        return _source_text(root, paths, snapshot, file)
-
-    try:
-        operations = _bound_operations(base, request.operations, target, overrides, text_of)
-        own = own_files(operations.needed)
-        shared = [override for override in overrides if override.file not in own]
-        texts = _written(text_of, shared)
-    except ParamError as error:
-        raise ParamError(f"{error}{_elsewhere(base, overrides)}") from error
+    """One stage under one set of values; the caller gives it its place in the grid."""
+    operations = _bound_operations(base, request.operations, target, overrides, text_of)
+    own = own_files(operations.needed)
+    texts = _written(text_of, [override for override in overrides if override.file not in own])
     overlay = {file: text.encode() for file, text in texts.items()}
     pipeline = reader.describe(overlay, operations.all)
     stage = pipeline.get(target)
@@ -176,7 +265,7 @@ def _point(
     files = {member.dvcfile for member in lineage}
     return Point(
         target=target,
-        index=index,
+        index=0,
         overrides=overrides,
         replace=texts,
         pipeline=replace(
@@ -187,7 +276,6 @@ def _point(
             tracked=(),
             faults={},
         ),
-        param_files=param_files,
         retyped=_retyped(base, target, overrides),
     )
 

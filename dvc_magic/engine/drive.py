@@ -49,7 +49,10 @@ _KILL_STEP = 3  # interrupts until the worker itself is ended
 
 @dataclass(slots=True)
 class _Job:
-    """A run to execute, for one target or for every point that waits for an upstream stage."""
+    """A run to execute, for one target or for every point that waits for an upstream stage.
+
+    The first state of a run that is asked for has it as its target; the others wait for it.
+    """
 
     stage: Stage
     states: list[PointState]
@@ -125,6 +128,11 @@ class Driver:
         self._new_files = NewFiles(self._snapshot, store.paths)
         self._used = named_runs(capture, request.use, store)
         self._states = [self._state(index) for index in range(len(capture.points))]
+        self._targets = {point.target for point in capture.points}
+        above = {stage.address for point in capture.points for stage in point.pipeline.stages[:-1]}
+        self._shared = (self._targets & above) - self._used.keys()  # asked for, and other targets build on them
+        # A shared target has fewer stages above it than what builds on it, and so comes first.
+        self._in_turn = sorted(self._states, key=lambda state: len(state.stages)) if self._shared else self._states
 
     def _state(self, index: int) -> PointState:
         point = self._capture.points[index]
@@ -183,7 +191,8 @@ class Driver:
         self._inputs.confirm(
             out.path for state in self._states for stage in state.stages for out in stage.outs if out.persist
         )
-        self._plans = tuple(self._plan_point(state) for state in self._states)
+        plans = {state.point.index: self._plan_point(state) for state in self._in_turn}
+        self._plans = tuple(plans[state.point.index] for state in self._states)
         return self._plans
 
     def reserve(self) -> tuple[PointPlan, ...]:
@@ -287,8 +296,8 @@ class Driver:
         Raises:
             RequestError: there is such a value.
         """
-        target = state.stages[-1]
-        takers = [stage for stage in state.stages if stage is target or stage.address in needed - set(self._used)]
+        taking = self._targets | (needed - self._used.keys())
+        takers = [stage for stage in state.stages if stage.address in taking]
         for override in state.point.overrides:
             place = (override.file, override.key)
             owners = [stage for stage in state.stages if place in {(flag.file, flag.key) for flag in stage.flags}]
@@ -317,11 +326,28 @@ class Driver:
     def _is_served(self, state: PointState, stage: Stage) -> bool:
         """Whether a run of an operation stands for a stage whatever lies above it."""
         automatic = self._request.upstream in (UpstreamPolicy.AUTO, UpstreamPolicy.NEVER)
-        if not automatic or not state.point.pipeline.serving(stage.address):
+        if not automatic or stage.address in self._shared or not state.point.pipeline.serving(stage.address):
             return False
         return state.served(stage, self._completed(stage)) is not None
 
+    def _asked_beside(self, state: PointState, stage: Stage) -> PointState | None:
+        """The point of this call that asks for what `state` needs of a stage upstream: the same, of the same inputs."""
+        if stage.address not in self._shared or stage.frozen or self._request.upstream is UpstreamPolicy.PROJECT:
+            return None
+        targets = (other for other in self._in_turn if other.point.target == stage.address)
+        key = self._execution_key(state, stage)
+        return next((other for other in targets if self._execution_key(other, other.stages[-1]) == key), None)
+
+    @staticmethod
+    def _execution_key(state: PointState, stage: Stage) -> str:
+        """What points have in common for which one execution of a stage will do."""
+        inputs = sorted(state.facts(stage).inputs.items())
+        return json.dumps([stage.address, stage.cmd, to_data(stage.locked), inputs])
+
     def _decide(self, state: PointState, stage: Stage) -> Decision:
+        beside = self._asked_beside(state, stage)
+        if beside is not None:
+            return self._decide_target(beside)
         named = self._used.get(stage.address)
         if named is not None and not self._is_intact(named.record):
             message = (
@@ -461,7 +487,7 @@ class Driver:
 
     def _advance(self) -> None:
         """Settle what can be settled and queue what has to run, in grid order."""
-        for state in self._states:
+        for state in self._in_turn:
             if state.point.index in self._progress.done:
                 continue
             try:
@@ -491,13 +517,15 @@ class Driver:
         if decision.action is Action.REUSE and decision.run is not None:
             self._progress.done[state.point.index] = decision.run
             self._observer.reused(decision.run, self._not_applied(decision.run))
-        elif decision.action is Action.ATTACH and decision.run is not None:
-            state.waiting.add(target.address)
+            return
+        if decision.action is Action.ATTACH and decision.run is not None:
             self._attach(job, decision.run)
         else:
             self._fetch_for(state, target)
-            state.waiting.add(target.address)
             self._progress.queue.append(job)
+        state.waiting.add(target.address)
+        if target.address in self._shared:
+            self._progress.upstream.setdefault(self._execution_key(state, target), job)
 
     def _attach(self, job: _Job, run: RunRecord) -> None:
         """Wait for a run of another call."""
@@ -515,11 +543,10 @@ class Driver:
     def _queue_upstream(self, state: PointState, stage: Stage, *, going: RunRecord | None) -> None:
         if going is None:
             self._fetch_for(state, stage)
-        facts = state.facts(stage)
-        key = json.dumps([stage.address, stage.cmd, to_data(stage.locked), sorted(facts.inputs.items())])
+        key = self._execution_key(state, stage)
         state.waiting.add(stage.address)
         job = self._progress.upstream.get(key)
-        if job is not None and job.record is not None and not mismatch(facts, job.record):
+        if job is not None and job.record is not None and not mismatch(state.facts(stage), job.record):
             self._hand_on(state, job.record)
             return
         if job is None or job.record is not None:
@@ -631,12 +658,15 @@ class Driver:
     def _conclude(self, job: _Job, record: RunRecord) -> None:
         """Give the points that waited for a run what it has come to."""
         self._told.setdefault(_entry(record.stage), set()).update(record.read)
-        if job.asked:
-            self._progress.done[job.states[0].point.index] = record
-            return
         job.record = record
+        waiting = job.states
+        if job.asked:
+            target, *waiting = job.states
+            self._progress.done[target.point.index] = record
+        if not waiting:
+            return
         self._others.look_again()  # before targets are decided: calls go on beside this one
-        for state in job.states:
+        for state in waiting:
             state.waiting.discard(job.stage.address)
             if self._interrupts:
                 self._stop_target(state, record)

@@ -21,7 +21,7 @@ class CaptureRequest:
 
     Attributes:
         project: the project's root. home: the run store's folder.
-        targets: stage addresses asked for.
+        targets: what was asked for: addresses of stages and operations, of groups, or ``group@pattern``.
         points: one tuple of overrides for each point of the grid.
         operations: those that may take part, as they were read.
         copy_paths: ignored files to take along.

@@ -47,7 +47,8 @@ class RunRequest:
     """One call of ``%dvc_run`` or ``project.run``, read and checked.
 
     Attributes:
-        stages: addresses asked for.
+        stages: what was asked for: addresses of stages and operations, of groups, or ``group@pattern``. A group has
+            the items that `changes` give it.
         changes: values for the call, in the order given; several values make a grid, the last one varies fastest.
         use: stage address -> run (number, id or label as text), which beats `upstream`.
         reuse: whether a run that is equal to what would be executed answers in its place.

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -212,6 +213,16 @@ def address_of(name: str) -> str:
     return name.strip().removeprefix("./").removeprefix("dvc.yaml:")
 
 
+def group_of(address: str) -> str:
+    """The ``foreach`` or ``matrix`` group that a stage is an item of: ``train@us`` is one of ``train``; else empty.
+
+    The first ``@`` of the stage's name ends the group's, in which DVC allows none; a folder and an item may have more.
+    """
+    folder, file, name = address.rpartition("dvc.yaml:")
+    group, at, _ = name.partition("@")
+    return f"{folder}{file}{group}" if at else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineFile:
     """One ``dvc.yaml``: what a run's own copy of it keeps beside the stage, still templated.
@@ -301,6 +312,26 @@ class Pipeline:
         alike = [stage for stage in self.stages if stage.name == address]
         exact = next((stage for stage in self.stages if stage.address == address), None)
         return exact or (alike[0] if len(alike) == 1 else None)
+
+    def meant(self, target: str) -> tuple[Stage, ...]:
+        """What a target of a call stands for, in the order of the files; nothing when there is no such thing.
+
+        A stage or an operation stands for itself, a group for its items, and ``GROUP@PATTERN`` for those of its items
+        that fit, by the rules of a shell (``*``, ``?``, ``[abc]``, ``[!abc]``).
+        """
+        stage = self.get(target)
+        if stage is not None:
+            return (stage,)
+        group = group_of(target)
+        if not group:
+            return self.items(target)
+        pattern = target[len(group) + 1 :]
+        return tuple(item for item in self.items(group) if fnmatchcase(item.address[len(group) + 1 :], pattern))
+
+    def items(self, group: str) -> tuple[Stage, ...]:
+        """The stages of a ``foreach`` or ``matrix`` group, by its address."""
+        begun = [stage for stage in self.stages if stage.address.startswith(f"{group}@")]
+        return tuple(stage for stage in begun if group_of(stage.address) == group)
 
     def file(self, path: str) -> PipelineFile:
         """The ``dvc.yaml`` of this path."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -90,7 +91,7 @@ def stage_of(world: World, number: int, param: int) -> Stage:
     )
 
 
-def capture_of(world: World, store: RunStore, target: int, points: list[dict[int, int]]) -> Capture:
+def capture_of(world: World, store: RunStore, targets: Sequence[int], points: list[dict[int, int]]) -> Capture:
     """The project as a worker would capture it."""
     files = {
         f"h{number}": SourceFile(md5=world.helper(number), size=1, mtime_ns=1) for number in range(len(world.above))
@@ -102,7 +103,7 @@ def capture_of(world: World, store: RunStore, target: int, points: list[dict[int
         snapshot=snapshot.id,
         points=tuple(
             Point(target=f"s{target}", index=index, overrides=(), replace={}, pipeline=lineage(world, target, params))
-            for index, params in enumerate(points)
+            for index, (target, params) in enumerate(product(targets, points))
         ),
         inputs={
             **{
@@ -132,18 +133,19 @@ class Machine:
 
     def call(
         self,
-        target: int,
+        target: int | Sequence[int],
         points: list[dict[int, int]],
         *,
         jobs: int,
         reuse: bool = False,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> list[RunRecord]:
-        """Run a target for each point and return the records."""
-        capture = capture_of(self.world, self.store, target, points)
+        """Run a target, or several, for each point and return the records."""
+        targets = [target] if isinstance(target, int) else target
+        capture = capture_of(self.world, self.store, targets, points)
         pool = FakePool(execute=self.execute, inputs=capture.inputs, random=self.random, meanwhile=meanwhile)
         driver = Driver(
-            RunRequest(stages=(f"s{target}",), jobs=jobs, reuse=reuse),
+            RunRequest(stages=tuple(f"s{each}" for each in targets), jobs=jobs, reuse=reuse),
             capture,
             project=Path("/project"),
             store=self.store,
@@ -287,6 +289,41 @@ def check_news(machine: Machine, before: set[object], *, reuse: bool) -> None:
 
 def _seen(order: WorkOrder) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((path, dep.seen) for path, dep in order.record.deps.items()))
+
+
+several = st.tuples(
+    st.lists(st.integers(0, 5), max_size=2),
+    st.lists(st.integers(0, 5), min_size=2, max_size=4),
+    st.lists(st.integers(0, 1), min_size=1, max_size=2, unique=True),
+    st.integers(1, 3),
+    st.booleans(),
+)
+
+
+@settings(max_examples=60)
+@given(world=worlds(), history=several, seed=st.integers(0, 2**32))
+def test_of_several_targets_each_runs_once_and_the_others_build_on_it(
+    stores: Path, world: World, history: tuple[list[int], list[int], list[int], int, bool], seed: int
+) -> None:
+    machine = Machine(RunStore.open(Path(tempfile.mkdtemp(dir=stores))), deepcopy(world), Random(seed))
+    count = len(world.above)
+    before, targets, params, jobs, reuse = history
+    points = [dict.fromkeys(range(count), param) for param in params]
+    for target in before:
+        machine.call(target % count, points[:1], jobs=1)
+
+    asked = list(product(dict.fromkeys(target % count for target in targets), points))
+    records = machine.call([*dict.fromkeys(target for target, _ in asked)], points, jobs=jobs, reuse=reuse)
+
+    executed = [(order.stage.address, str(order.stage.locked)) for order in machine.calls[-1]]
+    assert len(executed) == len(set(executed))
+    made = {order.record.id for order in machine.calls[-1]}
+    of_stage = {(record.stage, values[0]): record.id for (_, values), record in zip(asked, records, strict=True)}
+    for (target, values), record in zip(asked, records, strict=True):
+        assert record.stage == f"s{target}"
+        check_lineage(machine, record, values)
+        above = record.upstream.items() if record.id in made else ()
+        assert all(run == of_stage.get((stage, values[0]), run) for stage, run in above)
 
 
 @settings(max_examples=30)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dvc_magic.model.stage import Dep, Out, Pipeline, Stage, lies_in
+from dvc_magic.model.stage import Dep, Out, Pipeline, Stage, group_of, lies_in
 from tests.support.effort import calls, grows_linearly
 
 
@@ -86,3 +89,27 @@ def test_the_stages_of_a_chain_are_looked_up_in_linear_time(work):
 def test_a_chain_may_be_longer_than_python_calls_are_deep():
     pipeline = _chain(3_000)
     assert pipeline.lineage(pipeline.stages[-1]) == pipeline.stages
+
+
+FOLDERS = st.sampled_from(["", "sub/dvc.yaml:", "a@b/dvc.yaml:", "fit@x/dvc.yaml:"])
+GROUPS = st.sampled_from(["fit", "fit-2", "train"])
+ITEMS = st.text("ab@*?[]!-.:/ ", min_size=1, max_size=4)
+
+
+@given(
+    st.lists(st.tuples(FOLDERS, GROUPS, ITEMS), max_size=8, unique=True),
+    st.tuples(FOLDERS, GROUPS),
+    st.text("ab@*?[]!-.", max_size=5),
+)
+def test_a_group_is_all_of_its_items_and_a_pattern_those_that_fit(items, asked, pattern):
+    alone = [_stage(f"{asked[0]}{name}") for name in ("fitting", "other")]
+    stages = {item: _stage(f"{item[0]}{item[1]}@{item[2]}") for item in items}
+    pipeline = Pipeline(stages=(*alone, *stages.values()))
+    of_group = {name: stage for (*group, name), stage in stages.items() if (*group,) == asked}
+
+    assert pipeline.meant("".join(asked)) == tuple(of_group.values())
+    fitting = [stage for name, stage in of_group.items() if fnmatchcase(name, pattern)]
+    expected = [of_group[pattern]] if pattern in of_group else fitting
+    assert pipeline.meant(f"{''.join(asked)}@{pattern}") == tuple(expected)
+    assert all(group_of(stage.address) == f"{folder}{group}" for (folder, group, _), stage in stages.items())
+    assert [pipeline.meant(stage.address) for stage in alone] == [(stage,) for stage in alone]
