@@ -13,7 +13,7 @@ from dvc_magic.line.overrides import read_override
 from dvc_magic.line.partial import Begun, read_begun
 from dvc_magic.line.run_line import OPTION_NAMES, RUN_OPTIONS, RUN_USAGE, RunLine, read_duration, read_run_line
 from dvc_magic.line.spaces import Grid, Space
-from dvc_magic.line.stages import StageWords, find_stage, flags_of, sure_word
+from dvc_magic.line.stages import StageWords, Target, find_stage, find_target, flags_of, sure_word
 from dvc_magic.line.tokens import Line, Part, Token, quote, read_line, split
 from dvc_magic.line.usage import Usage, asks_for_help
 from dvc_magic.line.values import parse_values
@@ -37,6 +37,7 @@ __all__ = [
     "RunLine",
     "Space",
     "StageWords",
+    "Target",
     "Token",
     "Usage",
     "Wording",
@@ -46,6 +47,7 @@ __all__ = [
     "expand_text",
     "find_param",
     "find_stage",
+    "find_target",
     "fit",
     "flags_of",
     "format_flag",

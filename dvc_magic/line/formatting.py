@@ -76,7 +76,12 @@ def as_word(name: str) -> str:
 
 
 def format_line(
-    stage: str, changes: Iterable[Change], *, command: str = "%dvc_run", reserved: Collection[str] = ()
+    stage: str | Iterable[str],
+    changes: Iterable[Change],
+    *,
+    command: str = "%dvc_run",
+    reserved: Collection[str] = (),
 ) -> str:
-    """The line that asks for `changes` of `stage`."""
-    return " ".join([command, as_word(stage), *(format_flag(change, reserved=reserved) for change in changes)])
+    """The line that asks for `changes` of a stage, or of several."""
+    words = map(as_word, [stage] if isinstance(stage, str) else stage)
+    return " ".join([command, *words, *(format_flag(change, reserved=reserved) for change in changes)])

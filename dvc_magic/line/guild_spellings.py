@@ -20,7 +20,7 @@ from dvc_magic.line.guild_values import is_boolean_word, respelled
 from dvc_magic.line.options import Option, is_dashed, take_option, unforced
 from dvc_magic.line.overrides import DEFAULT_FILE
 from dvc_magic.line.scope import Known
-from dvc_magic.line.stages import find_stage, flags_of
+from dvc_magic.line.stages import find_target, flags_of
 from dvc_magic.line.tokens import Token, partition, read_line, split
 from dvc_magic.model.stage import Param, Pipeline, Stage
 
@@ -45,7 +45,7 @@ class _Walk:
         return expand_text(token, self.known.namespace)
 
     def stage(self, name: str) -> Stage | None:
-        """The stage of this name, if there is one."""
+        """The stage of this name, or the first item of the group of this name, if there is one."""
         return _stage(name, self.known)
 
     def spelled(self, answer: Answer) -> str:
@@ -69,7 +69,7 @@ _Taken = tuple[Piece, int] | None
 
 def _stage(name: str, known: Known) -> Stage | None:
     try:
-        return find_stage(name, known.pipeline, folder=known.folder)
+        return find_target(name, known.pipeline, folder=known.folder).stages[0]
     except DvcMagicError:
         return None
 

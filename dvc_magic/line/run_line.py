@@ -1,4 +1,4 @@
-"""The line of ``%dvc_run``: a stage, flags of its params, options."""
+"""The line of ``%dvc_run``: stages, flags of their params, options."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from dvc_magic.errors import DvcMagicError, LineError, ParamError, RequestError, StageNotFoundError, close_matches
 from dvc_magic.line.expansion import Passed, expand, expand_text, expand_texts
@@ -19,12 +20,20 @@ from dvc_magic.line.overrides import DEFAULT_FILE, read_override
 from dvc_magic.line.run_tokens import Assignment, Sorted, Spelling, is_bare_set, sorted_tokens
 from dvc_magic.line.scope import Known, Scope
 from dvc_magic.line.spaces import Grid, Space
-from dvc_magic.line.stages import expected_stage, final_stages, find_stage, flags_of, only_final_stage
-from dvc_magic.line.tokens import Line, Token, partition, read_line
+from dvc_magic.line.stages import (
+    Target,
+    expected_target,
+    final_targets,
+    find_stage,
+    find_target,
+    flags_of,
+    only_final_stage,
+)
+from dvc_magic.line.tokens import Line, Token, partition, pointed, read_line
 from dvc_magic.line.usage import Usage
 from dvc_magic.line.values import parse_values
 from dvc_magic.model.request import Change, ChangeKind, RunRequest, UpstreamPolicy
-from dvc_magic.model.stage import Param, Pipeline, Stage
+from dvc_magic.model.stage import Param, Pipeline
 from dvc_magic.model.values import Value
 
 RUN_OPTIONS = (
@@ -47,7 +56,7 @@ RUN_OPTIONS = (
 )
 """The options of ``%dvc_run``."""
 
-RUN_USAGE = Usage(magic="%dvc_run", words=("STAGE",), options=RUN_OPTIONS, flags=True)
+RUN_USAGE = Usage(magic="%dvc_run", words=("TARGET",), options=RUN_OPTIONS, repeats=True, flags=True)
 """The usage of ``%dvc_run``."""
 
 OPTION_NAMES = frozenset(option.name.removeprefix("--") for option in RUN_OPTIONS)
@@ -58,7 +67,6 @@ _HOW_VALUES = (
     "A value follows its flag (--KEY VALUE): one with blanks in it goes into quotes, booleans are true and false, and "
     "KEY=VALUE has no blanks."
 )
-_ONE_STAGE = f"One stage can be given. {_HOW_VALUES}"
 _ONE_NAME = f"One name can be given. {_HOW_VALUES}"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -69,6 +77,7 @@ class RunLine:
 
     Attributes:
         request: what to run. With `help` it has the stages asked about, and no changes.
+        single: one stage with one set of values is asked for: what comes back is a run, not several.
         dry_run: show the plan only.
         raise_errors: whether a failed run is an error.
         into: the variable that gets the result, or None.
@@ -78,6 +87,7 @@ class RunLine:
     """
 
     request: RunRequest
+    single: bool = True
     dry_run: bool = False
     raise_errors: bool = True
     into: str | None = None
@@ -142,14 +152,14 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
     read = read_line(line)
     params = [param for stage in pipeline.stages for param in stage.flags]
     every = Scope(namespace=known.namespace, own=params, upstream=(), options=known.options, folder=known.folder)
-    items = sorted_tokens(read, _first_scope(read, pipeline, every, target))
+    items = _sorted(read, pipeline, every, target)
     check_once(items.options)
     if items.switch("--help"):
         return _help(items, every, pipeline)
     for assignment in items.assignments:
         _check_behind(assignment, items, known)
-    stages = _targeted(items, pipeline, target) if target else _stages(items, every, pipeline, stage_of)
-    own, upstream = flags_of(stages, pipeline)
+    targets = _targeted(items, pipeline, target) if target else _targets(items, every, pipeline, stage_of)
+    own, upstream = flags_of((stage for each in targets for stage in each.stages), pipeline)
     scope = replace(every, own=own, upstream=upstream)
     for given in items.options:
         _check_unambiguous(given, scope)
@@ -157,9 +167,15 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
         if assignment.spelling is Spelling.BARE:
             refuse_dependency(assignment.token, pipeline)
     changes = _changes(items, scope)
-    request = _request(items, scope, pipeline, stages)
+    request = replace(
+        _request(items, scope, pipeline, [each.address for each in targets]),
+        changes=changes,
+        reuse=_reuse(items, reuse),
+        line=f"{known.command} {line}".strip(),
+    )
     return RunLine(
-        request=replace(request, changes=changes, reuse=_reuse(items, reuse), line=f"{known.command} {line}".strip()),
+        request=request,
+        single=len(targets) == 1 and targets[0].single and not request.is_grid,
         dry_run=items.switch("--dry-run"),
         raise_errors=not items.switch("--no-raise"),
         into=_variable(items),
@@ -168,16 +184,45 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
     )
 
 
-def _first_scope(read: Line, pipeline: Pipeline, every: Scope, target: str) -> Scope:
-    """What flags can mean before the stage is known for sure: it tells which flags are booleans."""
+def _sorted(read: Line, pipeline: Pipeline, every: Scope, target: str) -> Sorted:
+    """The tokens of the line, sorted. Which flags are booleans, and need no value, depends on the stages named.
+
+    Those are the words that stand first, and whatever else names a stage: it may be a value, but then one of a flag.
+    """
+    words = [*takewhile(lambda token: not (is_dashed(token) or is_bare_set(token)), read.tokens)]
     if target:
-        own, upstream = flags_of([find_stage(target, pipeline)], pipeline)
-        return replace(every, own=own, upstream=upstream)
-    if not read.tokens or is_dashed(read.tokens[0]) or is_bare_set(read.tokens[0]):
-        return every
-    stage = expected_stage(expand_text(read.tokens[0], every.namespace), pipeline, folder=every.folder)
-    own, upstream = flags_of([stage], pipeline)
-    return replace(every, own=own, upstream=upstream)
+        stages = [find_stage(target, pipeline)]
+    elif words:
+        targets = [*_find_all(words, every, pipeline, expected_target)]
+        for token in read.tokens[len(words) :]:
+            with contextlib.suppress(DvcMagicError):
+                targets += _find_all([token], every, pipeline, find_target)
+        stages = [stage for each in targets for stage in each.stages]
+    else:
+        return sorted_tokens(read, every)
+    own, upstream = flags_of(stages, pipeline)
+    return sorted_tokens(read, replace(every, own=own, upstream=upstream))
+
+
+def _find_all(
+    words: Sequence[Token], every: Scope, pipeline: Pipeline, find: Callable[..., Target]
+) -> tuple[Target, ...]:
+    """What the words of a line mean, each once.
+
+    Raises:
+        StageNotFoundError: one means nothing; of a further one, it says how a value is written.
+    """
+    targets: dict[str, Target] = {}
+    for word in words:
+        try:
+            target = find(expand_text(word, every.namespace), pipeline, folder=every.folder)
+        except StageNotFoundError as error:
+            if word is words[0]:
+                raise
+            text = pointed(f"{error}\n{_HOW_VALUES}", word.line, word.start)
+            raise StageNotFoundError(text, name=error.name) from error
+        targets.setdefault(target.address, target)
+    return tuple(targets.values())
 
 
 def _check_behind(flag: Assignment, items: Sorted, known: Known) -> None:
@@ -189,41 +234,36 @@ def _check_behind(flag: Assignment, items: Sorted, known: Known) -> None:
     if known.target:
         raise slip
     try:
-        find_stage(word, known.pipeline, folder=known.folder)
+        find_target(word, known.pipeline, folder=known.folder)
     except StageNotFoundError as error:
-        groups = {stage.name.rpartition("@")[0] for stage in known.pipeline.stages} - {""}
-        if error.name.rpartition(":")[2].partition("@")[0] in groups:
-            return
         # Alone in its line, the word may be the name of an earlier kernel's cell, which is looked for by this error.
         raise slip if len(items.words) > 1 else StageNotFoundError(str(slip), name=error.name) from error
 
 
 def _help(items: Sorted, every: Scope, pipeline: Pipeline) -> RunLine:
-    words = [expand_text(word, every.namespace) for word in items.words[:1]]
-    asked = [find_stage(word, pipeline, folder=every.folder) for word in words]
-    return RunLine(request=RunRequest(stages=tuple(stage.address for stage in asked)), help=True)
+    """The line that asks for help on the stages named; of a group, on the first of its items."""
+    asked = _find_all(items.words, every, pipeline, find_target)
+    return RunLine(request=RunRequest(stages=tuple(each.stages[0].address for each in asked)), help=True)
 
 
-def _stages(items: Sorted, every: Scope, pipeline: Pipeline, stage_of: Callable[[str], str]) -> tuple[Stage, ...]:
-    expected = expected_stage if items.assignments else find_stage
-    words = [expand_text(word, every.namespace) for word in items.words[:1]]
-    found = [expected(word, pipeline, folder=every.folder) for word in words]
-    if len(items.words) > 1:
-        raise items.words[1].error(_ONE_STAGE)
+def _targets(items: Sorted, every: Scope, pipeline: Pipeline, stage_of: Callable[[str], str]) -> tuple[Target, ...]:
+    named = _find_all(items.words, every, pipeline, expected_target if items.assignments else find_target)
     if items.switch("--all"):
-        if found:
-            raise items.words[0].error("--all takes all final stages: name a stage, or give --all.")
-        return final_stages(pipeline)
+        if named:
+            raise items.words[0].error("--all takes all final stages: name stages, or give --all.")
+        return final_targets(pipeline)
     start = _start(items, every)
-    if start is not None and not found:
-        return (find_stage(stage_of(start), pipeline),)
-    return tuple(found) or (only_final_stage(pipeline),)
+    if named:
+        return named
+    stage = only_final_stage(pipeline) if start is None else find_stage(stage_of(start), pipeline)
+    return (Target(address=stage.address, stages=(stage,)),)
 
 
-def _targeted(items: Sorted, pipeline: Pipeline, target: str) -> tuple[Stage, ...]:
+def _targeted(items: Sorted, pipeline: Pipeline, target: str) -> tuple[Target, ...]:
     if len(items.words) > 1:
         raise items.words[1].error(_ONE_NAME)
-    return (find_stage(target, pipeline),)
+    stage = find_stage(target, pipeline)
+    return (Target(address=stage.address, stages=(stage,)),)
 
 
 def _start(items: Sorted, scope: Scope) -> str | None:
@@ -362,7 +402,7 @@ def _answer_guild(change: Change, scope: Scope) -> None:
     )
 
 
-def _request(items: Sorted, scope: Scope, pipeline: Pipeline, stages: Sequence[Stage]) -> RunRequest:
+def _request(items: Sorted, scope: Scope, pipeline: Pipeline, targets: Sequence[str]) -> RunRequest:
     def texts(name: str) -> list[str]:
         return [text for token in items.values(name) for text in expand_texts(token, scope.namespace)]
 
@@ -370,7 +410,7 @@ def _request(items: Sorted, scope: Scope, pipeline: Pipeline, stages: Sequence[S
         return next((expand_text(token, scope.namespace) for token in items.values(name)), default)
 
     return RunRequest(
-        stages=tuple(stage.address for stage in stages),
+        stages=tuple(targets),
         use=_uses(items.values("--use"), scope, pipeline),
         upstream=_policy(text("--upstream", "auto")),
         from_run=_start(items, scope),

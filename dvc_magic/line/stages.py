@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from dvc_magic.errors import LineError, OperationError, StageNotFoundError, close_matches
-from dvc_magic.model.stage import Param, Pipeline, Stage, address_of
+from dvc_magic.model.stage import Param, Pipeline, Stage, address_of, group_of
 
 _SHOWN = 30
 _FILE = "dvc.yaml:"
@@ -47,14 +47,19 @@ class StageWords:
         """The shortest word that means a stage: its name, or else its address, the root's with ``dvc.yaml:``."""
         if self.address(stage.name) == stage.address:
             return stage.name
-        return sure_word(stage, self._addresses)
+        return sure_word(stage.address, self._addresses)
 
 
-def sure_word(stage: Stage, addresses: Iterable[str]) -> str:
-    """The word that means `stage` wherever it is typed: its address, which says the root where others have its name."""
+def sure_word(address: str, addresses: Iterable[str]) -> str:
+    """The word that means a stage or a group wherever it is typed: its address, with the root if others are so named.
+
+    Args:
+        address: of the stage or the group, or ``GROUP@PATTERN``.
+        addresses: of all stages.
+    """
     others = (name for start, name in map(_split, addresses) if start)
-    hidden = _FILE not in stage.address and any(_names(stage.name) & _names(name) for name in others)
-    return f"{_FILE}{stage.address}" if hidden else stage.address
+    hidden = _FILE not in address and any(_names(address) & _names(name) for name in others)
+    return f"{_FILE}{address}" if hidden else address
 
 
 def _split(address: str) -> tuple[str, str]:
@@ -65,7 +70,7 @@ def _split(address: str) -> tuple[str, str]:
 
 def _names(name: str) -> set[str]:
     """A stage's name, and that of the group which it is an item of: ``train@us`` and ``train``."""
-    return {name, name.rpartition("@")[0] or name}
+    return {name, group_of(name) or name}
 
 
 def find_stage(name: str, pipeline: Pipeline, *, folder: str = "") -> Stage:
@@ -98,28 +103,77 @@ def find_stage(name: str, pipeline: Pipeline, *, folder: str = "") -> Stage:
     raise StageNotFoundError(_missing(address, pipeline), name=address)
 
 
+def _groups_named(name: str, pipeline: Pipeline) -> list[str]:
+    """The groups of this address, or of this name in whatever ``dvc.yaml``."""
+    alike = (stage for stage in pipeline.stages if name in (group_of(stage.name), group_of(stage.address)))
+    return [*filter(None, dict.fromkeys(group_of(stage.address) for stage in alike))]
+
+
 def _words(pipeline: Pipeline, folder: str) -> StageWords:
     return StageWords((stage.address for stage in pipeline.stages), folder)
 
 
-def expected_stage(name: str, pipeline: Pipeline, *, folder: str = "") -> Stage:
-    """The same; or, for an item that its group has not yet, one like the group's first: values may make it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a word of a call stands for.
+
+    Attributes:
+        address: of a stage, an operation or a group, or ``GROUP@PATTERN``: see `Pipeline.meant`.
+        stages: what that means with the project's own values.
+    """
+
+    address: str
+    stages: tuple[Stage, ...]
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one stage or operation; a group is several, however few items it has now."""
+        return [stage.address for stage in self.stages] == [self.address]
+
+
+def find_target(name: str, pipeline: Pipeline, *, folder: str = "") -> Target:
+    """What a word of a call means: as `find_stage`, but a group is all of its items, and a pattern those that fit.
+
+    The group of a folder is found as a stage of it is: from there upwards, or by its name alone if no other has it.
+
+    Raises:
+        StageNotFoundError, OperationError: as there.
+    """
+    address = address_of(_words(pipeline, folder).address(name))
+    stage = pipeline.named(address)
+    if stage is not None:
+        return Target(address=stage.address, stages=(stage,))
+    group = group_of(address) or address
+    alike = _groups_named(group, pipeline)
+    if group in alike or len(alike) == 1:
+        address = (group if group in alike else alike[0]) + address[len(group) :]
+        if items := pipeline.meant(address):
+            return Target(address=address, stages=items)
+    stage = find_stage(name, pipeline, folder=folder)
+    return Target(address=stage.address, stages=(stage,))
+
+
+def expected_target(name: str, pipeline: Pipeline, *, folder: str = "") -> Target:
+    """The same; or, for items that a group has not yet, one like the group's first: values may make it.
 
     The item that ``foreach: ${names}`` has with ``-S names=[a,c]`` is known only when DVC resolves with these values.
     """
     try:
-        return find_stage(name, pipeline, folder=folder)
+        return find_target(name, pipeline, folder=folder)
     except StageNotFoundError:
         address = address_of(_words(pipeline, folder).address(name))
-        group, at, item = address.rpartition("@")
-        like = next((stage for stage in pipeline.stages if stage.address.rpartition("@")[0] == group), None)
-        if not at or like is None:
+        like = pipeline.items(group_of(address))[:1]
+        if not like:
             raise
-        return replace(like, address=address, name=f"{like.name.rpartition('@')[0]}@{item}")
+        item = address.removeprefix(group_of(address))
+        return Target(address=address, stages=(replace(like[0], address=address, name=group_of(like[0].name) + item),))
 
 
 def _missing(address: str, pipeline: Pipeline) -> str:
-    items = [stage.address for stage in pipeline.stages if stage.address.rpartition("@")[0] == address]
+    group = group_of(address)
+    items = [stage.address for stage in pipeline.items(group or address)]
+    if items and group:
+        return f"The group {group!r} has no stage {address!r}.{close_matches(address, items)} It has {_listed(items)}."
     if items:
         return f"{address!r} is a group of stages. Pick one of them: {_listed(items)}."
     operations = operation_names(pipeline)
@@ -127,6 +181,7 @@ def _missing(address: str, pipeline: Pipeline) -> str:
         return f"There is no stage {address!r}: {_none_at_all(pipeline)}"
     addresses = [stage.address for stage in pipeline.stages]
     same = [stage.address for stage in (*pipeline.stages, *pipeline.operations) if stage.name == address]
+    same += _groups_named(address, pipeline)
     hint = f" Did you mean {' or '.join(map(repr, same))}?" if same else close_matches(address, addresses + operations)
     what = "stage or operation" if operations else "stage"
     stages = f" The stages are {_listed(addresses)}." if addresses else ""
@@ -135,7 +190,7 @@ def _missing(address: str, pipeline: Pipeline) -> str:
 
 def operation_names(pipeline: Pipeline) -> list[str]:
     """The operations as they are written in the place of a stage: ``NAME``, ``op:NAME`` where a stage has the name."""
-    taken = {name for stage in pipeline.stages for name in (stage.address, stage.name)}
+    taken = {name for stage in pipeline.stages for name in (stage.address, *_names(stage.name))}
     names = [operation.address.removeprefix("op:") for operation in pipeline.operations]
     return [f"op:{name}" if name in taken else name for name in names]
 
@@ -156,6 +211,23 @@ def _problems(pipeline: Pipeline) -> str:
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
+
+
+def final_targets(pipeline: Pipeline) -> tuple[Target, ...]:
+    """The stages that nothing depends on; a group of which that holds for every item is one target.
+
+    Raises:
+        StageNotFoundError: the project has no stages.
+    """
+    final = final_stages(pipeline)
+    finals = {stage.address for stage in final}
+    built_on = {group_of(stage.address) for stage in pipeline.stages if stage.address not in finals}
+    targets: dict[str, tuple[Stage, ...]] = {}
+    for stage in final:
+        group = group_of(stage.address)
+        address = stage.address if group in built_on else group or stage.address
+        targets[address] = (*targets.get(address, ()), stage)
+    return tuple(Target(address=address, stages=stages) for address, stages in targets.items())
 
 
 def final_stages(pipeline: Pipeline) -> tuple[Stage, ...]:

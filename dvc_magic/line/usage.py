@@ -18,6 +18,7 @@ class Usage:
         magic: its name, with the percent sign.
         words: what its words are, in order: ``STAGE``, ``RUN``, ``EXPR``, ``FOLDER``...
         options: its options; ``--help`` comes by itself.
+        repeats: whether there may be more words of the last kind.
         raw: whether its words are one query, quotes kept.
         flags: whether flags of a stage may be given.
     """
@@ -25,6 +26,7 @@ class Usage:
     magic: str
     words: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
+    repeats: bool = False
     raw: bool = False
     flags: bool = False
 

@@ -12,7 +12,7 @@ from IPython.core.magic import Magics, magics_class
 from dvc_magic.errors import DvcMagicError, QueryError, RequestError, close_matches
 from dvc_magic.line import Option, Options, StageWords, Usage, read_runs_line
 from dvc_magic.model.record import RunStatus
-from dvc_magic.model.stage import address_of
+from dvc_magic.model.stage import address_of, group_of
 from dvc_magic.notebook.forms import LogView
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
@@ -27,7 +27,7 @@ _RUNS = Usage(
     words=("EXPR",),
     raw=True,
     options=(
-        Option(name="--stage", what="STAGE"),
+        Option(name="--stage", what="TARGET"),
         Option(name="--status", what="STATUS"),
         Option(name="--tag", what="TAG"),
         Option(name="--sort", what="KEY"),
@@ -153,7 +153,7 @@ class RunsMagics(Magics):
         if kind == "stage":
             text = address_of(StageWords(known, self._session.folder).address(text))
         meant = stage_meant(text, known)
-        return [meant] if meant in known else [name for name in known if name.rpartition("@")[0] == text]
+        return [meant] if meant in known else [name for name in known if group_of(name) == text]
 
     def _stages(self) -> list[str]:
         """The stages that the runs are of, and those of the project as far as it can be read."""

@@ -32,8 +32,7 @@ def carry_out(asked: RunLine, session: Session) -> Run | Runs | Plan | None:
         names = {asked.into, assigned_name(session.shell)} - {None}
         session.shell.user_ns.update(dict.fromkeys(names, kept))  # else they would hold what was there before
         raise
-    single = len(runs) == 1 and not asked.request.is_grid
-    result = runs[0] if single else runs
+    result = runs[0] if asked.single else runs
     if asked.into:
         session.shell.user_ns[asked.into] = result
     return None if asked.silent else result

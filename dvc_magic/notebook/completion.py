@@ -33,7 +33,7 @@ from dvc_magic.line import (
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.request import UpstreamPolicy
-from dvc_magic.model.stage import Param, Pipeline, Stage, address_of
+from dvc_magic.model.stage import Param, Pipeline, Stage, address_of, group_of
 from dvc_magic.notebook.usage import usage_of
 from dvc_magic.operations import constants
 from dvc_magic.project import example_names
@@ -195,10 +195,14 @@ class Answer:
         if self._usage.flags:
             yield from self._flags(begun)
         yield from self._options(begun)
+        if self._usage.repeats and not begun.word.startswith("-"):
+            given = {as_word(word) for word in begun.words}
+            yield from (offer for offer in self._of_kind(self._usage.words[-1], begun) if offer.text not in given)
 
     def _of_kind(self, what: str, begun: Begun) -> Iterator[Offer]:
         """What a word of this kind can be; nothing for kinds that only the user knows."""
         kinds: dict[str, Callable[[Begun], Iterable[Offer]]] = {
+            "TARGET": lambda begun: (Offer(as_word(word.text), word.about) for word in self._target_words(begun)),
             "STAGE": lambda begun: (Offer(as_word(word.text), word.about) for word in self._stage_words(begun)),
             "RUN": lambda _: self._runs(),
             "STATUS": lambda _: (Offer(status.value, "status") for status in RunStatus),
@@ -225,13 +229,23 @@ class Answer:
         for stage in self._pipeline.stages:
             yield Offer(stage.address if "/" in begun.word else self._words.word(stage), _about(stage))
 
+    def _target_words(self, begun: Begun) -> Iterator[Offer]:
+        """The stages, and before the first item of a group the group itself."""
+        groups: set[str] = set()
+        for stage, word in zip(self._pipeline.stages, self._stage_words(begun), strict=True):
+            group = group_of(stage.address)
+            if group and group not in groups:
+                groups.add(group)
+                yield Offer(word.text[: len(word.text) - len(stage.address) + len(group)], "group of stages")
+            yield word
+
     def _targets(self, begun: Begun) -> tuple[Stage, ...]:
-        address = address_of(self._words.address(begun.words[0])) if begun.words else ""
-        if not address and (start := begun.values.get("--from")):
+        addresses = [address_of(self._words.address(word)) for word in begun.words]
+        if not addresses and (start := begun.values.get("--from")):
             with contextlib.suppress(DvcMagicError):
-                address = self._project.store.find(start).record.stage
-        if address:
-            return tuple(stage for stage in self._pipeline.stages if stage.address == address)
+                addresses = [self._project.store.find(start).record.stage]
+        if addresses:
+            return tuple(stage for address in addresses for stage in self._pipeline.meant(address))
         final = self._pipeline.final_stages()
         return final if len(final) == 1 or "--all" in begun.given else self._pipeline.stages
 

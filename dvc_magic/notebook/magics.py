@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 _PROJECT = Usage(magic="%dvc_project", words=("FOLDER",))
-_STAGES = Usage(magic="%dvc_stages", words=("STAGE",))
+_STAGES = Usage(magic="%dvc_stages", words=("TARGET",))
 
 
 @magics_class
@@ -61,12 +61,14 @@ class DvcMagics(Magics):
 
     @dvc_line_magic(_STAGES)
     def dvc_stages(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Stages | StageView:
-        """List the stages, or show one with its command, deps, outs and flags.
+        """List the stages, or those of a group, or show one with its command, deps, outs and flags.
 
         Examples::
 
             %dvc_stages
             %dvc_stages train
+            %dvc_stages fit
+            %dvc_stages fit@u*
         """
         options = _STAGES.read(line, namespace=self.session.names(local_ns))
         project = self.session.project
@@ -74,15 +76,15 @@ class DvcMagics(Magics):
             return project.stages
         word = self.session.stage_here(options.positional)
         try:
-            return project.stages[word]
+            return project.stages.meant(word)
         except StageNotFoundError as error:
             if not self._recall(error.name):
                 raise
-            return project.stages[word]
+            return project.stages.meant(word)
 
     @dvc_line_magic(RUN_USAGE)
     def dvc_run(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run | Runs | Plan | CardView | None:
-        """Run a stage as an isolated run.
+        """Run stages, each as an isolated run.
 
         Examples::
 
@@ -95,6 +97,9 @@ class DvcMagics(Magics):
             %dvc_run train --reuse
             %dvc_run --from 41 --lr 0.2
             %dvc_run train --dry-run
+            %dvc_run prepare train --lr 0.1
+            %dvc_run fit
+            %dvc_run fit@u* check@us
 
         A name alone means the stage of the ``dvc.yaml`` in the notebook's folder, if that has it, or else above; an
         address (``sub/dvc.yaml:train``, ``dvc.yaml:train``) always leads from the project's root.
@@ -102,6 +107,10 @@ class DvcMagics(Magics):
         Stages upstream of it run first where their outputs are missing or stale. Flags are the params of the stage
         and of those upstream of it: the full key or an unambiguous end. ``%dvc_run train --help`` lists them. Several
         values make a grid, and so do those of a list where the param is no list: ``--lr {lrs}``.
+
+        Several stages are one call on one state of the project: each runs once, and the others build on what it makes.
+        A flag holds for each of them that has it. The name of a ``foreach`` or ``matrix`` group means all of its items,
+        ``GROUP@PATTERN`` those that fit (``*``, ``?``, ``[ab]``). Under ``-S`` they are the items that the values give.
 
         ``--reuse`` answers with an equal completed run, or waits for one that still goes, instead of making a new one:
         equal are code, data, params, Python, packages, and the files that it was seen to read. ``--timeout``, ``-C``
@@ -126,14 +135,7 @@ class DvcMagics(Magics):
             --all                 all final stages
         """
         names = self.session.names(local_ns)
-        pipeline = self.session.project.pipeline()
-        try:
-            asked = self._read(line, names, pipeline)
-        except StageNotFoundError as error:
-            if not self._recall(error.name):
-                raise
-            pipeline = self.session.project.pipeline()
-            asked = self._read(line, names, pipeline)
+        asked, pipeline = self._read(line, names)
         if asked.help:
             return CardView(stage_help(asked.request.stages, pipeline, explained(self.dvc_run.__doc__).options))
         return carry_out(asked, self.session)
@@ -145,12 +147,23 @@ class DvcMagics(Magics):
             self.session.show(f"{message(said)}\n")
         return bool(said)
 
-    def _read(self, line: str, names: Mapping[str, Any], pipeline: Pipeline) -> RunLine:
-        return read_run_line(
-            line,
-            namespace=names,
-            pipeline=pipeline,
-            folder=self.session.folder,
-            stage_of=lambda name: self.session.project.store.find(name).record.stage,
-            reuse=self.session.reuse,
-        )
+    def _read(self, line: str, names: Mapping[str, Any]) -> tuple[RunLine, Pipeline]:
+        """The line of ``%dvc_run``, and the stages that it was read with: those of earlier cells too that it names."""
+        recalled: set[str] = set()
+        while True:
+            pipeline = self.session.project.pipeline()
+            try:
+                asked = read_run_line(
+                    line,
+                    namespace=names,
+                    pipeline=pipeline,
+                    folder=self.session.folder,
+                    stage_of=lambda name: self.session.project.store.find(name).record.stage,
+                    reuse=self.session.reuse,
+                )
+            except StageNotFoundError as error:
+                if error.name in recalled or not self._recall(error.name):
+                    raise
+                recalled.add(error.name)
+            else:
+                return asked, pipeline

@@ -25,7 +25,7 @@ from dvc_magic.engine import (
 )
 from dvc_magic.errors import DvcMagicError, RequestError, RunFailedError, RunsFailedError, StageNotFoundError
 from dvc_magic.executors import WorkerPool, sweep_run
-from dvc_magic.line import Wording, find_param, fit
+from dvc_magic.line import Target, Wording, find_param, find_target, fit, flags_of
 from dvc_magic.model.checkup import CheckProgress, StoreCheckup
 from dvc_magic.model.operation import Operation, Source
 from dvc_magic.model.record import DepRecord, RunRecord, RunStatus
@@ -48,6 +48,7 @@ from dvc_magic.project.values_of import with_values_of
 from dvc_magic.project.widgets import Widgets
 from dvc_magic.runs import lineage
 from dvc_magic.store import RunStore, this_boot
+from dvc_magic.untrusted import abridged
 from dvc_magic.views import plan_text
 
 _WORKER = "dvc_magic.engine.worker"
@@ -234,14 +235,20 @@ class Project:
         """The stages by address, as DVC resolves them now."""
         return Stages(self.pipeline())
 
-    def _stages_with(self, name: str) -> Stages:
-        """The stages and operations; when `name` is none of them, those of earlier cells too."""
-        stages = self.stages
-        try:
-            stages[name]
-        except StageNotFoundError:
-            return self.stages if self.recall(name) else stages
-        return stages
+    def _targets(self, names: Sequence[str]) -> tuple[list[Target], Pipeline]:
+        """What is named, each once, among the stages and operations, those of earlier cells too; and all of these."""
+        pipeline = self.pipeline()
+        targets: dict[str, Target] = {}
+        for name in names:
+            try:
+                target = find_target(name, pipeline)
+            except StageNotFoundError:
+                if not self.recall(name):
+                    raise
+                pipeline = self.pipeline()
+                target = find_target(name, pipeline)
+            targets.setdefault(target.address, target)
+        return list(targets.values()), pipeline
 
     @property
     def runs(self) -> Runs:
@@ -318,12 +325,13 @@ class Project:
             label=label,
             tags=tags,
             jobs=1,
+            several=False,
         )
         return self.start(request, raise_errors=raise_errors)[0]
 
     def grid(
         self,
-        stage: str | None,
+        stage: str | Sequence[str] | None,
         params: Mapping[str, Sequence[Any]],
         *,
         jobs: int = 1,
@@ -339,12 +347,17 @@ class Project:
     ) -> Runs:
         """Run a stage once for each combination of values; the last param varies fastest.
 
+        ``grid(["train", "evaluate"], {})`` runs several stages in one call, ``grid("fit", {})`` all items of a
+        ``foreach`` or ``matrix`` group, ``grid("fit@u*", {})`` those that fit. What one of them makes, the others of
+        the call build on.
+
         Args:
-            params: key -> the values it takes.
+            stage: address of a stage or a group, or ``GROUP@PATTERN``; or several of these.
+            params: key -> the values it takes, for each stage that has it.
             jobs: runs at the same time.
 
         Returns:
-            The runs in grid order. The other arguments are those of `run`.
+            The runs, stage by stage, each in grid order. The other arguments are those of `run`.
 
         Raises:
             RunsFailedError: some runs ended badly; all were tried.
@@ -444,7 +457,7 @@ class Project:
 
     def plan(
         self,
-        stage: str | None = None,
+        stage: str | Sequence[str] | None = None,
         params: Mapping[str, Any] | None = None,
         *,
         from_run: int | str | Run | None = None,
@@ -454,6 +467,8 @@ class Project:
         copy_paths: Sequence[str] = (),
     ) -> Plan:
         """``project.plan("train", {"lr": 0.1})``: what `run` would do with the same arguments; nothing is run.
+
+        ``project.plan(["train", "evaluate"])`` and ``project.plan("group")`` tell what `grid` would do.
 
         Raises:
             RequestError: the call makes no sense. ProjectError: the project cannot be used as it is.
@@ -496,7 +511,7 @@ class Project:
 
     def _request(
         self,
-        stage: str | None,
+        stage: str | Sequence[str] | None,
         params: Mapping[str, Sequence[Any]],
         *,
         from_run: int | str | Run | None,
@@ -508,6 +523,7 @@ class Project:
         label: str,
         tags: Sequence[str],
         jobs: int,
+        several: bool = True,
     ) -> RunRequest:
         if upstream not in [policy.value for policy in UpstreamPolicy]:
             message = f"upstream={upstream!r} is unknown; it is one of {', '.join(UpstreamPolicy)}"
@@ -515,22 +531,25 @@ class Project:
         if from_run is not None:
             from_run = from_run.id if isinstance(from_run, Run) else str(from_run)
             stage = stage or self.store.find(from_run).record.stage
-        if stage is None:
+        if not stage:
             message = "name a stage to run, or a run to start from: project.run(from_run=41)"
             raise RequestError(message)
-        stages = self._stages_with(stage)
-        target = stages[stage].stage
-        above = [flag for other in stages.pipeline.lineage(target) if other is not target for flag in other.flags]
+        targets, pipeline = self._targets([stage] if isinstance(stage, str) else stage)
+        if not several and not (isinstance(stage, str) and targets[0].single):
+            items = abridged(", ".join(one.address for target in targets for one in target.stages))
+            message = f"run() takes one stage, and {stage!r} is several: {items}. To run them: project.grid({stage!r}, "
+            raise RequestError(f"{message}{dict(params)!r})")
+        own, above = flags_of((one for target in targets for one in target.stages), pipeline)
         changes = []
         for key, values in params.items():
             if not values:
                 message = f"{key!r} has no values; give at least one"
                 raise RequestError(message)
-            param = find_param(key, target.flags, above, options=(), wording=Wording.API)
+            param = find_param(key, own, above, options=(), wording=Wording.API)
             fitted = tuple(fit(value, param, wording=Wording.API) for value in values)
             changes.append(Change(file=param.file, key=param.key, values=fitted))
         return RunRequest(
-            stages=(target.address,),
+            stages=tuple(target.address for target in targets),
             changes=tuple(changes),
             use={name: run.id if isinstance(run, Run) else str(run) for name, run in (use or {}).items()},
             upstream=UpstreamPolicy(upstream),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from dvc_magic.errors import ParamError, close_matches
-from dvc_magic.line import find_stage
+from dvc_magic.line import find_stage, find_target
 from dvc_magic.model.stage import Param, Pipeline, Stage
 from dvc_magic.model.values import ends_with_key
 from dvc_magic.untrusted import short_repr
@@ -103,8 +103,21 @@ class Stages(Mapping[str, StageView]):
     Operations are looked up here too, ``stages["op:fit"]`` or ``stages["fit"]``, but not counted or listed.
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, members: Sequence[Stage] | None = None) -> None:
+        """Of a pipeline; with `members`, those stages of it alone are counted and listed."""
         self.pipeline = pipeline
+        self._members = pipeline.stages if members is None else members
+
+    def meant(self, word: str) -> StageView | Stages:
+        """What a word means: a stage or an operation as in ``stages[word]``, or the items of a group or a pattern.
+
+        Raises:
+            StageNotFoundError, OperationError: as there.
+        """
+        target = find_target(word, self.pipeline)
+        if target.single:
+            return StageView(target.stages[0], self.pipeline)
+        return Stages(self.pipeline, target.stages)
 
     def __getitem__(self, address: str) -> StageView:
         """The stage of this address, the only one of this name in any ``dvc.yaml``, or else the operation of this name.
@@ -120,18 +133,20 @@ class Stages(Mapping[str, StageView]):
 
     def __iter__(self) -> Iterator[str]:
         """The addresses."""
-        return (stage.address for stage in self.pipeline.stages)
+        return (stage.address for stage in self._members)
 
     def __len__(self) -> int:
         """How many stages."""
-        return len(self.pipeline.stages)
+        return len(self._members)
 
     def _ipython_key_completions_(self) -> list[str]:
         return list(self)
 
     def table(self) -> Table:
         """The stages as a table, ready to show."""
-        return stages_table(self.pipeline)
+        if self._members is self.pipeline.stages:
+            return stages_table(self.pipeline)
+        return stages_table(Pipeline(stages=tuple(self._members)))
 
     def __repr__(self) -> str:
         """The table as text."""

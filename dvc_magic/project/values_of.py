@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from dvc_magic.errors import ParamError
-from dvc_magic.line import OPTION_NAMES, find_stage, flags_of, format_line, sure_word
+from dvc_magic.line import OPTION_NAMES, find_target, flags_of, format_line, sure_word
 from dvc_magic.model.record import Override, RunRecord
 from dvc_magic.model.request import Change, ChangeKind, RunRequest
 from dvc_magic.model.stage import Pipeline
@@ -34,8 +34,8 @@ def with_values_of(
         ParamError: the run has params that no stage has any more.
         StageNotFoundError: the call's stage is gone.
     """
-    stages = [find_stage(address, pipeline) for address in request.stages]
-    own, above = flags_of(stages, pipeline)
+    targets = [find_target(address, pipeline) for address in request.stages]
+    own, above = flags_of((stage for target in targets for stage in target.stages), pipeline)
     now = {(flag.file, flag.key): flag.value for flag in (*above, *own)}
     every = {(flag.file, flag.key) for one in (*pipeline.stages, *pipeline.operations) for flag in one.flags}
     values = _values(run, upstream)
@@ -88,8 +88,9 @@ def _covers(asked: Iterable[_Place], change: Change) -> bool:
 
 def _gone_message(run: RunRecord, gone: Sequence[_Place], rest: RunRequest, pipeline: Pipeline) -> str:
     names = ", ".join(key if file == "params.yaml" else f"{file}:{key}" for file, key in gone)
-    word = sure_word(find_stage(rest.stages[0], pipeline), (stage.address for stage in pipeline.stages))
-    line = format_line(word, rest.changes, reserved=OPTION_NAMES)
+    addresses = [stage.address for stage in pipeline.stages]
+    words = [sure_word(address, addresses) for address in rest.stages]
+    line = format_line(words, rest.changes, reserved=OPTION_NAMES)
     return (
         f"--from {run.number}: {run.name} has params that no stage has any more: {names}. "
         f"Without these, its values are\n  {line}"

@@ -27,9 +27,20 @@ def plan_text(plan: tuple[PointPlan, ...]) -> str:
     """
     if not plan:
         return "nothing to run"
-    one = [list(alike) for _, alike in groupby(plan[0].decisions, key=_said)]
-    decided = _grid_text(plan) if len(plan) > 1 else _chain(one)
-    return "; ".join([decided, *_retyped(plan)])
+    is_grid = len({point.target for point in plan}) < len(plan)
+    return "; ".join([_grid_text(plan) if is_grid else _targets_text(plan), *_retyped(plan)])
+
+
+def _targets_text(plan: Sequence[PointPlan]) -> str:
+    """``3 runs: raw 2 reused (...) -> prepare, train, report run``: of several targets each stage once."""
+    decisions = {decision.stage: decision for point in plan for decision in point.decisions}
+    chain = _chain([list(alike) for _, alike in groupby(decisions.values(), key=_said)])
+    return chain if len(plan) == 1 else f"{len(plan)} runs{_there_already(plan)}: {chain}"
+
+
+def _there_already(plan: Sequence[PointPlan]) -> str:
+    reused = sum(point.decisions[-1].action is Action.REUSE for point in plan)
+    return f", {'all' if reused == len(plan) else reused} of them there already" if reused else ""
 
 
 def _grid_text(plan: Sequence[PointPlan]) -> str:
@@ -38,7 +49,8 @@ def _grid_text(plan: Sequence[PointPlan]) -> str:
     What was asked for, beside what the files have; how many runs of each stage; what is there already.
     """
     targets = [point.decisions[-1] for point in plan]
-    upstream = [decision for point in plan for decision in point.decisions[:-1]]
+    asked = {point.target for point in plan}
+    upstream = [decision for point in plan for decision in point.decisions[:-1] if decision.stage not in asked]
     upstream = list({(_kind(decision), decision.work): decision for decision in upstream}.values())
     decisions = sorted([*upstream, *targets], key=_order(plan))
     counts = Counter((decision.stage, _why(decision)) for decision in decisions if decision.action in _EXECUTED)
@@ -47,12 +59,10 @@ def _grid_text(plan: Sequence[PointPlan]) -> str:
     alike: dict[str, list[Decision]] = {}
     for decision in there.values():
         alike.setdefault(_said(decision), []).append(decision)
-    reused = sum(decision.action is Action.REUSE for decision in targets)
-    already = f", {'all' if reused == len(plan) else reused} of them there already" if reused else ""
     if len(runs) > _MANY:
         runs = [*runs[:_SHOWN], f"{len(runs) - _SHOWN - 2} more stages", *runs[-2:]]
     parts = [" + ".join(runs), *map(_together, alike.values())]
-    return f"{len(plan)} runs{already}{_asked(plan)}: {'; '.join(filter(None, parts))}"
+    return f"{len(plan)} runs{_there_already(plan)}{_asked(plan)}: {'; '.join(filter(None, parts))}"
 
 
 def _order(plan: Sequence[PointPlan]) -> Callable[[Decision], int]:

@@ -216,7 +216,7 @@ def stage_form(
     doubled = {key for key, count in Counter(param.key for param, _ in params.values()).items() if count > 1}
     fields = [_field(param, made, texts or {}, doubled) for param, made in params.values()]
     changes = [Change(file=one.param.file, key=one.param.key, values=one.values) for one in fields if one.changed]
-    word = sure_word(stage, (other.address for other in pipeline.stages))
+    word = sure_word(stage.address, (other.address for other in pipeline.stages))
     flags = format_line(word, changes, command=COMMAND, reserved=OPTION_NAMES | doubled)
     line = f"{flags} {options.strip()}".strip()
     asked, problem = _asked(line, pipeline)

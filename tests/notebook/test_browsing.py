@@ -72,6 +72,22 @@ def test_as_many_runs_are_shown_as_are_asked_for(shell: InteractiveShell) -> Non
     assert "20 of 31 runs" in repr(shell.run_line_magic("dvc_runs", ""))
 
 
+def test_a_group_is_run_listed_and_explained_as_a_whole(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+
+    runs = shell.run_line_magic("dvc_run", "select fit --label all")
+
+    assert capsys.readouterr().out.startswith("3 runs: fit@small, fit@large, select run\n")
+    assert [run.stage for run in runs] == ["select", "fit@small", "fit@large"]
+    assert {run.id for run in runs[0].upstream.values()} == {run.id for run in runs[1:]}
+    assert list(shell.run_line_magic("dvc_stages", "fit")) == ["fit@small", "fit@large"]
+    assert list(shell.run_line_magic("dvc_stages", "fit@l*")) == ["fit@large"]
+    assert "stage fit@small" in repr(shell.run_line_magic("dvc_run", "fit --help"))
+    assert repr(shell.run_line_magic("dvc_run", "fit@small* --dry-run")) == "fit@small runs"
+
+
 def test_a_metric_that_each_stage_of_a_group_has_is_asked_of_those_stages(shell: InteractiveShell) -> None:
     assert _listed(shell, "--all loss < 0.3") == ["fit@large"]
     assert _listed(shell, "--all --sort loss") == ["fit@large", "fit@small", "select"]

@@ -124,8 +124,18 @@ def test_stages_are_offered_wherever_a_magic_may_stand(complete: Complete) -> No
 
 
 def test_an_item_of_a_group_is_offered_and_quoted_where_it_has_to_be(shell: InteractiveShell) -> None:
-    assert list(_offered(shell, "%dvc_stages sc")) == ["%dvc_stages score@us", "%dvc_stages 'score@de '"]
+    assert list(_offered(shell, "%dvc_stages score@")) == ["%dvc_stages score@us", "%dvc_stages 'score@de '"]
     assert list(_offered(shell, '%dvc_run "score@d')) == ['%dvc_run "score@de "']
+
+
+def test_groups_are_offered_where_they_can_be_named_and_further_stages_behind_the_first(complete: Complete) -> None:
+    assert complete("%dvc_run sc")[:2] == ["score", "score@us"]
+    assert complete("%dvc_run train sc")[:2] == ["score", "score@us"]
+    assert complete("%dvc_run score --reuse score@")[0] == "score@us"
+    assert complete("%dvc_runs --stage sc")[0] == "score"
+    assert not {"train", "score"} & {*complete("%dvc_run train score "), *complete("%dvc_ui sc")}
+    assert {"--lr", "--prepare.n"} <= set(complete("%dvc_run score train --"))
+    assert "--lr" in complete("%dvc_run score@u* --")
 
 
 def test_flags_of_the_stage_come_before_those_upstream_and_the_options(complete: Complete) -> None:

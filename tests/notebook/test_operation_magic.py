@@ -262,6 +262,16 @@ def test_a_kernel_that_has_just_started_knows_cells_by_their_runs(shell: Interac
     assert "note.py" in shown._repr_html_()
 
 
+def test_a_line_that_names_several_cells_of_an_earlier_kernel_knows_all_of_them(shell: InteractiveShell) -> None:
+    for name in ("note", "memo"):
+        _op(shell, name, f"open('{name}.txt', 'w').write('one')")
+    _restart(shell)
+
+    plan = shell.run_line_magic("dvc_run", "note op:memo --dry-run")
+
+    assert [point.target for point in plan.points] == ["op:note", "op:memo"]
+
+
 @pytest.mark.parametrize("line", ["dvc_run note", "dvc_run note --dry-run", "dvc_stages note"])
 def test_a_cell_that_is_known_by_its_run_is_said_to_be_once(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str], line: str

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import quote, read_run_line
-from dvc_magic.line.stages import expected_stage
+from dvc_magic.line.stages import expected_target
 from dvc_magic.model.stage import Pipeline, Stage
 from dvc_magic.project import Project, Run
 from dvc_magic.runs import flatten_files
@@ -149,7 +149,7 @@ def _all_differences(ours: _Ours, theirs: Reference) -> tuple[str, ...]:
     differences += [f"{stage}: executed {count} times" for stage, count in counts.items() if count > 1]
     locks = stages_of_locks(theirs.locks)
     for run in ours.runs:
-        stage = expected_stage(run.stage, ours.pipeline)
+        stage = expected_target(run.stage, ours.pipeline).stages[0]
         entry = locks.get(stage.dvcfile, {}).get(stage.name) or {}
         differences += [
             f"{run.stage}: {text}"

@@ -196,12 +196,18 @@ def test_a_flag_of_the_stage_is_no_spelling_of_guilds(option):
     assert "Guild" not in answer(f"train --{name} abc", pipeline)
 
 
+def test_a_group_has_the_flags_of_its_items():
+    pipeline = Pipeline(stages=(stage("fit@a", {"fit.lr": 0.1}), stage("fit@b", {"fit.lr": 0.1}), stage("other")))
+
+    assert answer("guild run fit lr=[0.1,0.2] --needed", pipeline).endswith("%dvc_run fit --lr 0.1,0.2 --reuse")
+
+
 def test_a_stage_or_param_file_of_guilds_words_is_meant_itself():
     pipeline = Pipeline(stages=(stage("guild"), stage("model:run"), stage("fit", {"prepare": 1}, file="dvcstage")))
 
     assert read("model:run", pipeline).request.stages == ("model:run",)
     assert read("fit dvcstage:prepare=3", pipeline).request.changes[0].file == "dvcstage"
-    assert "One stage can be given" in answer("guild run train", pipeline)
+    assert "There is no stage 'train'" in answer("guild run train", pipeline)
 
 
 def test_an_operation_that_several_models_have_is_named_with_its_model():

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from dvc_magic.errors import DvcMagicError, LineError, OperationError, StageNotFoundError
-from dvc_magic.line import StageWords, find_stage, sure_word
-from dvc_magic.line.stages import expected_stage, final_stages, only_final_stage
+from dvc_magic.line import StageWords, find_stage, find_target, sure_word
+from dvc_magic.line.stages import expected_target, final_stages, final_targets, only_final_stage, operation_names
 from dvc_magic.model.operation import Operation
-from dvc_magic.model.stage import Pipeline, Stage
+from dvc_magic.model.stage import Dep, Out, Pipeline, Stage
 
 
 def _stage(name: str, *, folder: str = "") -> Stage:
@@ -121,8 +121,42 @@ def test_a_group_of_the_folder_hides_what_the_root_has_of_its_name(word: str, it
         find_stage(word, SHADOWED, folder="a")
 
 
+@pytest.mark.parametrize(
+    ("folder", "word", "address", "items"),
+    [
+        ("", "item", "item", ["item@z"]),
+        ("a", "item", "a/dvc.yaml:item", ["a/dvc.yaml:item@y"]),
+        ("a", "dvc.yaml:item@*", "item@*", ["item@z"]),
+        ("", "group@?", "a/dvc.yaml:group@?", ["a/dvc.yaml:group@x"]),
+        ("a/b", "group", "a/dvc.yaml:group", ["a/dvc.yaml:group@x"]),
+        ("c", "train", "c/dvc.yaml:train", ["c/dvc.yaml:train"]),
+    ],
+)
+def test_a_group_is_found_as_a_stage_is(folder: str, word: str, address: str, items: list[str]) -> None:
+    pipeline = replace(SHADOWED, stages=tuple(stage for stage in SHADOWED.stages if stage.address != "group"))
+    target = find_target(word, pipeline, folder=folder)
+
+    assert (target.address, [stage.address for stage in target.stages]) == (address, items)
+
+
+def test_a_group_comes_before_an_operation_of_its_name_as_a_stage_does() -> None:
+    pipeline = replace(PIPELINE, stages=(*PIPELINE.stages, _stage("fit@a"), _stage("fit@b")))
+
+    assert [stage.address for stage in find_target("fit", pipeline).stages] == ["fit@a", "fit@b"]
+    assert find_target("op:fit", pipeline).single
+    assert operation_names(pipeline) == ["op:train", "op:prepare", "op:twin", "op:fit"]
+
+
+def test_final_stages_are_named_by_their_group_where_all_of_it_is_final() -> None:
+    used = replace(_stage("use"), deps=(Dep(path="b", declared="b"),))
+    makes = replace(_stage("part@b"), outs=(Out(path="b", declared="b"),))
+    pipeline = Pipeline(stages=(_stage("fit@a"), _stage("part@a"), makes, used, _stage("fit@b")))
+
+    assert [each.address for each in final_targets(pipeline)] == ["fit", "part@a", "use"]
+
+
 def test_an_item_that_values_are_to_make_belongs_to_the_group_of_the_folder() -> None:
-    assert expected_stage("item@new", SHADOWED, folder="a").address == "a/dvc.yaml:item@new"
+    assert expected_target("item@new", SHADOWED, folder="a").address == "a/dvc.yaml:item@new"
 
 
 @pytest.mark.parametrize("folder", ["", "a", "a/b", "a/notebooks", "c", "elsewhere"])
@@ -131,7 +165,7 @@ def test_the_word_for_a_stage_means_it(folder: str) -> None:
     for stage in SHADOWED.stages:
         assert find_stage(words.word(stage), SHADOWED, folder=folder) == stage
         for elsewhere in ("", "a", "a/b", "c"):
-            assert find_stage(sure_word(stage, ADDRESSES), SHADOWED, folder=elsewhere) == stage
+            assert find_stage(sure_word(stage.address, ADDRESSES), SHADOWED, folder=elsewhere) == stage
 
 
 def test_words_are_short_where_they_can_be() -> None:
@@ -141,4 +175,4 @@ def test_words_are_short_where_they_can_be() -> None:
     assert shown["train"] == "dvc.yaml:train"
     assert shown["root"] == "root"
     assert shown["c/dvc.yaml:train"] == "c/dvc.yaml:train"
-    assert sure_word(SHADOWED.stages[1], ADDRESSES) == "root"
+    assert sure_word(SHADOWED.stages[1].address, ADDRESSES) == "root"

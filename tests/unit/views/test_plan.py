@@ -108,6 +108,14 @@ def test_what_one_run_does_for_several_points_of_a_grid_counts_once() -> None:
     assert plan_text(()) == "nothing to run"
 
 
+def test_of_several_targets_each_stage_is_told_once() -> None:
+    prepare, train, report = (_made(stage, reason="asked for") for stage in ("prepare", "train", "report"))
+    raw = _reused("raw", 2)
+    plan = (_plan(raw, prepare, train), _plan(raw, prepare), _plan(raw, report))
+
+    assert plan_text(plan) == f"3 runs: raw 2 reused ({EQUAL}) -> prepare, train, report run"
+
+
 def test_of_a_grid_each_thing_that_becomes_of_a_stage_is_told() -> None:
     later = Decision(stage="report", action=Action.WHEN_CHANGED, reason="if its inputs change")
     plan = (_plan(_reused("train", 2), ASKED), _plan(_reused("train", 3), _reused("report", 4)), _plan(later))
