@@ -259,7 +259,7 @@ def test_an_ambiguous_flag_shows_both_ways(shell: InteractiveShell) -> None:
         ("--lr [0.1,0.2]", ("train.lr", "0.1,0.2")),
         ("--shuffle=3", ("train.shuffle", "bool")),
         ("--layers '[1, 2]'", ("Leave out the quotes: --train.layers [1, 2]",)),
-        ("--model.depth 0.1", ("write 3.0 in params.yaml", "-S model.depth=0.1")),
+        ("--model.depth true", ("model.depth in params.yaml is an int", "such as 3")),
     ],
 )
 def test_a_value_of_a_wrong_type_names_file_key_expected_and_got(
