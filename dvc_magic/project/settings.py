@@ -49,6 +49,13 @@ def find_root(start: Path) -> Path:
     for candidate in (folder, *folder.parents):
         if (candidate / ".dvc").is_dir():
             return candidate
+    for link in (candidate / ".dvc" for candidate in (folder, *folder.parents)):
+        if link.is_symlink():
+            message = (
+                f"{str(link)!r} is a link to {str(link.readlink())!r}, which is no folder now; bring that back (is its "
+                "disk mounted?), or make a DVC project here anew: remove the link, then dvc init"
+            )
+            raise NotAProjectError(message)
     message = (
         f"no DVC project at {str(folder)!r} or above it (there is no .dvc folder); go to one with %dvc_project PATH, "
         "or make this folder one with: dvc init"

@@ -62,7 +62,10 @@ def take_snapshot(
         ProjectError: files keep changing while they are read.
     """
     paths = store.paths
-    rules = SourceRules(outs=frozenset(outs), named=frozenset(named), store=_store_folder(project, paths))
+    dvc = project / ".dvc"
+    linked_dvc = _folder_in(project, dvc) if dvc.is_symlink() else None  # has DVC's cache, and secrets in config.local
+    left_out = frozenset([*outs, linked_dvc] if linked_dvc else outs)
+    rules = SourceRules(outs=left_out, named=frozenset(named), store=_folder_in(project, paths.home))
     extra = named_files(project, copy_paths, rules)
     _make_private(paths)
     listing = list_sources(project, rules)
@@ -107,9 +110,10 @@ def _snapshot_file(paths: StorePaths, id: str) -> Path:  # noqa: A002
     return paths.snapshots / f"{id}.json"
 
 
-def _store_folder(project: Path, paths: StorePaths) -> str | None:
-    root, home = os.path.realpath(project), os.path.realpath(paths.home)
-    return os.path.relpath(home, root).replace(os.sep, "/") if home.startswith(root + os.sep) else None
+def _folder_in(project: Path, folder: Path) -> str | None:
+    """The path of a folder from the project's root, None when it lies elsewhere."""
+    root, place = os.path.realpath(project), os.path.realpath(folder)
+    return os.path.relpath(place, root).replace(os.sep, "/") if place.startswith(root + os.sep) else None
 
 
 def _described(files: dict[str, SourceFile], skipped: dict[str, int], listing: Listing, extra: NamedFiles) -> Snapshot:

@@ -72,11 +72,11 @@ class SourceRules:
 
 
 def _is_dvc_file(folders: list[str], name: str) -> bool:
-    """DVC's own files, of which a workspace has its own: config, temporary files, locks."""
+    """DVC's own files, of which a workspace has its own: config, temporary files, locks, or a link to them."""
     if ".dvc" in folders:
         after = folders[folders.index(".dvc") + 1 :]
         return after[:1] != ["plots"]
-    return name == "dvc.lock"
+    return name in ("dvc.lock", ".dvc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,6 +203,13 @@ stages:
         steps="ln -s pipelines/main.yaml dvc.yaml",
     ),
     Case(
+        name="linked-dvc-folder",
+        shows="The .dvc folder is a link to one beside the project, which has no git.",
+        files={**TWO, ".dvc/config": "[core]\n    no_scm = True\n"},
+        steps="mv .dvc ../elsewhere\nln -s ../elsewhere .dvc",
+        git=False,
+    ),
+    Case(
         name="uncommitted-files",
         shows="Files that git does not know yet are sources as well.",
         files={**TWO, "dvc.yaml": str(TWO["dvc.yaml"]).replace("cat in.txt >", "cat in.txt more.txt >")},

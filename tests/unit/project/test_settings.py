@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.errors import ProjectError
-from dvc_magic.project.settings import read_settings
+from dvc_magic.errors import NotAProjectError, ProjectError
+from dvc_magic.project.settings import find_root, read_settings
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("", 60.0), ("pull-timeout: 5\n", 5.0), ("pull-timeout: 0.5\n", 0.5)])
@@ -32,3 +32,12 @@ def test_aliases_that_grow_without_bound_are_refused_wherever_they_go(tmp_path: 
     (tmp_path / "dvc_magic.yaml").write_text("\n".join([*lines, f"{key}: *x9\n"]))
     with pytest.raises(ProjectError, match=r"^dvc_magic.yaml: its aliases \(\*NAME\) repeat more than 100,000 values"):
         read_settings(tmp_path, {})
+
+
+def test_a_dvc_folder_may_be_a_link_and_one_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/.dvc").symlink_to("../elsewhere")
+    with pytest.raises(NotAProjectError, match=r"/a/\.dvc' is a link to '\.\./elsewhere', which is no folder now"):
+        find_root(tmp_path / "a/b")
+    (tmp_path / "elsewhere").mkdir()
+    assert find_root(tmp_path / "a/b") == tmp_path / "a"

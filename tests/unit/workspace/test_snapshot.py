@@ -129,6 +129,13 @@ def test_a_missing_file_that_the_user_names_is_an_error(snap) -> None:
         snap(copy_paths=["nothing"])
 
 
+def test_what_a_link_in_the_place_of_dvcs_folder_leads_to_is_no_source(project: Path, snap) -> None:
+    write(project, {"elsewhere/config.local": "password = x", "elsewhere/cache/a": "", "elsewhere2/a.py": ""})
+    (project / ".dvc").symlink_to("elsewhere")
+
+    assert list(snap()[0].files) == [".gitignore", "elsewhere2/a.py", "src/model.py", "train.py"]
+
+
 def test_links_stay_links(project: Path, tmp_path: Path, snap) -> None:
     texts = {"in": "src/model.py", "dir": "src", "dangling": "nowhere", "loop": "loop", "out": "../beside"}
     (tmp_path / "beside").touch()

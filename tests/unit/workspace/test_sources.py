@@ -68,6 +68,14 @@ def test_what_dvc_makes_or_tracks_is_no_source(folder: Path) -> None:
     assert _listed(folder, outs=["model.pkl", "out"]) == ["model.py", "outer"]
 
 
+def test_a_link_in_the_place_of_dvcs_folder_is_no_source(folder: Path) -> None:
+    write(folder, {"a.py": "", "sub/b.py": ""})
+    for place in (".dvc", "sub/.dvc"):
+        (folder / place).symlink_to(folder.parent)
+
+    assert _listed(folder) == ["a.py", "sub/b.py"]
+
+
 def test_files_of_dvc_itself_are_no_sources(folder: Path) -> None:
     write(
         folder, dict.fromkeys([".dvc/config", ".dvc/config.local", ".dvc/tmp/x", ".dvc/cache/y", ".dvc/.gitignore"], "")
