@@ -235,6 +235,37 @@ stages:
         edits={"params.yaml": {"[a, b]": "[a, c]"}},
     ),
     Case(
+        name="several-targets",
+        shows="A stage, a group whose items an override changes, and part of a matrix are the targets of one call.",
+        files={
+            "dvc.yaml": """\
+stages:
+  prepare:
+    cmd: echo ${n} > data.txt
+    params: [n]
+    outs:
+      - data.txt
+  each:
+    foreach: ${names}
+    do:
+      cmd: cat data.txt > ${item}.txt
+      deps: [data.txt]
+      outs:
+        - ${item}.txt
+  cell:
+    matrix: {size: [1, 2], kind: [x, y]}
+    cmd: cat a.txt > ${item.kind}${item.size}.txt
+    deps: [a.txt]
+    outs:
+      - ${item.kind}${item.size}.txt
+""",
+            "params.yaml": "n: 1\nnames: [a, b]\n",
+        },
+        targets=("cell@*-y each@a each prepare",),
+        options="--n 2 -S 'names=[a]'",
+        edits={"params.yaml": {"[a, b]": "[a]", "n: 1": "n: 2"}},
+    ),
+    Case(
         name="foreach-item-of-override",
         shows="A stage that only the override brings about is the target.",
         files={
