@@ -12,21 +12,24 @@ _CELL = 60
 
 
 def stages_table(pipeline: Pipeline) -> Table:
-    """One row for each stage, then one for each operation: what it runs, reads, makes, and its flags."""
+    """One row for each stage, then one for each operation: what it is about, runs, reads, makes, and its flags."""
     troubles = [*pipeline.problems, *pipeline.faults.values()]
     nothing = "this project has no stages: no dvc.yaml with a 'stages' section was found"
+    about = ["about"] if any(stage.desc for stage in pipeline.every) else []
+    headers = ("stage", *about, "cmd", "deps", "outs", "flags")
     return Table(
-        headers=("stage", "cmd", "deps", "outs", "flags"),
-        rows=tuple(map(_row, (*pipeline.stages, *pipeline.operations))),
-        wrapped=frozenset({1, 2, 3, 4}),
+        headers=headers,
+        rows=tuple(_row(stage, described=bool(about)) for stage in pipeline.every),
+        wrapped=frozenset(range(1, len(headers))),
         note="\n".join(troubles),
         empty="\n".join([nothing, *troubles]),
     )
 
 
-def _row(stage: Stage) -> tuple[str, ...]:
+def _row(stage: Stage, *, described: bool) -> tuple[str, ...]:
     return (
         stage.address,
+        *[cut(stage.desc.strip().partition("\n")[0], width=_CELL)] * described,
         cut(" ; ".join(stage.commands), width=_CELL),
         few([dep_name(dep) for dep in stage.deps], width=_CELL),
         few([*(out.path for out in stage.outs), *["as written"] * _as_written(stage)], width=_CELL),

@@ -60,3 +60,15 @@ def test_a_table_shows_whole_items_and_says_how_many_more_there_are() -> None:
 
     assert row[-1] == "train.layer_0.size=0, train.layer_1.size=1, and 7 more"
     assert stages_table(Pipeline(stages=(SPLIT,))).rows[0][-1] == "folds=3"
+
+
+def test_a_table_says_what_stages_are_about_where_one_of_them_says_it() -> None:
+    split = replace(SPLIT, desc="\n  Split the data, " + "x" * 60 + "\nwith care.")
+
+    described, bare = stages_table(Pipeline(stages=(split, SMALL))), stages_table(Pipeline(stages=(SPLIT, SMALL)))
+
+    assert described.headers == ("stage", "about", "cmd", "deps", "outs", "flags")
+    assert [row[1][:16] for row in described.rows] == ["Split the data, ", ""]
+    assert len(described.rows[0][1]) == 60
+    assert bare.headers == ("stage", "cmd", "deps", "outs", "flags")
+    assert {len(row) for row in described.rows} == {6}
