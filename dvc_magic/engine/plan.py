@@ -28,6 +28,7 @@ from dvc_magic.model.values import FlatValues, flatten, same
 FROZEN = "frozen"
 PARAMS_CHANGED = "params changed"
 _GONE = "the outputs of its equal run are gone or were changed"
+_ALL_GONE = "the outputs of its runs are gone or were changed"
 _TOLD = 200  # of the newest runs, one may tell the reason
 
 
@@ -165,7 +166,7 @@ def _automatic(facts: Facts, candidates: Sequence[RunRecord], kept: Kept) -> Dec
     if facts.stage.always_changed:
         return Decision(stage=stage, action=Action.RUN, reason="always changed, as dvc.yaml says")
     if matching is None and project_difference:
-        told = _nearest([difference or _GONE for _, difference in differences])
+        told = _nearest([difference or _ALL_GONE for _, difference in differences])
         reason = told or f"no run of it yet; {project_difference}"
         return Decision(stage=stage, action=Action.RUN, reason=reason)
     if not (facts.complete or stands(facts, matching)):

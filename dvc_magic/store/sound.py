@@ -43,11 +43,12 @@ def _odd_numbers(record: RunRecord) -> Iterator[str]:
 def _odd_paths(record: RunRecord) -> Iterator[str]:
     """Paths, from the run's DVC root, that lead out of its workspace.
 
-    DVC reads deps elsewhere in place, and lets a stage write outs elsewhere that it does not cache.
+    DVC reads deps elsewhere in place, and lets a stage write outs elsewhere that it does not cache; what a run has
+    written there is a dep of others.
     """
     if _leaves(".", record.root):
         yield f"its root {record.root!r} leads out of the run's workspace"
-    elsewhere = {path for path, dep in record.deps.items() if dep.placed == "in place"}
+    elsewhere = {path for path, dep in record.deps.items() if dep.placed == "in place" or dep.run}
     elsewhere |= {path for path, out in record.outs.items() if not out.cache}
     for path in _paths(record):
         if _leaves(record.root, path) and not (path in elsewhere and path.startswith("/")):

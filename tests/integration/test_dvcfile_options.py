@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ class Asked:
             store=self.store,
             call="1",
             ask=self._ask,
-            environ={},
+            environ=os.environ,
             deadline=20,
             observer=Silent(),
         )
