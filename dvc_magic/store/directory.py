@@ -523,7 +523,7 @@ def _refuse_strangers(paths: StorePaths) -> None:
     own_files = (paths.counter, paths.boot, paths.workers_log, paths.swept)
     files = {*bases, *(file.name for file in own_files), ".gitignore", ".dvcignore"}
     strangers = sorted({entry.name for entry in paths.home.iterdir()} - ours - files - _TOLERATED)
-    if strangers:
+    if strangers and not paths.runs.is_dir():  # else another process has made the store meanwhile
         raise StoreError(
             f"{paths.home} is no run store and not empty ({', '.join(strangers[:3])}). "
             "Give the store a folder of its own: home: in dvc_magic.yaml, DVC_MAGIC_HOME or %config DvcMagics.home."

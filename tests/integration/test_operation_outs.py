@@ -139,7 +139,7 @@ def test_a_name_is_no_template_and_no_yaml(project: Project, name: str) -> None:
 
 def test_a_name_that_is_no_text_is_told_as_python_writes_it(project: Project) -> None:
     made = run(project, "os.makedirs('o')", "open(b'o/\\xff', 'w').write('1')", "open('o/a', 'w').write('1')")
-    assert completed(made) == (["kept.txt", "o/a"], [f"{LEFT_OUT}'o/\\udcff' (a name that is no UTF-8 text)"])
+    assert completed(made) == (["kept.txt", "o/a"], [f"{LEFT_OUT}o/\\udcff (a name that is no UTF-8 text)"])
 
 
 def test_files_that_dvc_reads_are_put_aside_when_it_cannot(project: Project) -> None:

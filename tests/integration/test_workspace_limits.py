@@ -554,7 +554,7 @@ def test_an_undeclared_output_of_another_stage_is_to_be_declared_too(make_projec
     root = make_project(files)
     dvc(root, "repro", "--quiet", "first")
 
-    with pytest.raises(RunFailedError, match=r"'made.txt' is data that DVC tracks.*deps: \[made.txt\]"):
+    with pytest.raises(RunFailedError, match=r"'made.txt' is made by stage 'first'.*deps: \[made.txt\]"):
         opened(root).run("train")
 
 

@@ -148,7 +148,7 @@ def test_several_values_make_several_runs(shell: InteractiveShell) -> None:
 def test_an_operation_of_a_cell_can_be_picked_and_run(shell: InteractiveShell) -> None:
     shell.run_cell_magic("dvc_op", "look --requires dvcstage:prepare", "lr = 0.5\nprint(open('data.txt').read(), lr)\n")
     panel = _panel(shell, "look")
-    assert list(panel.picker.options) == ["prepare", "train", "op:look"]
+    assert [stage for _, stage in panel.picker.options] == ["prepare", "train", "op:look"]
     panel.rows["look.py:lr"].control.value = "0.7"
 
     run = _run(panel)

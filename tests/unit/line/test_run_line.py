@@ -436,7 +436,7 @@ def test_a_range_from_python_shows_the_grid_too():
         ("train lr=0.3", ParamError, "For train.lr write --lr 0.3"),
         ("train train.lr=[1,2]", ParamError, "write --train.lr 1,2"),
         ("train lr = 3", StageNotFoundError, "KEY=VALUE has no blanks"),
-        ("train --shuffle yes", StageNotFoundError, "booleans are true and false"),
+        ("train --shuffle yes", LineError, "booleans are true and false"),
         ("train --upstream newest", LineError, "auto, latest, project, never"),
         ("train -j 0", LineError, "from 1 up"),
         ("train --timeout soon", RequestError, "30s, 5m or 2h"),
