@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from dvc_magic.errors import RunError
 from dvc_magic.project import Project, Run
 from dvc_magic.store import check_store
+from tests.support.io_counters import bytes_read_by_workers
 
 pytestmark = pytest.mark.integration
 
@@ -207,9 +207,9 @@ def test_unchanged_content_is_hashed_once_and_again_after_each_doubt(make_projec
 
     def read_by(run: Any) -> int:
         """How often the workers read as much as the big file has, while something runs."""
-        before = _bytes_read()
+        before = bytes_read_by_workers()
         run()
-        return round((_bytes_read() - before) / size)
+        return round((bytes_read_by_workers() - before) / size)
 
     with Project.open(root) as project:
         project.run("s")
@@ -228,10 +228,3 @@ def test_unchanged_content_is_hashed_once_and_again_after_each_doubt(make_projec
 def _touch(file: Path) -> None:
     os.utime(file)
     time.sleep(2.1)  # the hash of a younger file is not kept
-
-
-def _bytes_read() -> int:
-    """What the workers of this process have read so far."""
-    children = psutil.Process().children(recursive=True)
-    workers = [child for child in children if "dvc_magic.engine.worker" in child.cmdline()]
-    return sum(worker.io_counters().read_chars for worker in workers)
