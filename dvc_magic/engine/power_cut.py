@@ -26,8 +26,10 @@ def mend_after_power_cut(store: RunStore, *, boot: str) -> None:
         boot: this start of the machine; empty where the system does not tell, and then nothing is done.
     """
     marker = store.paths.boot
+    if not boot or not store.paths.runs.is_dir():  # of a project that can only be read, there may be no store
+        return
     with suppress(OSError):
-        if not boot or marker.read_text(encoding="utf-8") == boot:
+        if marker.read_text(encoding="utf-8") == boot:
             return
     # A record is last written when its run ends: a stat says when, at a fraction of what reading 10,000 of them costs.
     ends = {
