@@ -193,8 +193,7 @@ class Panel:
         self.picker.style.description_width = self.options.style.description_width = width
         for field in form.fields:
             self._row(field).show(field, label_width=width)
-        self._place(self.own_box, [field.name for field in form.own])
-        self._place(self.upstream_box, [field.name for field in form.upstream])
+        self._place_rows()
         self._show_upstream_title()
         self.facts.value = _compact(stage_facts(form.stage, form.pipeline).html())
         self.line_box.value = f'<div style="{_LINE}" title="click to select">{safe_html(form.line)}</div>'
@@ -209,10 +208,16 @@ class Panel:
             self.rows[field.name] = row
         return row
 
-    def _place(self, box: Any, names: list[str]) -> None:
-        children = tuple(self.rows[name].box for name in names)
-        if box.children != children:
-            box.children = children
+    def _place_rows(self) -> None:
+        """Put the rows into their boxes. A row leaves its old box first: in two at once it would be shown twice."""
+        placed = [
+            (self.own_box, tuple(self.rows[field.name].box for field in self._form.own)),
+            (self.upstream_box, tuple(self.rows[field.name].box for field in self._form.upstream)),
+        ]
+        for box, rows in placed:
+            box.children = tuple(row for row in box.children if row in rows)
+        for box, rows in placed:
+            box.children = rows
 
     def _show_upstream_title(self) -> None:
         upstream = self._form.upstream

@@ -24,6 +24,7 @@ def test_the_quickstart_runs_and_its_panel_runs_a_stage_with_a_changed_flag(lab_
     panel = lab_page.show(_cell(notebook, "%dvc_ui"))
 
     panel.get_by_label("Stage").select_option("train")
+    panel.get_by_label("train.lr").nth(1).wait_for(state="detached")  # it moves from upstream's flags to the own ones
     panel.get_by_label("train.lr").fill("0.05")
     panel.get_by_text(re.compile(r"^%dvc_run train --.*lr 0\.05$")).wait_for()
     panel.get_by_role("button", name="Run", exact=True).click()
