@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
+
+from msgspec.structs import replace
 
 from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError
 from dvc_magic.model.operation import Operation

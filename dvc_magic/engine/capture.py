@@ -6,9 +6,11 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.codec import to_data
 from dvc_magic.engine.bound import bound, changes_of, described, disk_text, own_files, values_for
@@ -299,8 +301,7 @@ def _retyped(base: Pipeline, target: str, overrides: Iterable[Override]) -> tupl
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Operations:
+class _Operations(Struct, frozen=True):
     """The operations of a point with their texts, and those among them whose values the call can set."""
 
     all: tuple[Operation, ...]

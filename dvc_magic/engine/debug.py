@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from dvc_magic.debugging import INJECTED, VARIABLE
 from dvc_magic.engine.execute import command_variables, take_spoiled

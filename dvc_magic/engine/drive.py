@@ -12,11 +12,13 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.inputs import CallInputs
@@ -47,8 +49,7 @@ _RECENT = 20  # runs of a stage that tell which undeclared reads were told of be
 _KILL_STEP = 3  # interrupts until the worker itself is ended
 
 
-@dataclass(slots=True)
-class _Job:
+class _Job(Struct):
     """A run to execute, for one target or for every point that waits for an upstream stage.
 
     The first state of a run that is asked for has it as its target; the others wait for it.
@@ -62,8 +63,7 @@ class _Job:
     record: RunRecord | None = None
 
 
-@dataclass(slots=True)
-class _Progress:
+class _Progress(Struct):
     """What is queued, running and done."""
 
     queue: list[_Job] = field(default_factory=list)

@@ -12,10 +12,12 @@ import posixpath
 import shutil
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.engine.intact import mend_runs_with
 from dvc_magic.engine.keepable import check_keepable, check_own_files
@@ -71,8 +73,7 @@ _OPENING = 5.0  # seconds that DVC may take to read a run's files beside the com
 _SAVING = 60.0  # seconds that it may at least take afterwards, where a run has a time limit
 
 
-@dataclass(slots=True)
-class _Clock:
+class _Clock(Struct):
     """UTC for people, monotonic for durations."""
 
     created: datetime

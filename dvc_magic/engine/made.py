@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.operation import Operation, OperationOut
@@ -34,8 +35,7 @@ _RULES = ".dvcignore"
 _DEFAULT_PARAMS = "params.yaml"  # DVC reads it whenever it is there
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(Struct, frozen=True, kw_only=True):
     """What a command has written.
 
     Attributes:
@@ -133,8 +133,7 @@ def few(listed: Sequence[str]) -> str:
     return ", ".join(listed[:_NAMED]) + more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aside:
+class Aside(Struct, frozen=True, kw_only=True):
     """What of DVC's own files in a run its command has written, and was given another name.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dvc_magic.engine.order import Capture
 from dvc_magic.errors import RequestError, RunError
@@ -11,8 +12,7 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.store import RunStore
 
 
-@dataclass(frozen=True, slots=True)
-class NamedRun:
+class NamedRun(Struct, frozen=True):
     """A run, and who names it: ``--use``, or a source of an operation."""
 
     record: RunRecord

@@ -17,8 +17,9 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.model.paths import StorePaths, object_path
@@ -44,8 +45,7 @@ _LISTING_TOOL = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mentions:
+class Mentions(Struct, frozen=True):
     """What texts name.
 
     Attributes:
@@ -176,8 +176,7 @@ class NewFiles:
         return self._mentions[path]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sight:
+class _Sight(Struct, frozen=True, kw_only=True):
     """Where a run's command could have met a file.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from dvc_magic.engine.order import TypeChange
 from dvc_magic.engine.plan import Decision
@@ -12,8 +13,7 @@ from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.record import Override, RunRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointPlan:
+class PointPlan(Struct, frozen=True, kw_only=True):
     """What a call is going to do for one target with one set of values.
 
     Attributes:

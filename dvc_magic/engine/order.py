@@ -5,8 +5,9 @@ The environment of a run travels beside its `WorkOrder`, never in it: a work ord
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.operation import Operation
@@ -15,8 +16,7 @@ from dvc_magic.model.stage import Pipeline, PipelineFile, Stage
 from dvc_magic.model.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureRequest:
+class CaptureRequest(Struct, frozen=True, kw_only=True):
     """Asks a worker to fix the project's state at the moment of a call.
 
     Attributes:
@@ -38,8 +38,7 @@ class CaptureRequest:
     pythonpath: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckRequest:
+class CheckRequest(Struct, frozen=True, kw_only=True):
     """Asks a worker to check the run store.
 
     Attributes:
@@ -52,8 +51,7 @@ class CheckRequest:
     repair: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypeChange:
+class TypeChange(Struct, frozen=True, kw_only=True):
     """A value of the call whose type is another than that of the value in the project's file."""
 
     key: str
@@ -61,8 +59,7 @@ class TypeChange:
     after: Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class Point(Struct, frozen=True, kw_only=True):
     """One target with one set of values.
 
     Attributes:
@@ -83,8 +80,7 @@ class Point:
     retyped: tuple[TypeChange, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capture:
+class Capture(Struct, frozen=True, kw_only=True):
     """The project at the moment of a call.
 
     Attributes:
@@ -111,8 +107,7 @@ class Capture:
     notices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Placement(Struct, frozen=True, kw_only=True):
     """One dependency to put into a workspace from the runs' cache.
 
     Attributes:
@@ -127,8 +122,7 @@ class Placement:
     alone: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkOrder:
+class WorkOrder(Struct, frozen=True, kw_only=True):
     """One run to execute.
 
     Attributes:
@@ -156,8 +150,7 @@ class WorkOrder:
     known_reads: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyRequest:
+class CopyRequest(Struct, frozen=True, kw_only=True):
     """Asks a worker to execute a failed run once more.
 
     Attributes:
@@ -173,8 +166,7 @@ class CopyRequest:
     prompt: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyEnd:
+class CopyEnd(Struct, frozen=True, kw_only=True):
     """How a copy ended.
 
     Attributes:

@@ -16,9 +16,10 @@ than the ones chosen now does not match.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from dvc_magic.model.record import Environment, Override, RunRecord
 from dvc_magic.model.request import UpstreamPolicy
@@ -49,8 +50,7 @@ class Action(StrEnum):
     WHEN_CHANGED = "when changed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """What happens to one stage, and why.
 
     Attributes:
@@ -70,8 +70,7 @@ class Decision:
     work: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What is true of one stage in one call.
 
     Attributes:
@@ -100,8 +99,7 @@ class Facts:
         return all(md5 is not None for md5 in self.inputs.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Setting(Struct, frozen=True, kw_only=True):
     """What a whole call has in common, as far as a run of another call can be equal in it.
 
     Attributes:

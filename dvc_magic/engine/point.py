@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.new_files import NewFiles
@@ -38,8 +40,7 @@ from dvc_magic.store import DirListing, RunCache, below, listing_hash, moved, wi
 _NEAR = 3  # paths in a hint, values in a reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True):
     """A stage whose outputs are known: from a run, or from the project when `run` is None."""
 
     outs: Mapping[str, str]

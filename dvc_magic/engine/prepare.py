@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.engine.git_view import write_git
 from dvc_magic.engine.intact import mend_runs_with
@@ -31,8 +33,7 @@ from dvc_magic.workspace import (
 _RULES = (".dvcignore", ".gitattributes", ".gitignore", ".gitmodules")  # read by any git or DVC in a stage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """A workspace that is ready for its command.
 
     Attributes:

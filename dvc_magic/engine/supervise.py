@@ -14,9 +14,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from dvc_magic.executors import end_descendants
 
@@ -40,8 +41,7 @@ class Control(Protocol):
         """Whether whoever ordered the run is gone."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(Struct, frozen=True, kw_only=True):
     """How the commands ended.
 
     Attributes:

@@ -16,17 +16,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from msgspec import Struct
 
 from dvc_magic.errors import WorkerError, WorkerLostError, from_wire
 
 _READ_SIZE = 1 << 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Struct, frozen=True, kw_only=True):
     """One line from a worker; `lost` when the worker died instead of answering."""
 
     data: dict[str, Any]

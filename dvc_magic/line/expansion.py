@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import LineError, close_matches
 from dvc_magic.line.formatting import format_value
@@ -20,8 +22,7 @@ from dvc_magic.line.tokens import Token, quote, skip, unquote
 from dvc_magic.model.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passed:
+class Passed(Struct, frozen=True, kw_only=True):
     """The Python value of an expression that was alone in its token.
 
     Attributes:

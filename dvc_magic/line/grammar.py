@@ -11,7 +11,6 @@ import json
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NoReturn
 
@@ -34,6 +33,7 @@ from hydra.grammar.gen.OverrideLexer import (  # type: ignore[attr-defined]
     OverrideLexer,
 )
 from hydra.grammar.gen.OverrideParser import OverrideParser
+from msgspec import Struct
 
 from dvc_magic.errors import LineError
 from dvc_magic.line.spaces import Grid, Space
@@ -63,8 +63,7 @@ class GrammarError(LineError):
         self.column = column
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parsed:
+class Parsed(Struct, frozen=True, kw_only=True):
     """An override read: what it does, to which key, with what."""
 
     kind: ChangeKind

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
+
+from msgspec import Struct
 
 from dvc_magic.errors import DvcMagicError, LineError
 from dvc_magic.line.guild_options import VALUE, Answer
@@ -15,8 +16,7 @@ from dvc_magic.line.tokens import Token, partition, pointed
 _MOST_LINES = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class Piece(Struct, frozen=True, kw_only=True):
     """A part of a line: what it is here, in as many ways as lines come of it, and what is said of it.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from dvc_magic.errors import DvcMagicError, LineError
 from dvc_magic.line.guild_answers import Piece, answer_to, answered, is_here, lines_of, take_answer, way_here
@@ -47,8 +48,7 @@ def read_runs_line(line: str, usage: Usage, *, command: str, namespace: Mapping[
         raise answered(filters.pieces, lines, error, command=command, problem=problem) from error
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Filters:
+class _Filters(Struct, frozen=True, kw_only=True):
     """The parts of a line, its words among them, and what is to be part of its query, statuses apart."""
 
     pieces: Sequence[Piece]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from dvc_magic.line.options import Option
 
@@ -10,8 +10,7 @@ VALUE = "{}"
 """Where the value goes in what is written here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """What is said of an option of Guild AI's.
 
     Attributes:

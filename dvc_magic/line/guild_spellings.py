@@ -8,7 +8,8 @@ if it can be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dvc_magic.errors import DvcMagicError, LineError
 from dvc_magic.line.expansion import expand_text
@@ -27,8 +28,7 @@ from dvc_magic.model.stage import Param, Pipeline, Stage
 _DEPENDENCIES = ("dvcstage", "operation")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Walk:
+class _Walk(Struct, frozen=True, kw_only=True):
     """A line on its way into our words, with the flags that its stage has."""
 
     known: Known

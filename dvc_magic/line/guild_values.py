@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeGuard
+
+from msgspec import Struct
 
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.line.formatting import format_value, format_values
@@ -24,8 +25,7 @@ _COUNT = 5  # values of a linspace or logspace of Guild AI, and of a grid over a
 _MOST_REPEATS = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spelled:
+class Spelled(Struct, frozen=True, kw_only=True):
     """A value as it is written here.
 
     Attributes:

@@ -8,7 +8,9 @@ every message points at its place in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import LineError, OperationError, ParamError
 from dvc_magic.line.expansion import expand_texts
@@ -54,8 +56,7 @@ _ELSEWHERE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationLine:
+class OperationLine(Struct, frozen=True, kw_only=True):
     """A line of ``%%dvc_op``, read as far as that goes without the project.
 
     Attributes:

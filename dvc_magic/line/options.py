@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dvc_magic.errors import close_matches
 from dvc_magic.line.expansion import expand, expand_literals, expand_text, expand_texts
@@ -14,8 +16,7 @@ _FORCED = "--option:"
 _NUMBER_LIKE = re.compile(r"-(?:[0-9.]|inf\b|nan\b)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
+class Option(Struct, frozen=True, kw_only=True):
     """An option that a magic knows.
 
     Attributes:
@@ -37,8 +38,7 @@ HELP = Option(name="--help", short="-h", takes=False)
 """The option that every magic has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Given(Struct, frozen=True, kw_only=True):
     """An option as it stands in a line: which one, where, and its value if it takes one."""
 
     option: Option
@@ -46,8 +46,7 @@ class Given:
     value: Token | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """What a line says, for magics that take no flags of stages.
 
     Attributes:

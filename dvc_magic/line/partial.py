@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from dvc_magic.errors import LineError
 from dvc_magic.line.options import Option, is_dashed
@@ -11,8 +12,7 @@ from dvc_magic.line.tokens import Token, partition, read_partial
 from dvc_magic.line.usage import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class Begun(Struct, frozen=True, kw_only=True):
     """What can be said of a line up to the cursor.
 
     Attributes:

@@ -6,8 +6,10 @@ import contextlib
 import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import takewhile
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import DvcMagicError, LineError, ParamError, RequestError, StageNotFoundError, close_matches
 from dvc_magic.line.expansion import Passed, expand, expand_text, expand_texts
@@ -71,8 +73,7 @@ _ONE_NAME = f"One name can be given. {_HOW_VALUES}"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLine:
+class RunLine(Struct, frozen=True, kw_only=True):
     """A line of ``%dvc_run``, read and checked.
 
     Attributes:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import LineError
 from dvc_magic.line.expansion import Passed, expand, expand_text
@@ -25,8 +27,7 @@ class Spelling(Enum):
     BARE = "KEY=V"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class Assignment(Struct, frozen=True, kw_only=True):
     """A param and its value as they stand in the line.
 
     Attributes:
@@ -42,8 +43,7 @@ class Assignment:
     behind: Token | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sorted:
+class Sorted(Struct, frozen=True, kw_only=True):
     """The tokens of a line, sorted."""
 
     words: tuple[Token, ...]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dvc_magic.line.flags import find_param, matching
 from dvc_magic.line.options import Option
 from dvc_magic.model.stage import Param, Pipeline
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Struct, frozen=True, kw_only=True):
     """What the words of a line can mean already, which goes before any answer.
 
     Attributes:
@@ -32,8 +32,7 @@ class Known:
     folder: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(Struct, frozen=True, kw_only=True):
     """What the names in a line can mean."""
 
     namespace: Mapping[str, object]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from dvc_magic.errors import LineError
 from dvc_magic.model.values import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
+class Grid(Struct, frozen=True, kw_only=True):
     """Values to try, in order; a single value is a grid of one.
 
     Attributes:
@@ -30,8 +30,7 @@ class Grid:
         return tuple(zip(self.values, texts, strict=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Space:
+class Space(Struct, frozen=True, kw_only=True):
     """A range to search.
 
     Attributes:

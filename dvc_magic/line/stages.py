@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import LineError, OperationError, StageNotFoundError, close_matches
 from dvc_magic.model.stage import Param, Pipeline, Stage, address_of, group_of
@@ -113,8 +115,7 @@ def _words(pipeline: Pipeline, folder: str) -> StageWords:
     return StageWords((stage.address for stage in pipeline.stages), folder)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """What a word of a call stands for.
 
     Attributes:

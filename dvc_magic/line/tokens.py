@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import LineError
 
@@ -19,16 +21,14 @@ _CLOSER = {"(": ")", "[": "]", "{": "}"}
 _BRACKETS = frozenset("()[]{}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """A piece of a token: its text without quotes, and the quote around it (empty when there is none)."""
 
     text: str
     quote: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class Token(Struct, frozen=True, kw_only=True):
     """A word of a line.
 
     Attributes:
@@ -71,8 +71,7 @@ class Token:
         return LineError(pointed(message, self.line, self.start))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(Struct, frozen=True, kw_only=True):
     """A line read: its tokens, and whether a ``;`` at its end asks for silence."""
 
     tokens: tuple[Token, ...]

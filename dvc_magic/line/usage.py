@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dvc_magic.errors import LineError
 from dvc_magic.line.options import HELP, Option, Options, read_known
 from dvc_magic.line.tokens import read_line
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """The usage of a magic.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 
 class FindingKind(StrEnum):
@@ -46,8 +47,7 @@ class Remedy(StrEnum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One thing in the store that is not as it should be.
 
     Attributes:
@@ -71,8 +71,7 @@ class Finding:
     runs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repair:
+class Repair(Struct, frozen=True, kw_only=True):
     """What a repair came to.
 
     Attributes:
@@ -86,8 +85,7 @@ class Repair:
     said: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckProgress:
+class CheckProgress(Struct, frozen=True, kw_only=True):
     """How far a check has come: files and bytes read, seconds since it began."""
 
     files: int = 0
@@ -95,8 +93,7 @@ class CheckProgress:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreCheckup:
+class StoreCheckup(Struct, frozen=True, kw_only=True):
     """The whole answer.
 
     Attributes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taking:
+class Taking(Struct, frozen=True, kw_only=True):
     """How one path of the project is to be taken, where the usual order (workspace, cache, remote) is not all.
 
     Attributes:
@@ -21,8 +20,7 @@ class Taking:
     recorded: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteData:
+class RemoteData(Struct, frozen=True, kw_only=True):
     """Content that DVC has recorded by hash and that no disk here holds whole.
 
     Attributes:
@@ -48,8 +46,7 @@ class RemoteData:
     recorded: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputFacts:
+class InputFacts(Struct, frozen=True, kw_only=True):
     """The content at one path of the project.
 
     Attributes:
@@ -83,8 +80,7 @@ class InputFacts:
     taking: Taking | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullProgress:
+class PullProgress(Struct, frozen=True, kw_only=True):
     """How far a pull from one remote has come.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct
 
 from dvc_magic.model.values import Value
 
@@ -19,16 +20,14 @@ class SourceKind(StrEnum):
     CONFIG = "config"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rename:
+class Rename(Struct, frozen=True, kw_only=True):
     """A change of a file's name: the first match of a regular expression, and what takes its place (as in Guild AI)."""
 
     pattern: str
     repl: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Struct, frozen=True, kw_only=True):
     """One entry of an operation's ``requires``.
 
     Attributes:
@@ -68,8 +67,7 @@ class Source:
         return posixpath.normpath(posixpath.join(self.target_path or ("" if self.flat else folder), name))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationOut:
+class OperationOut(Struct, frozen=True, kw_only=True):
     """An output that an operation names: path from the root, whether it is a metric, whether DVC caches it."""
 
     path: str
@@ -77,8 +75,7 @@ class OperationOut:
     cache: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextFile:
+class TextFile(Struct, frozen=True, kw_only=True):
     """A text that an operation's runs have at `path`, whatever the project has there.
 
     Attributes:
@@ -92,17 +89,18 @@ class TextFile:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
+class Preset(Struct, frozen=True, kw_only=True):
     """A value that an operation gives to a param where a call says nothing."""
 
     file: str
     key: str
-    value: Value = field(hash=False)  # it may be a list
+    value: Value
+
+    def __hash__(self) -> int:
+        return hash((self.file, self.key))  # the value may be a list
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationParams:
+class OperationParams(Struct, frozen=True, kw_only=True):
     """A file whose values are flags of an operation: a config file, or a script with constants at its top level.
 
     Attributes:
@@ -113,8 +111,7 @@ class OperationParams:
     keys: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(Struct, frozen=True, kw_only=True):
     """An operation, before it is compiled to a stage.
 
     Attributes:

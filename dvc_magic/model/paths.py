@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class RunPaths:
+
+class RunPaths(Struct, frozen=True):
     """The files of one run: ``<store>/runs/<id>/``."""
 
     folder: Path
@@ -62,8 +62,7 @@ def object_path(folder: Path | str, md5: str) -> str:
     return f"{folder}/{md5[:2]}/{md5[2:]}"
 
 
-@dataclass(frozen=True, slots=True)
-class StorePaths:
+class StorePaths(Struct, frozen=True):
     """The run store's folders: ``<project>/.dvc_magic`` unless the user put it elsewhere."""
 
     home: Path

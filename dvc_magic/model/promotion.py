@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from dvc_magic.model.operation import OperationParams, TextFile
 from dvc_magic.model.record import OutRecord
 from dvc_magic.model.values import FlatValues
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promotion:
+class Promotion(Struct, frozen=True, kw_only=True):
     """The stage that reproduces a completed run of an operation. All paths are from the project's root.
 
     Attributes:
@@ -38,8 +37,7 @@ class Promotion:
     notices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileChange:
+class FileChange(Struct, frozen=True, kw_only=True):
     """A file of the project that is written: its path from the root, its text, and that before, None without one."""
 
     path: str
@@ -47,8 +45,7 @@ class FileChange:
     before: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromotedFiles:
+class PromotedFiles(Struct, frozen=True, kw_only=True):
     """What promoting a run writes, or has written.
 
     Attributes:

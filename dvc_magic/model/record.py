@@ -1,16 +1,17 @@
 """What the store keeps of a run: the engine's record and the user's notes (schema version 1).
 
 A record is written by one process alone, the worker that executes the run, and changes only by
-`dataclasses.replace` and a new write of the whole file. Paths are POSIX text, from the workspace's DVC root unless
+`msgspec.structs.replace` and a new write of the whole file. Paths are POSIX text, from the workspace's DVC root unless
 said otherwise; nothing in a record that matters is an absolute path, so that a store can be moved.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from dvc_magic.model.operation import Operation, SourceKind
 from dvc_magic.model.stage import OutKind
@@ -46,8 +47,7 @@ class RunStatus(StrEnum):
         return self is RunStatus.RUNNING and other.final
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class Override(Struct, frozen=True, kw_only=True):
     """A param value that the call asked for, as given; holds for every run of the call.
 
     Attributes:
@@ -62,8 +62,7 @@ class Override:
     declared: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallInfo:
+class CallInfo(Struct, frozen=True, kw_only=True):
     """The magic or API call that a run belongs to.
 
     Attributes:
@@ -79,8 +78,7 @@ class CallInfo:
     size: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DepRecord:
+class DepRecord(Struct, frozen=True, kw_only=True):
     """How one dependency was resolved.
 
     Attributes:
@@ -111,8 +109,7 @@ class DepRecord:
     changed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class Learned(Struct, frozen=True, kw_only=True):
     """What a run of an operation found out about its code.
 
     Attributes:
@@ -128,8 +125,7 @@ class Learned:
     read_by: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class Looked(Struct, frozen=True, kw_only=True):
     """Where a run's command could have met a file that the project did not have then.
 
     Attributes:
@@ -142,8 +138,7 @@ class Looked:
     folders: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutRecord:
+class OutRecord(Struct, frozen=True, kw_only=True):
     """One output that the run made: md5 as in ``dvc.lock``, bytes, number of files, whether a file has execute bits."""
 
     kind: OutKind = OutKind.OUT
@@ -154,8 +149,7 @@ class OutRecord:
     executable: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
+class Times(Struct, frozen=True, kw_only=True):
     """When things happened, in UTC, and for how long, by a monotonic clock.
 
     Attributes:
@@ -169,8 +163,7 @@ class Times:
     total: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(Struct, frozen=True, kw_only=True):
     """What the run executed in.
 
     Attributes:
@@ -184,8 +177,7 @@ class Environment:
     platform: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True, kw_only=True):
     """The engine's record of a run (``run.json``).
 
     Attributes:
@@ -264,8 +256,7 @@ class RunRecord:
         return f"{self.stage} {self.number}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notes:
+class Notes(Struct, frozen=True, kw_only=True):
     """What the user says of a run (``notes.json``), apart from the engine's record."""
 
     label: str = ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import product
+
+from msgspec import Struct, field
 
 from dvc_magic.model.record import Override
 
@@ -32,8 +33,7 @@ class ChangeKind(StrEnum):
     REMOVE = "remove"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """A param of the call with the values it takes: one value, or several for a grid."""
 
     file: str
@@ -42,8 +42,7 @@ class Change:
     kind: ChangeKind = ChangeKind.SET
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True, kw_only=True):
     """One call of ``%dvc_run`` or ``project.run``, read and checked.
 
     Attributes:

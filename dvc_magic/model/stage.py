@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct, field
 
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.values import FlatValues, Value, type_name
@@ -36,8 +37,7 @@ class DepKind(StrEnum):
     URL = "url"  # anything DVC reads by a scheme
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dep:
+class Dep(Struct, frozen=True, kw_only=True):
     """One entry of a stage's ``deps`` (params are not deps here: see `ParamsFile`).
 
     Attributes:
@@ -74,8 +74,7 @@ class Dep:
         return self.origin or self.path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Out:
+class Out(Struct, frozen=True, kw_only=True):
     """One entry of a stage's ``outs``, ``metrics`` or ``plots``."""
 
     path: str
@@ -87,8 +86,7 @@ class Out:
     remote: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParamsFile:
+class ParamsFile(Struct, frozen=True, kw_only=True):
     """A param file that a stage tracks: some of its keys, or the whole file when `keys` is empty."""
 
     path: str
@@ -96,8 +94,7 @@ class ParamsFile:
     keys: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Param:
+class Param(Struct, frozen=True, kw_only=True):
     """One leaf of a param file of a stage: what a flag sets.
 
     Attributes:
@@ -135,8 +132,7 @@ class Param:
         return self.type not in ("list", "map", "null")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """One resolved stage of a ``dvc.yaml``.
 
     Attributes:
@@ -223,8 +219,7 @@ def group_of(address: str) -> str:
     return f"{folder}{file}{group}" if at else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineFile:
+class PipelineFile(Struct, frozen=True, kw_only=True):
     """One ``dvc.yaml``: what a run's own copy of it keeps beside the stage, still templated.
 
     Attributes:
@@ -242,8 +237,7 @@ class PipelineFile:
     datasets: tuple[dict[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackedData:
+class TrackedData(Struct, frozen=True, kw_only=True):
     """An out of a ``.dvc`` file: data that DVC tracks and no stage makes.
 
     Attributes:
@@ -259,8 +253,7 @@ class TrackedData:
     size: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots, which leave a cached property no place
-class Pipeline:
+class Pipeline(Struct, frozen=True, kw_only=True, dict=True):
     """All stages of a project, as DVC resolves them for one set of param values.
 
     Groups have thousands of items, so what is asked of each stage is looked up, not searched for.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from dvc_magic.errors import RunFailedError, RunsFailedError
 from dvc_magic.line import RunLine

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import (
@@ -61,16 +62,14 @@ _VARIABLE = re.compile(r"\{(\w+)$")
 _AFTER_OPERATOR = re.compile(r"(?:[=<>~]|\bcontains|\bin\s*\[[^\]]*)\s*['\"]?[^\s'\"]*$")
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A completion: what stands in the line afterwards, and a word on what it is."""
 
     text: str
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Offers:
+class Offers(Struct, frozen=True):
     """Completions, best first, and the end of the line that they take the place of."""
 
     replaced: str

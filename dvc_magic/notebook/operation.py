@@ -6,11 +6,11 @@ import contextlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
+from msgspec.structs import replace
 
 from dvc_magic.errors import DvcMagicError, LineError, OperationError
 from dvc_magic.line import OPERATION_USAGE, OperationLine, asks_for_help, format_value, read_operation_line

@@ -6,7 +6,6 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from IPython.core.magic import (
@@ -16,6 +15,7 @@ from IPython.core.magic import (
     no_var_expand,
     output_can_be_silenced,
 )
+from msgspec import Struct
 
 from dvc_magic.errors import LineError
 from dvc_magic.line import Usage, asks_for_help
@@ -83,8 +83,7 @@ def usage_of(magic: object) -> Usage | None:
     return usage if isinstance(usage, Usage) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class Explained(Struct, frozen=True, kw_only=True):
     """A magic's docstring, taken apart.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dvc_magic.errors import OperationError
 from dvc_magic.model.values import Value
@@ -13,8 +14,7 @@ from dvc_magic.operations.constants import parse
 _PARSERS = frozenset({"argparse", "click", "fire", "absl", "typer"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Argument:
+class Argument(Struct, frozen=True, kw_only=True):
     """An option of a command line: what it is without a word, and whether it is one that takes no value."""
 
     default: Value

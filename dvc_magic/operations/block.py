@@ -16,8 +16,9 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from dvc_magic.operations.cell_code import parse_cell
 from dvc_magic.operations.cell_settings import CellSettings, plain_source, read_script
@@ -34,8 +35,7 @@ _MARK = re.compile(r"\s*#+\s*///\s*dvc[-_]?magic\b.*", re.IGNORECASE)
 _EXAMPLE = "'requires: [dvcfile: data.csv]'"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Block:
+class _Block(Struct, frozen=True, kw_only=True):
     """A block as it stands: its YAML, and the number of the YAML's first line in the cell."""
 
     text: str

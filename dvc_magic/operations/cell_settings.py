@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from typing import TypeVar
+
+from msgspec import Struct
 
 from dvc_magic.line import OperationLine
 from dvc_magic.model.operation import OperationOut, Source, SourceKind
@@ -18,8 +19,7 @@ _SHORT_FORM = re.compile(rf"({'|'.join(SourceKind)}):")
 _FOREIGN = (".dvc", ".git", ".dvc_magic")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellSettings:
+class CellSettings(Struct, frozen=True, kw_only=True):
     """What a cell needs and makes, and what is to be done with it.
 
     Attributes:
@@ -41,10 +41,10 @@ class CellSettings:
         Raises:
             OperationError: a value differs, or two outs of the same path do.
         """
-        for field in fields(self):
-            mine, theirs = getattr(self, field.name), getattr(block, field.name)
-            if field.name not in ("requires", "outs") and mine not in ("", None) and theirs not in ("", None, mine):
-                ways = f"--{field.name} has {shown(mine)}, and the block in the cell has {shown(theirs)}"
+        for name in self.__struct_fields__:
+            mine, theirs = getattr(self, name), getattr(block, name)
+            if name not in ("requires", "outs") and mine not in ("", None) and theirs not in ("", None, mine):
+                ways = f"--{name} has {shown(mine)}, and the block in the cell has {shown(theirs)}"
                 raise refusal(at, f"{ways}; leave out one")
         return CellSettings(
             requires=_each_once((*self.requires, *block.requires)),

@@ -6,8 +6,9 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from dvc_magic.errors import OperationError, close_matches
 from dvc_magic.model.operation import OperationParams, Preset, Source, SourceKind, TextFile
@@ -30,8 +31,7 @@ _MOST = 10_000  # single values in the value of one flag
 _Tree: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flags:
+class Flags(Struct, frozen=True, kw_only=True):
     """What an entry says of its operation's flags.
 
     Attributes:
@@ -45,8 +45,7 @@ class Flags:
     dest: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundFlags:
+class BoundFlags(Struct, frozen=True, kw_only=True):
     """What flags become: the fields of an `Operation` of the same names."""
 
     cmd: str | tuple[str, ...]
@@ -170,8 +169,7 @@ def _usual_dest(flags: Flags, program: Program, configs: Sequence[Source], *, at
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Binding:
+class _Binding(Struct, frozen=True, kw_only=True):
     """Binds the flags of one operation."""
 
     flags: Flags

@@ -9,8 +9,10 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dvc_magic.errors import OperationError
 from dvc_magic.model.operation import Operation, Source, SourceKind
@@ -116,8 +118,7 @@ def _entries_of(item: Mapping[Any, Any], reader: _Reader) -> Iterator[tuple[str,
             reader.warn(ORIGIN, f"the operation {shown(name)} is left out: its name has to be text; put it in quotes")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Reader:
+class _Reader(Struct, frozen=True, kw_only=True):
     """Reads operations, and collects what has to be said of them."""
 
     files: ProjectFiles

@@ -6,7 +6,8 @@ import posixpath
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dvc_magic.operations.fields import is_within, read_path, read_text, refusal, seen, shown
 
@@ -15,8 +16,7 @@ _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _PYTHON = re.compile(r"python[\d.]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(Struct, frozen=True, kw_only=True):
     """A command as ``dvc.yaml`` has it, and the Python file of the project that it starts, with its text.
 
     Attributes:
@@ -28,8 +28,7 @@ class Program:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectFiles:
+class ProjectFiles(Struct, frozen=True, kw_only=True):
     """The project's files, as far as a reader has to look at them; paths are from the project's root."""
 
     exists: Callable[[str], bool]

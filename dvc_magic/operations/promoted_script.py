@@ -7,7 +7,8 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dvc_magic.errors import OperationError, RunError
 from dvc_magic.model.operation import Operation, SourceKind
@@ -17,8 +18,7 @@ from dvc_magic.model.stage import lies_in
 _SUFFIX = ".py"
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """The script's way from where the run had it to where the project gets it; the two are equal unless asked."""
 
     old: str = ""

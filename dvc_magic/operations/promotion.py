@@ -6,7 +6,8 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from dvc_magic.errors import OperationError, RunError
 from dvc_magic.model.operation import Operation, Source, SourceKind, TextFile

@@ -8,11 +8,12 @@ import posixpath
 import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 from dvc_data.hashfile.hash import file_md5
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import MissingInputError, ProjectError, StoreError
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
@@ -28,8 +29,7 @@ _LEFT_OUT = "__pycache__"  # Python writes it into source directories while a st
 _SHOWN = 3  # paths in a message
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     """One file of some content: where it lies (None: on no disk here), its md5, its size in bytes."""
 
     source: Path | None
@@ -37,8 +37,7 @@ class _File:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
+class _Content(Struct, frozen=True):
     """A file (`single`), or the files of a directory by their path in it.
 
     What has to be pulled has the origin ``remote``; `files` is None when even the listing is in the remote alone.

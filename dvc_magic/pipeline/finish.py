@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from dvc.stage.serialize import to_single_stage_lockfile
 from dvc.utils import fix_env
 from dvc.utils.serialize import load_path
 from dvc_data.hashfile.tree import Tree
+from msgspec import Struct, field
 
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.record import OutRecord
@@ -36,8 +36,7 @@ from dvc_magic.store import DIR_SUFFIX, DirListing, RunCache
 _OF_OUTER_STAGE = ("DVC_CHECKPOINT", "DVC_EXP_", DVC_ROOT, DVC_STAGE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DepHash:
+class DepHash(Struct, frozen=True, kw_only=True):
     """A dependency as ``dvc.lock`` has it: md5 (``.dir`` at the end for a directory), bytes, number of files."""
 
     hash: str = ""
@@ -45,8 +44,7 @@ class DepHash:
     files: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
+class Finished(Struct, frozen=True, kw_only=True):
     """What DVC made of a run.
 
     Attributes:

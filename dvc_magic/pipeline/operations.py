@@ -7,10 +7,12 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dvc_magic.errors import DvcMagicError, OperationError, close_matches
 from dvc_magic.model.operation import Operation, OperationOut, Source, SourceKind
@@ -62,8 +64,7 @@ def _circular(stages: Sequence[Stage]) -> set[str]:
     return set()
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """What is to stand in a ``dvc.yaml``, and what its deps are beyond their paths."""
 
     definition: dict[str, Any]

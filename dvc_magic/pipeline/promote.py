@@ -10,7 +10,6 @@ import shlex
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from dvc.stage.loader import StageLoader
 from dvc.stage.serialize import to_pipeline_file
 from dvc.stage.utils import check_circular_dependency, check_no_externals, is_valid_name
 from dvc.utils.serialize import dumps_yaml
+from msgspec.structs import replace
 
 from dvc_magic.errors import OperationError, PipelineError, ProjectError
 from dvc_magic.model.promotion import FileChange, PromotedFiles, Promotion

@@ -15,11 +15,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from dvc_data.hashfile.hash import file_md5
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import MissingInputError, StoreError
 from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData
@@ -34,8 +35,7 @@ _READ_ONLY = 0o444
 _LOCK = "lock"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class Watch(Struct, frozen=True, kw_only=True):
     """How a pull is watched.
 
     Attributes:
@@ -48,8 +48,7 @@ class Watch:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Object:
+class _Object(Struct, frozen=True, kw_only=True):
     """One object to fetch: its recorded md5, and what it belongs to."""
 
     oid: str

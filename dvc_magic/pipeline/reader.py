@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError, close_matches
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
@@ -31,15 +32,16 @@ _TEMPLATE = "dvc.config.in"
 _KEPT = 32  # resolutions for different overlays
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolution:
+class _Resolution(Struct, frozen=True):
     pipeline: Pipeline
     owned: tuple[Owned, ...] = ()
-    addresses: dict[str, str] = field(default_factory=dict, repr=False)
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"_Resolution({len(self.owned)} owned)"  # not the addresses, which have secrets
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     """What is known of the project while no file in `seen` changes."""
 
     seen: dict[str, Version] = field(default_factory=dict)

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from dvc.data_cloud import Remote
 from dvc.exceptions import DvcException
 from dvc.fs import AuthError, Callback, RemoteMissingDepsError, generic, get_cloud_fs, localfs
 from dvc.fs import ConfigError as FileSystemConfigError
+from msgspec import Struct
 
 from dvc_magic.errors import MissingInputError, close_matches
 from dvc_magic.untrusted import bare_url, scrubbed, url_secrets
@@ -110,8 +110,7 @@ class Beats(Callback):  # type: ignore[misc]
         self.count += 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRemote:
+class OpenRemote(Struct, frozen=True, kw_only=True):
     """One remote. What it raises is a `MissingInputError` without a secret in it, or `FileNotFoundError`.
 
     Attributes:

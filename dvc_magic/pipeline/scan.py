@@ -6,13 +6,14 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from dvc.dvcfile import DVC_FILE_SUFFIX, Lockfile, ProjectFile, SingleStageFile, is_valid_filename
 from dvc.stage.loader import StageLoader
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.stage import Param, PipelineFile, Stage, TrackedData
@@ -31,8 +32,7 @@ _LISTED = 1000  # files of a folder of params
 _LEGACY = "md5-dos2unix"  # DVC 2's name for the md5 of a text with its line ends changed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owned:
+class Owned(Struct, frozen=True, kw_only=True):
     """Content that DVC knows by hash: an out of a ``.dvc`` file or of a ``dvc.lock``.
 
     Attributes:
@@ -56,8 +56,7 @@ class Owned:
     imported: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True):
     """What one file holds.
 
     Attributes:
@@ -76,11 +75,14 @@ class Loaded:
     problem: PipelineError | None = None
     looked_at: frozenset[str] = frozenset()
     template: Template | None = None
-    addresses: dict[str, str] = field(default_factory=dict, repr=False)
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """The file alone: the addresses have secrets."""
+        return f"Loaded(path={self.path!r})"
 
 
-@dataclass(slots=True)
-class Memo:
+class Memo(Struct):
     """Parsed files, kept while the file stays what it was."""
 
     entries: dict[str, tuple[Stamp, Any]] = field(default_factory=dict)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -13,6 +12,8 @@ from dvc.dependency import loads_from
 from dvc.dependency.dataset import DatasetDependency
 from dvc.dependency.param import ParamsDependency
 from dvc.stage.run import _enforce_cmd_list
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.model.stage import Dep, DepKind, Out, OutKind, Param, ParamsFile, Stage
 from dvc_magic.model.values import FlatValues
@@ -31,8 +32,7 @@ def _kind(dep: Any) -> DepKind:
     return DepKind.ABSOLUTE if os.path.isabs(dep.def_path) else DepKind.LOCAL
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Turns DVC's absolute paths into POSIX paths from the project's root."""
 
     root: Path

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from dvc.parsing import DataResolver
 from dvc.parsing.context import Container, Context, ContextError, CtxDict, Node, Value
+from msgspec import Struct, field
 
 _OF_AN_ITEM = ("item", "key")  # what DVC adds for an item of a group, from values that were selected before
 
@@ -65,8 +65,7 @@ def _traced(node: Any) -> Any:
     return type(node), node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
+class Template(Struct, frozen=True, kw_only=True):
     """How the templates of one ``dvc.yaml`` came out.
 
     Attributes:

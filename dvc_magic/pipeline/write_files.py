@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from dvc_magic.errors import ProjectError
 from dvc_magic.model.promotion import FileChange
 from dvc_magic.store import aside
 
 
-@dataclass(slots=True)
-class _Undo:
+class _Undo(Struct):
     """How to put back what was there: in reverse order of the writing."""
 
     root: Path

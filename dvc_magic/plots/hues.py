@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -11,6 +10,7 @@ from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.lines import Line2D
+from msgspec import Struct
 
 from dvc_magic.plots.canvas import count_by_whole, faint, is_dark, keyed, plain, whole
 from dvc_magic.views import Scale
@@ -34,8 +34,7 @@ def _cycle() -> list[Any]:
     return list(mpl.rcParams["axes.prop_cycle"].by_key().get("color", []))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hues:
+class Hues(Struct, frozen=True, kw_only=True):
     """The colours of a scale on certain axes, and their key."""
 
     scale: Scale

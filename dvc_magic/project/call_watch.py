@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dvc_magic.engine import PointPlan, Silent
 from dvc_magic.model.inputs import PullProgress
@@ -30,8 +32,7 @@ _PAUSE = 0.15  # seconds between two views
 _LINES = 30
 
 
-@dataclass(slots=True)
-class _Followed:
+class _Followed(Struct):
     """A run that goes; what was read of it last, and the signs of the files that it was read from."""
 
     record: RunRecord

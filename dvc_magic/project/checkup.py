@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from dvc_magic.model.checkup import Finding, Repair, StoreCheckup
 from dvc_magic.views import Card, checkup_card
 
 
-@dataclass(frozen=True, slots=True)
-class Checkup:
+class Checkup(Struct, frozen=True):
     """What `Project.check` found in the run store, and what it repaired. True when nothing is wrong any more.
 
     Attributes:

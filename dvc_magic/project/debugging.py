@@ -8,8 +8,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import CopyEnd, CopyRequest
@@ -33,8 +34,7 @@ _SHELL_SIGNAL = 128  # what a shell adds to the number of the signal that has en
 _LAST_SIGNAL = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Debugged:
+class Debugged(Struct, frozen=True, kw_only=True):
     """What has come of debugging a run.
 
     Attributes:

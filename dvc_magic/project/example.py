@@ -13,8 +13,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dvc_magic.errors import ProjectError, RequestError, close_matches
 from dvc_magic.executors import WorkerPool
@@ -48,8 +49,7 @@ _GIT_IDENTITY = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
+class Example(Struct, frozen=True, kw_only=True):
     """A sample project on disk.
 
     Attributes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dvc_magic.errors import OperationError, ProjectError, close_matches
 from dvc_magic.model.operation import Operation, Source
@@ -32,8 +34,7 @@ GUILD_FILE = "guild.yml"
 _KEPT_BY_RUNS = ("cell", "api")  # origins of operations that no file of the project has
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileOperations:
+class FileOperations(Struct, frozen=True, kw_only=True):
     """What the operation files of a project say.
 
     Attributes:

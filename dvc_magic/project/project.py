@@ -7,9 +7,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import (
@@ -54,8 +56,7 @@ from dvc_magic.views import plan_text
 _WORKER = "dvc_magic.engine.worker"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What a call would do: the answer to a dry run."""
 
     points: tuple[PointPlan, ...]

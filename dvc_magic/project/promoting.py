@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.model.promotion import FileChange, PromotedFiles
@@ -25,8 +26,7 @@ class Ask(Protocol):
         """The answer to one request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Promoted:
+class Promoted(Struct, frozen=True):
     """What promoting a run wrote into the project, or would write.
 
     Attributes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from dvc_magic.errors import RequestError, RunError, StoreError, close_matches
 from dvc_magic.model.operation import SourceKind
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Content(os.PathLike[str]):
+class Content:
     """A file or folder of a run: ``json.loads(run.outs["model.json"].read_text())``, ``run.outs["plots"] / "a.png"``.
 
     Usable wherever a path is (``open``, ``pandas.read_csv``); `path` has everything else that a path can do.
+    `os.PathLike` takes it for one by `__fspath__`; as a base it would bring a metaclass that structs cannot have.
     """
 
     __slots__ = ()
@@ -54,8 +56,7 @@ class Content(os.PathLike[str]):
         return self.path.read_bytes()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedDep(Content):
+class ResolvedDep(Content, Struct, frozen=True, kw_only=True):
     """One dependency of a run, as it was resolved; usable wherever a path is.
 
     Attributes:
@@ -85,8 +86,7 @@ class ResolvedDep(Content):
         return one_line(f"<{self.source} {self.origin}, md5 {self.hash[:10]}, {format_bytes(self.size)}>")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedOut(Content):
+class ResolvedOut(Content, Struct, frozen=True, kw_only=True):
     """One output of a run; usable wherever a path is.
 
     Attributes:
@@ -150,8 +150,7 @@ class Paths(Mapping[str, T]):
         return "\n".join(f"{one_line(path)}: {item!r}" for path, item in self._found.items()) or "none"
 
 
-@dataclass(frozen=True, slots=True)
-class RunLog:
+class RunLog(Struct, frozen=True):
     """What the commands of a run printed, both streams, as it came.
 
     Attributes:

@@ -6,9 +6,10 @@ import hashlib
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from dvc_magic.errors import NotAProjectError, OperationError, ProjectError
 from dvc_magic.operations import load_yaml
@@ -19,8 +20,7 @@ HOME_VARIABLE = "DVC_MAGIC_HOME"
 PULL_TIMEOUT = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """What the user set for a project.
 
     Attributes:

@@ -9,8 +9,9 @@ import os
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from dvc_magic.errors import MissingInputError, StoreError
 from dvc_magic.model.operation import Source, SourceKind

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from dvc_magic.errors import ParamError
 from dvc_magic.line import OPTION_NAMES, find_target, flags_of, format_line, sure_word

@@ -26,9 +26,11 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind, lies_in
@@ -57,8 +59,7 @@ _RATE = re.compile(r"(?:^|[\W_])(?:fpr|tpr|fnr|tnr|precision|recall|thresholds?|
 _TIMES = ("timestamp", "time", "datetime", "wall_time")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class Series(Struct, frozen=True, kw_only=True):
     """One step series of a run.
 
     Attributes:
@@ -76,8 +77,7 @@ class Series:
     values: tuple[Number, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """The step series of a run, and one line for each file that could not be read."""
 
     series: tuple[Series, ...] = ()
@@ -314,8 +314,7 @@ def _are_records(content: Any) -> bool:
 # choosing
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
+class _Axis(Struct, frozen=True):
     name: str
     steps: list[Number | None]
     columns: frozenset[str] = field(default_factory=frozenset)  # which are no series then

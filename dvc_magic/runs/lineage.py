@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from dvc_magic.errors import RunError, StoreError
 from dvc_magic.model.values import same
@@ -66,8 +67,7 @@ def _find(run_id: str, lookup: Callable[[str], StoredRun | None]) -> StoredRun |
     return None
 
 
-@dataclass(frozen=True)
-class RunRow:
+class RunRow(Struct, frozen=True, dict=True):
     """A run and the runs upstream of it as one row.
 
     Attributes:
@@ -181,8 +181,7 @@ class RunRow:
         return _part(dict(_values(self.run, kind)), nearest_first)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
+class _Parts(Struct, frozen=True, kw_only=True):
     """Values of a lineage: the run's own, those that all upstream stages with the key agree on, and the others."""
 
     own: dict[str, Any]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from dvc_magic.errors import QueryError, close_matches
 from dvc_magic.runs.lineage import FIELDS, RunRow
@@ -24,8 +25,7 @@ def check_names(names: Iterable[str], rows: Sequence[RunRow]) -> None:
             raise QueryError(_unknown(name, rows))
 
 
-@dataclass(frozen=True, slots=True)
-class ClearRow:
+class ClearRow(Struct, frozen=True):
     """A row of which names are asked that mean one thing for other rows; what is vague here is missing.
 
     `evaluate` on two models has the loss of neither: ``loss < 0.1`` is about the runs that have one.

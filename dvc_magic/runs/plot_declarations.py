@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.untrusted import check_yaml
 
 _LIMIT = 2**20  # bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlotDeclaration:
+class PlotDeclaration(Struct, frozen=True, kw_only=True):
     """How a plot is to be read.
 
     Attributes:

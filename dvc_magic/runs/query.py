@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from dvc_magic.errors import ParamError, QueryError
 
@@ -59,8 +60,7 @@ class RowView(Protocol):
         """The value of that name, None when the row has none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """A name, an operator (``=``, ``in``, ``not in``, ``~``...) and a value; a list for ``in``."""
 
     name: str
@@ -73,8 +73,7 @@ class Comparison:
         return actual is not None and _OPERATORS[self.operator](actual, self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(Struct, frozen=True):
     """The opposite of a part."""
 
     part: Node
@@ -84,8 +83,7 @@ class Not:
         return not self.part.holds(row)
 
 
-@dataclass(frozen=True, slots=True)
-class And:
+class And(Struct, frozen=True):
     """Both of two parts; the second one is not looked at when the first is false."""
 
     left: Node
@@ -96,8 +94,7 @@ class And:
         return self.left.holds(row) and self.right.holds(row)
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
+class Or(Struct, frozen=True):
     """One of two parts; the second one is not looked at when the first is true."""
 
     left: Node
@@ -108,8 +105,7 @@ class Or:
         return self.left.holds(row) or self.right.holds(row)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """A query that was read; `str` spells it so that `parse_query` gives an equal one."""
 
     node: Node
@@ -249,8 +245,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 # reading
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     kind: str
     text: str
     start: int

@@ -14,9 +14,10 @@ import sqlite3
 import stat
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from dvc_magic.codec import decode
 from dvc_magic.errors import RecordDamagedError, RecordVersionError, StoreError
@@ -85,8 +86,7 @@ def examine(store: RunStore, hasher: Hasher | None = None) -> tuple[Finding, ...
     return tuple(_Examination(store, hasher or Hasher()).findings())
 
 
-@dataclass(slots=True)
-class _Examination:
+class _Examination(Struct):
     """The findings of one store.
 
     Attributes:

@@ -8,9 +8,10 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
 
 from dvc_magic.errors import RecordDamagedError, RunError, RunNotFoundError, StoreError
 from dvc_magic.model.paths import RunPaths, StorePaths

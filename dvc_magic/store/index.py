@@ -16,8 +16,9 @@ import sqlite3
 import threading
 import zlib
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from dvc_magic.codec import decode
 from dvc_magic.errors import StoreError
@@ -50,8 +51,7 @@ PRAGMA user_version = {VERSION};
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The part of an entry that listings are ordered and chosen by."""
 
     id: str
@@ -61,8 +61,7 @@ class Head:
     asked: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """What the files of one run say.
 
     Attributes:

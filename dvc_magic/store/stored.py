@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import Notes, RunRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRun:
+class StoredRun(Struct, frozen=True, kw_only=True):
     """A run as readers see it.
 
     Attributes:
@@ -33,8 +32,7 @@ class StoredRun:
         return self.record.number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DamagedRun:
+class DamagedRun(Struct, frozen=True, kw_only=True):
     """A run whose record or notes cannot be read; `problem` says which and why."""
 
     id: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dvc_magic.errors import RequestError
 from dvc_magic.runs import RunRow
@@ -13,8 +14,7 @@ from dvc_magic.views.scale import MISSING, finite, left_out
 from dvc_magic.views.scatter import numbers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bars:
+class Bars(Struct, frozen=True, kw_only=True):
     """One number for each run that has it, in the order of the runs.
 
     Attributes:

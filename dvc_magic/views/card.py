@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from textwrap import wrap
+
+from msgspec import Struct
 
 from dvc_magic.untrusted import lines, one_line
 from dvc_magic.views.table import Table
@@ -17,8 +18,7 @@ _LINE = 110  # characters of a line of prose in text
 _LONGEST = 2_000  # characters of a named value: a command or a note may be long
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """A part of a card: `pairs` of name and text, or a `table`, or preformatted `block` text, or `prose`.
 
     Attributes:
@@ -35,8 +35,7 @@ class Section:
     empty: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(Struct, frozen=True, kw_only=True):
     """What a run or a stage looks like."""
 
     title: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from dvc_magic.errors import ParamError, RequestError
 from dvc_magic.model.record import RunStatus
@@ -15,8 +16,7 @@ TOLD_APART = 10  # runs that a legend and colours of their own tell apart; more 
 _PANELS = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
+class Curve(Struct, frozen=True, kw_only=True):
     """A run's step series.
 
     Attributes:
@@ -32,8 +32,7 @@ class Curve:
     good: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curves:
+class Curves(Struct, frozen=True, kw_only=True):
     """One step series of several runs.
 
     Attributes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from dvc_magic.untrusted import lines, one_line, uncoloured
 from dvc_magic.views.format import format_number, format_seconds, format_value
@@ -21,8 +22,7 @@ _LOG = f"{_BOX}; max-height: 18em; overflow: auto; display: flex; flex-direction
 _TEXT = "white-space: pre-wrap; overflow: visible; overflow-wrap: anywhere; flex: none; margin: 0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveRun:
+class LiveRun(Struct, frozen=True, kw_only=True):
     """A run that goes.
 
     Attributes:
@@ -43,8 +43,7 @@ class LiveRun:
         return f"<div>{head}</div>{metrics_html(self.metrics or {})}{log_html(self.tail, self.log)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveCall:
+class LiveCall(Struct, frozen=True, kw_only=True):
     """A call at one moment.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import DepRecord, Notes, RunRecord, RunStatus

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.runs import FIELDS, Leaves, RunRow, UnknownLeafError, order_key
@@ -20,8 +21,7 @@ _LISTED = 12
 _KINDS = ("params", "metrics")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
+class Scale(Struct, frozen=True, kw_only=True):
     """What a number or a category of each run is called, and where each run stands on it.
 
     Attributes:
@@ -37,8 +37,7 @@ class Scale:
     log: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Struct, frozen=True, kw_only=True):
     """A param, metric or field of runs.
 
     Attributes:

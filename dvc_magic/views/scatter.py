@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import ParamError, RequestError
 from dvc_magic.runs import RunRow
@@ -12,8 +14,7 @@ from dvc_magic.views.run_labels import run_labels
 from dvc_magic.views.scale import MISSING, Column, Scale, column, is_number, left_out
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scatter:
+class Scatter(Struct, frozen=True, kw_only=True):
     """Two values of each run.
 
     Attributes:

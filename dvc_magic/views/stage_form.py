@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from math import prod
+
+from msgspec import Struct, field
 
 from dvc_magic.errors import DvcMagicError, LineError, StageNotFoundError
 from dvc_magic.line import (
@@ -38,8 +39,7 @@ _SHOWN = 60
 _LISTED = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormField:
+class FormField(Struct, frozen=True, kw_only=True):
     """One flag of a form.
 
     Attributes:
@@ -85,8 +85,7 @@ class FormField:
         return shown_value(self.param.value, width=_SHOWN)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageForm:
+class StageForm(Struct, frozen=True, kw_only=True):
     """The flags of a stage and of those upstream of it, with what was typed into them.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.stage import Pipeline
@@ -20,8 +21,7 @@ class Shown(Protocol):
         """As static, escaped HTML."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """How a call, or another look at the files, ended.
 
     Attributes:

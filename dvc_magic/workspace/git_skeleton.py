@@ -16,8 +16,9 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dvc_magic.workspace.git_command import ask_git
 from dvc_magic.workspace.git_index import hide
@@ -54,8 +55,7 @@ _CONFIG = """\
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GitFacts:
+class GitFacts(Struct, frozen=True, kw_only=True):
     """What a skeleton needs to know of the project's repository.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dvc_magic.store import Facts, StatTable, file_facts, hash_steady
 
@@ -15,8 +16,7 @@ __all__ = ["FileHash", "HashCache"]
 _RACY_NS = 2_000_000_000  # a younger file may change again without its times showing it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileHash:
+class FileHash(Struct, frozen=True, kw_only=True):
     """The md5 of a file's content, and its size in bytes."""
 
     md5: str

@@ -9,8 +9,9 @@ import site
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 __all__ = ["Interpreter", "describe_interpreter"]
 
@@ -22,8 +23,7 @@ print(json.dumps([platform.python_version(), sys.prefix, site.getsitepackages() 
 _PATIENCE = 30  # seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interpreter:
+class Interpreter(Struct, frozen=True, kw_only=True):
     """A Python.
 
     Attributes:

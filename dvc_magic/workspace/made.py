@@ -6,8 +6,9 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct, field
 
 __all__ = [
     "Tree",
@@ -32,8 +33,7 @@ _FILE, _FOLDER, _FOLDER_LINK, _CLOSED = "a file", "a folder", "a link to a folde
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tree:
+class Tree(Struct, frozen=True, kw_only=True):
     """What lies in a workspace, by POSIX path from its root.
 
     Attributes:

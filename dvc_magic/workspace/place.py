@@ -7,8 +7,10 @@ import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import StoreError
 from dvc_magic.model.relative import parent_folders
@@ -34,8 +36,7 @@ class LackingError(StoreError):
         self.lacking = tuple(lacking)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkPolicy:
+class LinkPolicy(Struct, frozen=True, kw_only=True):
     """How a file may be placed: what is allowed is tried in the order reflink, hardlink, copy.
 
     Attributes:

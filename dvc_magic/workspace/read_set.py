@@ -10,8 +10,9 @@ import contextlib
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from dvc_magic.model.relative import in_any, is_below
 
@@ -52,8 +53,7 @@ def _was_read(file: str) -> bool:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class FolderWatch:
+class FolderWatch(Struct, frozen=True):
     """Folders of a workspace with access time 0, so that a later listing of them shows.
 
     Also under ``relatime``: the kernel renews a time that lies before the last change. It does so when names are

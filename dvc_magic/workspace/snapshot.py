@@ -9,8 +9,9 @@ import re
 import stat
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from dvc_magic import codec
 from dvc_magic.errors import ProjectError, RecordDamagedError, StoreError
@@ -145,8 +146,7 @@ def _make_private(paths: StorePaths) -> None:
     paths.snapshots.mkdir(exist_ok=True)
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Struct):
     """One look at the wanted files."""
 
     regular: dict[str, os.stat_result] = field(default_factory=dict)

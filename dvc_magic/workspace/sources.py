@@ -9,9 +9,10 @@ import fnmatch
 import os
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.relative import in_any, is_below
@@ -42,8 +43,7 @@ _LS_FILES = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
 _STATUS = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--no-renames", "--no-ahead-behind")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRules:
+class SourceRules(Struct, frozen=True, kw_only=True):
     """What is left out of the listing.
 
     Attributes:
@@ -79,8 +79,7 @@ def _is_dvc_file(folders: list[str], name: str) -> bool:
     return name in ("dvc.lock", ".dvc")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True):
     """The project's files, before any rule about their content.
 
     Attributes:
@@ -236,8 +235,7 @@ def _is_text(path: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Ignore:
+class _Ignore(Struct, frozen=True):
     """The patterns of one ``.dvcignore``, which hold below its folder."""
 
     folder: str
@@ -268,8 +266,7 @@ def _ignored(path: str, specs: tuple[_Ignore, ...]) -> bool:
 # --- named by the user ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedFiles:
+class NamedFiles(Struct, frozen=True, kw_only=True):
     """Files that the user named: `plain` ones to copy, and `secret` ones, by their looks, to link."""
 
     plain: tuple[str, ...] = ()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.errors import StoreError
 from dvc_magic.store import RunStore, check_store

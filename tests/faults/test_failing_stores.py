@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import sys
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.errors import StoreError
 from dvc_magic.model.record import Notes

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 import dvc_magic as dm
 from dvc_magic.errors import MissingInputError, OperationError, ParamError, RequestError, RunError, StageNotFoundError

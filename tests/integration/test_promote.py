@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 
 from dvc_magic.errors import OperationError, RunError, RunFailedError

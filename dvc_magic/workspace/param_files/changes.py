@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.values import Value
@@ -14,8 +15,7 @@ KeyPath: TypeAlias = tuple[Any, ...]
 """The keys and list positions from the top of a file down to a value, as its reader gives them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValueChange:
+class ValueChange(Struct, frozen=True, kw_only=True):
     """One change of a param file.
 
     Attributes:
@@ -29,8 +29,7 @@ class ValueChange:
     kind: ChangeKind = ChangeKind.SET
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True):
     """Put `text` in the place of the characters from `start` to before `end`."""
 
     start: int

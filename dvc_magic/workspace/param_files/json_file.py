@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from json import decoder
 from typing import Any
+
+from msgspec import Struct, field
 
 from dvc_magic.model.values import Value
 from dvc_magic.workspace.param_files.changes import Edit, KeyPath, RefusedError, apply_edits, drop_entry
@@ -17,15 +18,13 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 _WORD = re.compile(r"[^ \t\r\n,\]}]+")
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(Struct):
     start: int
     end: int = 0
     entries: list[_Entry] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     key: Any
     start: int
     key_end: int
@@ -93,8 +92,7 @@ def _gap(text: str, node: _Node) -> str:
     return text[node.entries[-2].node.end : node.entries[-1].start].partition(",")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class JsonFormat:
+class JsonFormat(Struct, frozen=True):
     """JSON as Python's ``json`` reads and writes it, NaN and infinity included."""
 
     name: str = "JSON"

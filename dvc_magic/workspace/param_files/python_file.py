@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import math
 import re
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from dvc_magic.model.values import Value
 from dvc_magic.workspace.param_files.changes import (
@@ -27,16 +28,14 @@ _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 _Assign: TypeAlias = ast.Assign | ast.AnnAssign
 
 
-@dataclass(slots=True)
-class _Slot:
+class _Slot(Struct):
     """A param: where it is assigned, and the literal."""
 
     statement: _Assign
     literal: ast.expr
 
 
-@dataclass(slots=True)
-class _Scope:
+class _Scope(Struct):
     """The params of a module or class."""
 
     body: list[ast.stmt]
@@ -150,8 +149,7 @@ def _write_list(value: list[Value], old: ast.expr | None) -> str:
     return f"[{items}]"
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(Struct):
     """Where a path leads: a scope, or a literal with the ones around it."""
 
     scope: _Scope
@@ -189,8 +187,7 @@ def _item_index(node: ast.expr, part: Any) -> int:
     return found[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class PythonFormat:
+class PythonFormat(Struct, frozen=True):
     """Python, of which DVC reads literals only."""
 
     name: str = "Python"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from dvc_magic.errors import ParamError, PipelineError, close_matches
 from dvc_magic.model.request import ChangeKind
@@ -103,8 +104,7 @@ def _read(text: str, suffix: str, path: str) -> dict[str, Any]:
     return values
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Struct, frozen=True):
     """One edit in terms of the tree: replace at `path`, add at `path`, or remove `path`."""
 
     kind: ChangeKind
@@ -112,8 +112,7 @@ class _Step:
     value: Value = None
 
 
-@dataclass(slots=True, kw_only=True)
-class _Rewriter:
+class _Rewriter(Struct, kw_only=True):
     """A text under change, with what each reader should find in it."""
 
     fmt: Format

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import tomlkit
+from msgspec import Struct
 
 from dvc_magic.model.values import Value
 from dvc_magic.workspace.param_files.changes import (
@@ -59,8 +59,7 @@ def _write(value: Value, old: str = "") -> str:
     return str(value)
 
 
-@dataclass(slots=True)
-class _Place:
+class _Place(Struct):
     """A written value with the array or inline table that it stands in.
 
     Attributes:
@@ -97,8 +96,7 @@ def _descend(place: _Place, rest: KeyPath) -> _Place:
     return _Place(place.node, lead=rest)
 
 
-@dataclass(frozen=True, slots=True)
-class TomlFormat:
+class TomlFormat(Struct, frozen=True):
     """TOML 1.0, read by tomlkit as in DVC, and by ``tomllib``."""
 
     name: str = "TOML"

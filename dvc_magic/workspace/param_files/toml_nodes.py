@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from dvc_magic.workspace.param_files.changes import KeyPath, RefusedError, line_end
 
@@ -19,8 +20,7 @@ _STRING = re.compile(
 _WORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]+|[^\s,\]}#]+")
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A value: a scalar, an array with `items`, or an inline table with `entries`."""
 
     start: int
@@ -29,8 +29,7 @@ class Node:
     entries: list[Entry] | None = None
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """``key = value``, the key relative to the table that it stands in.
 
     Attributes:
@@ -52,8 +51,7 @@ class Entry:
         return self.node.end
 
 
-@dataclass(slots=True)
-class Section:
+class Section(Struct):
     """A header with the entries below it; the first section of a file has no header.
 
     Attributes:

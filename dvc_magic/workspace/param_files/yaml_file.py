@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import yaml
+from msgspec import Struct
 from ruamel.yaml import YAML
 
 from dvc_magic.model.values import Value
@@ -265,8 +265,7 @@ def _lines_end(text: str, key: Node, value: Node) -> int:
     return end
 
 
-@dataclass(frozen=True, slots=True)
-class YamlFormat:
+class YamlFormat(Struct, frozen=True):
     """YAML: 1.2 as DVC reads it with ruamel.yaml, and 1.1 as programs read it with PyYAML."""
 
     name: str = "YAML"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 
 from dvc_magic.workspace.param_files.changes import RefusedError, escaped
 
@@ -17,8 +17,7 @@ _GAP = re.compile(r"(?:\s+#[^\r\n]*|\s+)+")
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
-@dataclass(slots=True, eq=False)
-class Node:
+class Node(Struct, eq=False):
     """A scalar, map, list or alias.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.engine.plan import Action, Facts, Setting, decide, decide_target, mismatch
 from dvc_magic.model.operation import SourceKind

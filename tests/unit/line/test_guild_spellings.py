@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dvc_magic.errors import DvcMagicError, LineError, ParamError, StageNotFoundError
 from dvc_magic.line import (

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.errors import DvcMagicError, LineError, OperationError, StageNotFoundError
 from dvc_magic.line import StageWords, find_stage, find_target, sure_word

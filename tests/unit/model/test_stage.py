@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dvc_magic.model.stage import Dep, Out, Pipeline, Stage, group_of, lies_in
 from tests.support.effort import calls, grows_linearly

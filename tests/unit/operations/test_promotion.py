@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.errors import OperationError, RunError
 from dvc_magic.model.operation import Operation, OperationParams, Rename, Source, SourceKind, TextFile

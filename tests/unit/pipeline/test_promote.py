@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 
 import pytest
 from dvc.lock import make_lock
+from msgspec.structs import replace
 
 from dvc_magic.errors import DvcMagicError, PipelineError, ProjectError
 from dvc_magic.model.operation import OperationParams, TextFile

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import io
 import math
 import pickle
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from matplotlib import colors
 from matplotlib import pyplot as plt
 from matplotlib.text import Text
+from msgspec.structs import replace
 
 from dvc_magic.plots import bar, curves, panels, scatter
 from dvc_magic.views import Bars, Curve, Curves, Scale, Scatter
@@ -243,7 +243,7 @@ def test_names_that_begin_with_an_underscore_have_their_place_in_the_key(count):
 
 def test_categories_that_begin_with_an_underscore_have_their_place_in_the_key():
     color = Scale(name="kind", values=(0.0, 1.0, 1.0), categories=("_a", "b"))
-    view = dataclasses.replace(POINTS, color=color)
+    view = replace(POINTS, color=color)
     assert [text.get_text().strip() for text in drawn(scatter(view)).get_legend().get_texts()] == ["_a", "b"]
 
 

@@ -7,7 +7,6 @@ import shutil
 import stat
 import tempfile
 from contextlib import suppress
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec.structs import replace
 
 from dvc_magic.errors import RecordDamagedError, RunError, RunNotFoundError, StoreError
 from dvc_magic.model.record import Notes, RunStatus

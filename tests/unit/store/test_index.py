@@ -10,11 +10,11 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dvc_magic.errors import StoreError
 from dvc_magic.model.record import Notes

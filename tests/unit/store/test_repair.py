@@ -9,10 +9,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.errors import StoreError
 from dvc_magic.model.checkup import CheckProgress, Finding, FindingKind, Remedy, Repair

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.errors import RecordDamagedError
 from dvc_magic.model.operation import Operation, TextFile

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.model.operation import Operation, OperationOut, Rename, Source, SourceKind
 from dvc_magic.model.record import DepRecord, Learned, Notes

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from dvc_magic.engine import Action, Decision, PointPlan, TypeChange
 from dvc_magic.model.record import CallInfo, Override, RunStatus

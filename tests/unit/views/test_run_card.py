@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from dvc_magic.model.record import Notes, OutRecord, RunStatus
 from dvc_magic.views import run_card

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from dvc_magic.model.record import CallInfo, Override
 from dvc_magic.views import reused_line, run_line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from dvc_magic.model.stage import Dep, Out, Param, ParamsFile, Pipeline, Stage
 from dvc_magic.views import stage_card, stages_table

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.errors import StoreError
 from dvc_magic.model.paths import StorePaths, object_path
