@@ -7,8 +7,10 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 _PATIENCE = 10.0  # seconds that a killed process is waited for
 
@@ -17,6 +19,8 @@ RUN_TOKEN = "DVC_MAGIC_RUN"  # noqa: S105 - the name of an environment variable
 
 
 def _signal_all(processes: Iterable[psutil.Process], number: int) -> None:
+    import psutil  # noqa: PLC0415 - 11 ms of a kernel that may never have to end a process
+
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.send_signal(number)
@@ -30,6 +34,8 @@ def _reap() -> None:
 
 
 def _living(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    import psutil  # noqa: PLC0415 - see above
+
     living = []
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -55,6 +61,8 @@ def end_descendants(*, grace: float = 2.0) -> int:
     Returns:
         How many processes were still alive at the first look.
     """
+    import psutil  # noqa: PLC0415 - see above
+
     _reap()
     if not _has_children():
         return 0
@@ -79,6 +87,8 @@ def sweep_run(run_id: str) -> int:
     Returns:
         How many processes were found.
     """
+    import psutil  # noqa: PLC0415 - see above
+
     found = 0
     while True:
         marked = [process for process in psutil.process_iter() if _carries(process, run_id)]
@@ -90,6 +100,8 @@ def sweep_run(run_id: str) -> int:
 
 
 def _carries(process: psutil.Process, run_id: str) -> bool:
+    import psutil  # noqa: PLC0415 - see above
+
     try:
         alive = process.status() != psutil.STATUS_ZOMBIE
         return alive and process.pid != os.getpid() and process.environ().get(RUN_TOKEN) == run_id

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -112,8 +112,14 @@ def test_using_every_public_name_imports_neither_dvc_nor_what_shows() -> None:
     assert set(heavy) <= {"hydra"}
 
 
-def _heavy_after(code: str) -> list[str]:
-    script = f"import json, sys\n{code}\nprint(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
+def test_loading_the_extension_imports_nothing_that_only_some_calls_need() -> None:
+    late = ("psutil", "ruamel", "tomllib", "tomlkit", "yaml")
+
+    assert _heavy_after("import dvc_magic.notebook", late) == []
+
+
+def _heavy_after(code: str, heavy: Sequence[str] = HEAVY) -> list[str]:
+    script = f"import json, sys\n{code}\nprint(json.dumps([name for name in {heavy} if name in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     return list(json.loads(done.stdout))
 
