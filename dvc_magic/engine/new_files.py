@@ -37,10 +37,10 @@ _RULES = (".dvcignore", ".gitattributes", ".gitignore", ".gitmodules", "dvc.yaml
 _QUOTED = re.compile(r"""(?<=["'}])[^"'\n]{1,255}+(?=["'])""")  # a brace ends the expression in an f-string
 _BARE = re.compile(r"(?<![\w./*?-])[\w-]*+[./*?][\w./*?-]{0,255}+")  # has a dot, slash or star
 _ANY = re.compile(r"[\w./*?-]{1,255}+")
-_LISTS = re.compile(
+_LISTS = (
     r"\b(?:listdir|scandir|iterdir|f?walk|walk_packages|iter_modules|list[._](?:files|dirs)|readdir\w*|opendir|ls)\b"
 )
-_LISTING_TOOL = re.compile(
+_LISTING_TOOL = (
     r"\b(?:compileall|discover|du|find|flake8|grep|mypy|pylint|pytest|rg|rsync|ruff|sphinx-build|tar|tree|zip)\b"
 )
 
@@ -72,7 +72,7 @@ class Mentions(Struct, frozen=True):
                 whole = [re.sub(r"\{[^{}]*\}", "*", part) for part in parts]
                 patterns.update(f"{part}/" for part in whole[:-1] if "*" in part)
                 patterns.update(part for part in whole[-1:] if "*" in part)
-        lists = _LISTS.search(text) or (command and _LISTING_TOOL.search(text))
+        lists = re.search(_LISTS, text) or (command and re.search(_LISTING_TOOL, text))
         return cls(frozenset(re.findall(r"\w+", text)), frozenset(names), frozenset(patterns), bool(lists))
 
     @classmethod

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _INTEGER = r"(?:0|[1-9](?:_?[0-9])*)"
 _POINT = rf"(?:{_INTEGER}\.|{_INTEGER}?\.[0-9](?:_?[0-9])*)"
-_IS_INT = re.compile(rf"[+-]?{_INTEGER}")
-_IS_FLOAT = re.compile(rf"[+-]?(?:{_POINT}|(?:{_POINT}|{_INTEGER})[eE][+-]?[0-9](?:_?[0-9])*|inf|nan)", re.IGNORECASE)
+_IS_INT = rf"[+-]?{_INTEGER}"
+_IS_FLOAT = rf"(?i)[+-]?(?:{_POINT}|(?:{_POINT}|{_INTEGER})[eE][+-]?[0-9](?:_?[0-9])*|inf|nan)"
 _RESERVED: dict[str, Value] = {"true": True, "false": False, "null": None}
 _PREFIX = "x="
 _LONGEST_INT = 4000  # digits; Python refuses to read more than 4300 at once
@@ -78,9 +78,9 @@ def _scalar(item: str) -> tuple[bool, Value]:
         return True, _RESERVED[item.lower()]
     if len(item) > _LONGEST_INT:
         return False, None
-    if _IS_INT.fullmatch(item):
+    if re.fullmatch(_IS_INT, item):
         return True, int(item)
-    if _IS_FLOAT.fullmatch(item):
+    if re.fullmatch(_IS_FLOAT, item):
         return True, float(item)
     if item.lower() == "none" or WORD.fullmatch(item):
         return True, item

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 __all__ = ["declared", "in_any", "is_below", "parent_folders"]
 
 # A letter first and a dot or slash later: neither YAML 1.1 nor 1.2 takes it for a number or a word of its own.
-_PLAIN = re.compile(r"(?:\.\./)+[\w./-]*\w|[^\W\d_][\w-]*[./][\w./-]*\w")
+_PLAIN = r"(?:\.\./)+[\w./-]*\w|[^\W\d_][\w-]*[./][\w./-]*\w"
 
 
 def declared(path: str, *, wdir: str) -> str:
@@ -20,7 +20,7 @@ def declared(path: str, *, wdir: str) -> str:
     '../conf/a.txt'
     """
     relative = posixpath.relpath(path, wdir)
-    if _PLAIN.fullmatch(relative):
+    if re.fullmatch(_PLAIN, relative):
         return relative
     escaped = relative.replace("${", "\\${")  # else DVC would read a template
     if escaped.isprintable():

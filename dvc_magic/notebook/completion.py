@@ -55,11 +55,11 @@ _RUNS = 50  # the newest ones are offered
 _READ = 100  # the newest ones are asked for names of params and metrics
 _ENTRIES = 200  # of a folder
 _SHOWN = 24  # characters of a value beside a flag
-_MAGIC = re.compile(r"^\s*(?:[^=%'\"#]+=\s*)?(?P<percent>%{0,2})(?P<name>dvc\w*)[ \t](?P<rest>.*)$", re.DOTALL)
-_LAST_NAME = re.compile(r"[\w.:/@%+-]*$")
-_VALUE_OF = re.compile(r"(?:^|[\s(\"])(stage|status)\s*(?:==?|!=)\s*(['\"]?[^'\"\s]*)$")
-_VARIABLE = re.compile(r"\{(\w+)$")
-_AFTER_OPERATOR = re.compile(r"(?:[=<>~]|\bcontains|\bin\s*\[[^\]]*)\s*['\"]?[^\s'\"]*$")
+_MAGIC = r"(?s)^\s*(?:[^=%'\"#]+=\s*)?(?P<percent>%{0,2})(?P<name>dvc\w*)[ \t](?P<rest>.*)$"
+_LAST_NAME = r"[\w.:/@%+-]*$"
+_VALUE_OF = r"(?:^|[\s(\"])(stage|status)\s*(?:==?|!=)\s*(['\"]?[^'\"\s]*)$"
+_VARIABLE = r"\{(\w+)$"
+_AFTER_OPERATOR = r"(?:[=<>~]|\bcontains|\bin\s*\[[^\]]*)\s*['\"]?[^\s'\"]*$"
 
 
 class Offer(Struct, frozen=True):
@@ -114,7 +114,7 @@ class Lines:
             return Offers("", ())
 
     def _offers(self, text: str, row: int, column: int) -> Offers:
-        found = _MAGIC.match(_logical_line(text, row, column))
+        found = re.match(_MAGIC, _logical_line(text, row, column))
         usage = self._usage(found) if found is not None else None
         if found is None or usage is None:
             return Offers("", ())
@@ -169,7 +169,7 @@ class Answer:
         begun = read_begun(rest, self._usage, is_bool=self._is_bool)
         if begun is None or "\n" in begun.word:
             return Offers("", ())
-        if variable := _VARIABLE.search(begun.word):
+        if variable := re.search(_VARIABLE, begun.word):
             return _fitting(variable[1], self._variables())
         if self._usage.raw and begun.option is None and not re.match(r"-(?:-|$)", begun.word):
             return self._query(rest, begun)
@@ -343,14 +343,14 @@ class Answer:
             yield from (Offer(f"{sign}metrics.{key}", "metric") for key in metrics_of(run.record))
 
     def _query(self, rest: str, begun: Begun) -> Offers:
-        valued = _VALUE_OF.search(rest)
+        valued = re.search(_VALUE_OF, rest)
         if valued is not None:
             known = [str(status) for status in RunStatus] if valued[1] == "status" else self._stages()
             style = '"' if valued[2].startswith('"') else "'"
             return _fitting(valued[2], (Offer(quote(name, style), valued[1]) for name in known))
-        if _AFTER_OPERATOR.search(rest):
+        if re.search(_AFTER_OPERATOR, rest):
             return Offers("", ())
-        found = _LAST_NAME.search(rest)
+        found = re.search(_LAST_NAME, rest)
         word = found[0] if found is not None else ""
         stages = [] if begun.words else [Offer(as_word(name), "stage") for name in self._stages()]
         options = self._options(begun) if not word else ()

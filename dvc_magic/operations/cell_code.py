@@ -10,17 +10,17 @@ import tokenize
 
 from dvc_magic.errors import OperationError
 
-_NOTEBOOK = re.compile(
+_NOTEBOOK = (
     r"\s*(?:%{1,2}[A-Za-z_]|!|\?)"  # a magic, a command, help
     r"|\s*[A-Za-z_][\w, .]*=\s*(?:%[A-Za-z_]|!)"  # their results
     r"|[^#'\"]*[\w)\]]\?{1,2}\s*;?\s*"  # help behind a name
 )
-_AWAIT = re.compile(r"'?(?:await|async\w*)\b.* outside (?:of an )?(?:async\w* )?function", re.IGNORECASE)
+_AWAIT = r"(?i)'?(?:await|async\w*)\b.* outside (?:of an )?(?:async\w* )?function"
 _PLAIN = (
     "a notebook can do this, a script cannot. An operation is a plain Python script: magics and commands go into cells "
     "of their own"
 )
-_COOKIE = re.compile(r"[ \t\f]*#.*?coding[:=]")
+_COOKIE = r"[ \t\f]*#.*?coding[:=]"
 _SHOWN = 100
 
 
@@ -67,7 +67,7 @@ def _check_encoding(code: str, first_line: int) -> None:
     except SyntaxError as error:
         asked = f"names no encoding that Python has: {error.msg}"
     lines = code.split("\n")
-    index = next((index for index, line in enumerate(lines[:2]) if _COOKIE.match(line)), 0)
+    index = next((index for index, line in enumerate(lines[:2]) if re.match(_COOKIE, line)), 0)
     raise OperationError(_said(lines, index, first_line, f"this {asked}. A cell's script is UTF-8; take the line away"))
 
 
@@ -75,10 +75,10 @@ def _explained(error: SyntaxError, code: str, first_line: int) -> str:
     lines = code.split("\n")
     wrong = min(max((error.lineno or 1) - 1, 0), len(lines) - 1)
     suspects = [wrong, *(index for index in range(len(lines)) if index != wrong)]
-    notebook = next((index for index in suspects if _NOTEBOOK.match(lines[index])), None)
+    notebook = next((index for index in suspects if re.match(_NOTEBOOK, lines[index])), None)
     if notebook is not None:
         return _said(lines, notebook, first_line, _PLAIN)
-    if _AWAIT.search(error.msg):
+    if re.search(_AWAIT, error.msg):
         advice = "a notebook awaits at the top level, a script does not. Put it into a function: asyncio.run(main())"
         return _said(lines, wrong, first_line, advice)
     return _said(lines, wrong, first_line, f"this is not Python: {error.msg}")

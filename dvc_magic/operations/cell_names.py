@@ -12,7 +12,7 @@ from types import ModuleType
 
 from dvc_magic.errors import OperationError
 
-_OF_IPYTHON = re.compile(r"get_ipython|display|In|Out|_{1,3}|_i{1,3}|_\d+|_i\d+|_[dio]h")
+_OF_IPYTHON = r"get_ipython|display|In|Out|_{1,3}|_i{1,3}|_\d+|_i\d+|_[dio]h"
 _HIDDEN = ("display", "get_ipython")  # builtins in a notebook's kernel, where a check of builtins knows them
 _OF_SITE = frozenset({"exit", "quit", "copyright", "credits", "license", "help"})  # those are not, there
 _PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
@@ -115,7 +115,7 @@ def _lines(lines: list[int], first_line: int) -> str:
 
 def _explained(name: str, names: Mapping[str, object]) -> str:
     """Where a name is to come from."""
-    if _OF_IPYTHON.fullmatch(name):
+    if re.fullmatch(_OF_IPYTHON, name):
         instead = "; print() it, or write it to a file" if name == "display" else ""
         return f"{name} is IPython's, which a script has not{instead}"
     if name not in names:

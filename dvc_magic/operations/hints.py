@@ -12,7 +12,7 @@ _LONGEST = 200  # characters of a path that anyone writes by hand
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _WILD = re.compile(r"[*?\[]")
 _PATHS = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath"})
-_WRITES = re.compile(r"to_[a-z]|write|save|dump|mkdir|makedirs|touch|unlink|rmtree|remove\b")
+_WRITES = r"to_[a-z]|write|save|dump|mkdir|makedirs|touch|unlink|rmtree|remove\b"
 
 
 def hints(tree: ast.Module) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def _written_places(call: ast.Call) -> Iterator[ast.expr]:
         yield from modes
         if any(isinstance(mode, ast.Constant) and re.search("[wx]", str(mode.value)) for mode in modes):
             yield from call.args[:1] if isinstance(call.func, ast.Name) else [call.func.value]  # type: ignore[attr-defined]
-    elif _WRITES.match(name):
+    elif re.match(_WRITES, name):
         yield from call.args
         yield from (keyword.value for keyword in call.keywords)
         if isinstance(call.func, ast.Attribute):

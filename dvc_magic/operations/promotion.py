@@ -17,10 +17,8 @@ from dvc_magic.model.stage import Pipeline, address_of, lies_in, overlaps
 from dvc_magic.operations.expressions import slow_rename
 from dvc_magic.operations.promoted_script import check_texts, moved_script, own_scripts
 
-_NAME = re.compile(r"[\w-]+")
-_OF_TOOLS = re.compile(
-    r"(.*/)?(\.git|\.dvc|\.dvc_magic)(/.*)?|(.*/)?(dvc\.(yaml|lock)|\.dvcignore|\.git\w+|[^/]*\.dvc)"
-)
+_NAME = r"[\w-]+"
+_OF_TOOLS = r"(.*/)?(\.git|\.dvc|\.dvc_magic)(/.*)?|(.*/)?(dvc\.(yaml|lock)|\.dvcignore|\.git\w+|[^/]*\.dvc)"
 _OF_OPERATIONS = ("dvc_magic.yaml", "guild.yml")
 
 
@@ -84,7 +82,7 @@ def _operation(record: RunRecord) -> Operation:
 
 
 def _stage_name(name: str, operation: Operation) -> str:
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         other = re.sub(r"[^\w-]+", "-", name).strip("-") or operation.name
         raise OperationError(
             f"{name!r} is no name for a stage: DVC takes letters, digits, - and _; give another: --name {other}"
@@ -193,7 +191,7 @@ def _seen(record: RunRecord) -> list[str]:
         for path in read
         if path not in others
         and path not in _OF_OPERATIONS
-        and not _OF_TOOLS.fullmatch(path)
+        and not re.fullmatch(_OF_TOOLS, path)
         and not any(overlaps(path, out) for out in record.outs)
     ]
 
@@ -212,7 +210,7 @@ def _notices(record: RunRecord, operation: Operation, pipeline: Pipeline) -> Ite
         yield from _selection_notices(source, record, pipeline)
     yield from _made_notices(record, record.outs)
     hidden = sorted(
-        {path for path in record.read if _OF_TOOLS.fullmatch(path) and not path.endswith((".dvc", "ignore"))}
+        {path for path in record.read if re.fullmatch(_OF_TOOLS, path) and not path.endswith((".dvc", "ignore"))}
     )
     if hidden:
         yield f"the code reads {', '.join(hidden)}, which belong to DVC or git and are no deps of the stage"

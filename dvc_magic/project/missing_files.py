@@ -18,14 +18,14 @@ from dvc_magic.untrusted import check_document
 
 __all__ = ["missing_file_hint"]
 
-_PATHS = re.compile(
+_PATHS = (
     r"""['"]([^'"\n]{1,300})['"]|(?<![\w./-])(/?(?:[\w.-]+/)*[\w.-]*\.\w{1,8})(?![\w/])"""
     r"|(\S{1,300}): No such file or directory"
 )
-_MODULE = re.compile(r"No module named '([\w.]+)'")
-_NAME = re.compile(r"cannot import name '(\w+)' from (?:partially initialized module )?'[\w.]+' \((.+)/__init__\.py\)")
-_SIGNS = re.compile(r"[*+?^$|()\[\]{}\\]")
-_FRAME = re.compile(r'File "([^"\n]+)/[^"/\n]+", line ')
+_MODULE = r"No module named '([\w.]+)'"
+_NAME = r"cannot import name '(\w+)' from (?:partially initialized module )?'[\w.]+' \((.+)/__init__\.py\)"
+_SIGNS = r"[*+?^$|()\[\]{}\\]"
+_FRAME = r'File "([^"\n]+)/[^"/\n]+", line '
 
 
 def missing_file_hint(
@@ -81,7 +81,7 @@ def _with_output(record: RunRecord, path: str, maker: Stage) -> str:
         return _with_dep(record, path)
     out = next((out.path for out in maker.outs if lies_in(path, out.path)), "")
     # What is selected is a regular expression; only as plain text, where a dot fits the dot, it may lie in an out.
-    plain = next((name for name in (path, out) if not _SIGNS.search(name)), "")
+    plain = next((name for name in (path, out) if not re.search(_SIGNS, name)), "")
     select = out and (plain or re.escape(out))
     source = f"dvcstage:{maker.address}:{select}" if select else f"dvcstage:{maker.address}"
     if record.op.origin == "api":
@@ -126,12 +126,12 @@ def _outputs(project: Path) -> set[str]:
 def _candidates(record: RunRecord, text: str, workspace: Path) -> Iterator[str]:
     """Paths from the root that the log may mean, likely ones first."""
     own = os.path.realpath(workspace)
-    for module in dict.fromkeys(_MODULE.findall(text)):
+    for module in dict.fromkeys(re.findall(_MODULE, text)):
         yield from _module_places(record, module, _frames(text, workspace))
-    for name, package in _NAME.findall(text):
+    for name, package in re.findall(_NAME, text):
         folder = _relative(package, workspace, own)
         yield from (f"{folder}/{name}.py", f"{folder}/{name}")
-    for found in dict.fromkeys(name for names in _PATHS.findall(text) for name in names if name):
+    for found in dict.fromkeys(name for names in re.findall(_PATHS, text) for name in names if name):
         path = _relative(found, workspace, own)
         if "\0" in path:
             continue
@@ -150,7 +150,7 @@ def _module_places(record: RunRecord, module: str, frames: Sequence[str]) -> Ite
 def _frames(text: str, workspace: Path) -> list[str]:
     """The folders of the workspace's files in a traceback."""
     own = os.path.realpath(workspace)
-    folders = (_relative(folder, workspace, own) for folder in _FRAME.findall(text))
+    folders = (_relative(folder, workspace, own) for folder in re.findall(_FRAME, text))
     return [folder for folder in dict.fromkeys(folders) if not posixpath.isabs(folder)]
 
 

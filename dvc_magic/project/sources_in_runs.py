@@ -20,8 +20,8 @@ from dvc_magic.model.record import RunRecord
 from dvc_magic.model.stage import address_of
 from dvc_magic.store import is_run_id, read_noun
 
-_EXPRESSION = re.compile(r"[*+?^$|()\[\]{}]")
-_TAKEN_FROM = re.compile(r" (?:in the project|from remote .*)$")  # behind the stage that makes it, no run of which did
+_EXPRESSION = r"[*+?^$|()\[\]{}]"
+_TAKEN_FROM = r" (?:in the project|from remote .*)$"  # behind the stage that makes it, no run of which did
 
 
 def in_command(source: Source) -> dict[str, Path] | None:
@@ -78,7 +78,9 @@ def _how_to_have(source: Source, path: str, record: RunRecord | None) -> str:
 
 def _in_repro(source: Source, folder: Path) -> dict[str, Path]:
     """The outs of a stage that are named as plain paths; a pattern could only be tried on what a stage makes."""
-    plain = [path for path in map(_plain, source.select) if not _EXPRESSION.search(path) or (folder / path).exists()]
+    plain = [
+        path for path in map(_plain, source.select) if not re.search(_EXPRESSION, path) or (folder / path).exists()
+    ]
     if not plain or len(plain) < len(source.select):
         message = (
             f"name the outs of {source.path!r} that are meant, with select, as plain paths: dvc repro has no runs to "
@@ -131,7 +133,7 @@ def _other_run(paths: RunPaths, run: str | None) -> RunRecord | None:
 def _names(origin: str, run: RunRecord | None) -> tuple[str, str]:
     """The address of what made a dep, and the stage that it serves."""
     if run is None:
-        return _TAKEN_FROM.sub("", origin), ""
+        return re.sub(_TAKEN_FROM, "", origin), ""
     return run.stage, address_of(run.op.serves) if run.op else ""
 
 

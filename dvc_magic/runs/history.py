@@ -55,7 +55,7 @@ _DEPTH = 20  # maps within each other
 _FORMATS = (".csv", ".tsv", ".json", ".yaml", ".yml")
 _MISSING = ("", "na", "n/a", "null", "none")
 _OTHER_TEMPLATES = ("confusion", "bar_", "scatter")
-_RATE = re.compile(r"(?:^|[\W_])(?:fpr|tpr|fnr|tnr|precision|recall|thresholds?|rate)$", re.IGNORECASE)
+_RATE = r"(?i)(?:^|[\W_])(?:fpr|tpr|fnr|tnr|precision|recall|thresholds?|rate)$"
 _TIMES = ("timestamp", "time", "datetime", "wall_time")
 
 
@@ -371,7 +371,7 @@ def _axis(columns: Columns, numeric: Columns, declared: PlotDeclaration) -> _Axi
 
 def _counts_up(name: str, values: list[Any]) -> bool:
     there = [value for value in values if value is not None]
-    if _RATE.search(name) or (len(set(there)) < len(there) and set(there) <= {0, 1}):
+    if re.search(_RATE, name) or (len(set(there)) < len(there) and set(there) <= {0, 1}):
         return False  # points of a ROC or another curve between 0 and 1
     whole = all(math.isfinite(value) and value == int(value) for value in there)
     return whole and there == sorted(there)

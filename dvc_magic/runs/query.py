@@ -31,16 +31,13 @@ if TYPE_CHECKING:
 _DEPTH = 50  # parentheses and nots within each other
 _WORDS = {"and", "or", "not", "in", "contains"}
 _LITERALS = {"true": True, "false": False, "null": None, "none": None, "inf": math.inf, "nan": math.nan}
-_TOKEN = re.compile(
-    r"""\s*(?:
+_LEXEME = r"""(?xs)\s*(?:
         (?P<number> [-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)? (?![\w.:/@%+-]) | [-+]inf\b )
       | (?P<word>   \w[\w.:/@%+-]* )
       | (?P<name>   `(?:[^`]|``)*` )
       | (?P<text>   '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" )
       | (?P<mark>   == | != | <= | >= | [=<>~()\[\],] )
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
+    )"""
 _PLAIN_NAME = re.compile(r"[^\W\d][\w.:/@%+-]*")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -262,9 +259,10 @@ class _Parser:
         self._depth = 0
 
     def _split(self) -> Iterable[_Token]:
+        token = re.compile(_LEXEME)
         position, end = 0, len(self._text.rstrip())
         while position < end:
-            match = _TOKEN.match(self._text, position)
+            match = token.match(self._text, position)
             if match is None or match.lastgroup is None:
                 start = position + len(self._text[position:]) - len(self._text[position:].lstrip())
                 raise self._error(start, _odd(self._text[start]))

@@ -30,12 +30,12 @@ _DESCRIPTIONS = frozenset({"pyproject.toml", "setup.py", "package.json", "pixi.t
 _LIBRARIES = ("node_modules", "renv/library")
 _PIXI = ".pixi/envs"
 # A stage that makes or fills an environment gets one of its own, in its workspace.
-_INSTALLS = re.compile(
+_INSTALLS = (
     r"\buv\s+(?:sync|venv|add|remove|lock)\b|\b(?:poetry|pixi|pipenv|pdm)\s+(?:install|sync|add|update|upgrade|remove)\b"
     r"|-m\s+venv\b|\bvirtualenv\b|\b(?:conda|mamba|micromamba)\s+(?:env\s+)?create\b|\bnpm\s+(?:ci|install)\b"
 )
-_UV = re.compile(r"\buv\b")
-_POETRY = re.compile(r"\bpoetry\b")
+_UV = r"\buv\b"
+_POETRY = r"\bpoetry\b"
 
 
 def is_environment(folder: str | os.PathLike[str]) -> bool:
@@ -100,7 +100,7 @@ def link_environments(
 
     Side effects: the links, and the folders above them, below `target`.
     """
-    if any(_INSTALLS.search(command) for command in commands):
+    if any(re.search(_INSTALLS, command) for command in commands):
         return ()
     made = tuple(outs)
     free = [path for path in environments if not in_any(path, made) and not any(in_any(out, [path]) for out in made)]
@@ -131,15 +131,15 @@ def tool_settings(
         environ: of the stage, so far.
     """
     text = "\n".join(commands)
-    if _INSTALLS.search(text):
+    if re.search(_INSTALLS, text):
         return {}
     found: dict[str, str] = {}
     if linked:
         found |= {"UV_NO_SYNC": "1", "PIXI_FROZEN": "true"}
-    elif _UV.search(text) and (above := _uv_project_above(project)):
+    elif re.search(_UV, text) and (above := _uv_project_above(project)):
         found |= {"UV_NO_SYNC": "1", "UV_PROJECT": above}
     active = environ.get("VIRTUAL_ENV") or environ.get("CONDA_PREFIX")
-    if _POETRY.search(text) and not active and ".venv" not in linked:
+    if re.search(_POETRY, text) and not active and ".venv" not in linked:
         own = poetry_environment(project, environ)
         found |= {"VIRTUAL_ENV": os.fspath(own)} if own else {}
     return {name: value for name, value in found.items() if name not in environ}

@@ -27,15 +27,15 @@ __all__ = ["GitFacts", "git_prefix", "read_git_facts", "write_skeleton_git"]
 
 _HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REFTABLE = "refs/heads/.invalid"  # what HEAD names where refs are kept in the reftable format
-_SECTION = re.compile(r"^\s*\[\s*([^\]\s]+)(?:\s+\"[^\"]*\")?\s*\]")
-_ENTRY = re.compile(r"^\s*([A-Za-z][A-Za-z0-9-]*)\s*=")
+_SECTION = r"^\s*\[\s*([^\]\s]+)(?:\s+\"[^\"]*\")?\s*\]"
+_ENTRY = r"^\s*([A-Za-z][A-Za-z0-9-]*)\s*="
 _CARRIED = {
     "core": ("autocrlf", "eol", "filemode", "ignorecase", "precomposeunicode", "safecrlf", "symlinks"),
     "user": ("email", "name"),
 }
-_REMOTE = re.compile(r"^\s*\[\s*remote\s+\"([^\"\\]+)\"\s*\]\s*$", re.IGNORECASE)
-_URL = re.compile(r"^\s*url\s*=\s*((?:[a-z][a-z0-9+.-]*://|/|[\w.-]+@[\w.-]+:)[^\s\"\\;#]+)\s*$", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"^(https?://)[^/@]*@|(://[^/:@]*):[^/@]*@")
+_REMOTE = r"(?i)^\s*\[\s*remote\s+\"([^\"\\]+)\"\s*\]\s*$"
+_URL = r"(?i)^\s*url\s*=\s*((?:[a-z][a-z0-9+.-]*://|/|[\w.-]+@[\w.-]+:)[^\s\"\\;#]+)\s*$"
+_CREDENTIALS = r"^(https?://)[^/@]*@|(://[^/:@]*):[^/@]*@"
 _REFS = ("refs/heads/", "refs/remotes/", "refs/tags/")
 _RULES = (".gitattributes", ".gitignore")
 _CONFIG = """\
@@ -303,10 +303,10 @@ def _remotes(config: str) -> str:
     lines, remote = [], ""
     for line in config.splitlines():
         if line.lstrip().startswith("["):
-            header = _REMOTE.match(line)
+            header = re.match(_REMOTE, line)
             remote = header[1] if header else ""
-        elif remote and (entry := _URL.match(line)):
-            url = _CREDENTIALS.sub(lambda found: found[1] or f"{found[2]}@", entry[1])
+        elif remote and (entry := re.match(_URL, line)):
+            url = re.sub(_CREDENTIALS, lambda found: found[1] or f"{found[2]}@", entry[1])
             lines.append(f'[remote "{remote}"]\n\turl = {url}\n')
     return "".join(lines)
 
@@ -315,9 +315,9 @@ def _carried(config: str) -> str:
     """The lines of a config that the skeleton takes over, under their sections."""
     lines, section = [], ""
     for line in config.splitlines():
-        if header := _SECTION.match(line):
+        if header := re.match(_SECTION, line):
             section = "" if '"' in line else header[1].lower()
-        entry = _ENTRY.match(line)
+        entry = re.match(_ENTRY, line)
         if entry and entry[1].lower() in _CARRIED.get(section, ()) and not line.rstrip().endswith("\\"):
             lines.append(f"[{section}]\n\t{line.strip()}\n")
     return "".join(lines)

@@ -27,7 +27,7 @@ Mark = tuple[int, int, int]
 _LEFT_OUT = frozenset(
     {".git", ".dvc", ".dvc_magic", "__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 )
-_METRIC = re.compile(r"(?:.*[_\-.])?metrics?(?:[_\-.].*)?\.(?:json|ya?ml|toml)", re.IGNORECASE)
+_METRIC = r"(?i)(?:.*[_\-.])?metrics?(?:[_\-.].*)?\.(?:json|ya?ml|toml)"
 _OWN = ("dvc.yaml", "dvc.lock")
 _FILE, _FOLDER, _FOLDER_LINK, _CLOSED = "a file", "a folder", "a link to a folder", "a folder that may not be read"
 _SPECIAL = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
@@ -201,4 +201,4 @@ def unkeepable(root: Path, path: str) -> dict[str, str]:
 
 def is_metric_name(path: str) -> bool:
     """Whether a file's name says that it holds metrics: ``metrics.json``, ``eval_metrics.yaml``, ``metric-1.toml``."""
-    return _METRIC.fullmatch(PurePosixPath(path).name) is not None
+    return re.fullmatch(_METRIC, PurePosixPath(path).name) is not None

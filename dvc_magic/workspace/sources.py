@@ -26,15 +26,9 @@ __all__ = ["Listing", "NamedFiles", "SourceRules", "list_sources", "named_files"
 _CACHES = frozenset({"__pycache__", ".ipynb_checkpoints", ".git", ".dvc_magic"})
 _MORE_CACHES = frozenset({".hg", ".svn", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox"})
 _ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta/history")
-_SECRET_NAMES = re.compile(
-    "|".join(
-        fnmatch.translate(pattern)
-        for pattern in (
-            ".env", ".env.*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", ".netrc", ".pgpass", ".git-credentials",
-            "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".ssh", "*credential*", "*secret*",
-        )
-    ),
-    re.IGNORECASE,
+_SECRET_NAMES = (
+    ".env", ".env.*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", ".netrc", ".pgpass", ".git-credentials",
+    "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".ssh", "*credential*", "*secret*",
 )  # fmt: skip
 # What a build leaves beside sources, ignored by git, and without which a package cannot be imported.
 _BUILT = re.compile(r"(?:.+\.(?:so|pyd)|_version\.py)\Z")
@@ -279,13 +273,14 @@ def named_files(project: Path, named: Collection[str], rules: SourceRules) -> Na
     Raises:
         MissingInputError: a path is outside the project, is not there, or holds DVC's or git's own files.
     """
+    secret_name = re.compile("|".join(map(fnmatch.translate, _SECRET_NAMES)), re.IGNORECASE)
     plain: dict[str, None] = {}
     secret: dict[str, None] = {}
     for text in named:
         path = _inside(project, text)
         _refuse_own_files(text, path, rules)
         for file in _below(project, path, rules.store):
-            looks_secret = any(_SECRET_NAMES.match(part) for part in file.split("/"))
+            looks_secret = any(secret_name.match(part) for part in file.split("/"))
             (secret if looks_secret else plain)[file] = None
     return NamedFiles(plain=tuple(plain), secret=tuple(secret))
 
