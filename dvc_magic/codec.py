@@ -66,6 +66,11 @@ def encode(noun: Any) -> str:
     return json.dumps(to_data(noun), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+def encode_bytes(noun: Any) -> bytes:
+    """The same as `encode`, of a noun whose texts may have bytes that are no UTF-8 (PEP 383)."""
+    return json.dumps(to_data(noun), allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
 def decode(text: str | bytes, kind: type[T]) -> T:
     """The noun of type `kind` in a JSON text.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +17,7 @@ from dvc_magic.engine.bound import bound, changes_of, described, disk_text, own_
 from dvc_magic.engine.order import Capture, CaptureRequest, Point, TypeChange
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.engine.source_marks import text_marks
+from dvc_magic.engine.surroundings import keep_surroundings
 from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError, ParamError, ProjectError
 from dvc_magic.model.inputs import InputFacts, Taking
 from dvc_magic.model.operation import Operation
@@ -25,6 +26,7 @@ from dvc_magic.model.record import Override
 from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Pipeline, Stage, folders_around, group_of, lies_in, overlaps
+from dvc_magic.model.surroundings import Surroundings
 from dvc_magic.model.values import keys_overlap, type_name
 from dvc_magic.pipeline import ProjectReader
 from dvc_magic.store import RunStore
@@ -33,6 +35,7 @@ from dvc_magic.workspace import (
     HashCache,
     changed_since_lock,
     environment_folders,
+    git_objects,
     import_roots,
     imported_modules,
     poetry_environment,
@@ -54,14 +57,16 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, store: RunStore, 
     Side effects: new source contents and the snapshot are kept in the store. The project is only read.
     """
     root, paths = Path(request.project), store.paths
-    base, snapshot, notices = _steady_snapshot(reader, request, store, hashes)
+    moment = _steady_moment(reader, request, store, hashes)
+    base, snapshot, git = moment.base, moment.snapshot, moment.surroundings.git
     every_param_file = tuple(dict.fromkeys(file for stage in base.stages for file in stage.param_files))
     points = tuple(
         replace(point, index=index, param_files=every_param_file)
         for index, point in enumerate(_points(reader, request, base, snapshot))
     )
+    environments = _environments(root, points, snapshot)
     roots = import_roots(
-        request.python, root, {"PYTHONPATH": request.pythonpath}, _environments(root, points, snapshot)
+        request.python, root, {"PYTHONPATH": request.pythonpath}, _python_environments(root, environments, snapshot)
     )
     upstream = {
         stage.address: stage for point in points for stage in point.pipeline.stages if stage.address != point.target
@@ -85,22 +90,51 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, store: RunStore, 
         file_values={
             flag.name: flag.value for stage in base.every for flag in stage.flags if (flag.file, flag.key) in asked
         },
-        notices=(*notices, *_gaps(root, points, base), *_of_operations(points, base, snapshot)),
+        surroundings=moment.kept_as,
+        git_prefix=git.prefix if git is not None else "",
+        git_objects=git_objects(git, root) if git is not None else "",
+        environments=environments,
+        addresses=reader.addresses(stage for point in points for stage in point.pipeline.stages),
+        notices=(*moment.notices, *_gaps(root, points, base), *_of_operations(points, base, snapshot)),
     )
 
 
-def _environments(root: Path, points: Iterable[Point], snapshot: Snapshot) -> list[Path]:
-    """The environments of the project, from which stages may start a Python of their own."""
+def _environments(root: Path, points: Iterable[Point], snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
+    """The environments of the project that stages may use, by the wdir of the stage."""
     folders = {stage.wdir for point in points for stage in point.pipeline.stages}
-    found = [root / path for wdir in folders for path in environment_folders(root, snapshot.files, wdir=wdir)]
+    return {wdir: environment_folders(root, snapshot.files, wdir=wdir) for wdir in folders}
+
+
+def _python_environments(root: Path, environments: Mapping[str, Sequence[str]], snapshot: Snapshot) -> list[Path]:
+    """The environments from which stages may start a Python of their own."""
+    found = [root / path for paths in environments.values() for path in paths]
     outside = poetry_environment(root, os.environ) if "poetry.lock" in snapshot.files else None
     return list(dict.fromkeys([*found, *([outside] if outside else [])]))
 
 
-def _steady_snapshot(
-    reader: ProjectReader, request: CaptureRequest, store: RunStore, hashes: HashCache
-) -> tuple[Pipeline, Snapshot, tuple[str, ...]]:
-    """The pipeline and a snapshot of one and the same moment: what defines the pipeline did not change between."""
+class _Moment(Struct, frozen=True, kw_only=True):
+    """A project at one and the same moment: its pipeline, its sources, and all else that its runs will ask of it.
+
+    Attributes:
+        kept_as: md5 of the surroundings in the store.
+        notices: of the snapshot, for people.
+    """
+
+    base: Pipeline
+    snapshot: Snapshot
+    surroundings: Surroundings
+    kept_as: str
+    notices: tuple[str, ...]
+
+    @property
+    def is_of_one_commit(self) -> bool:
+        """Whether git was at the commit that the snapshot has; without the git program it has none."""
+        git = self.surroundings.git
+        return self.snapshot.commit is None or git is None or git.commit == self.snapshot.commit
+
+
+def _steady_moment(reader: ProjectReader, request: CaptureRequest, store: RunStore, hashes: HashCache) -> _Moment:
+    """The project, captured while what defines its pipeline and its commit did not change."""
     root = Path(request.project)
     for _ in range(_ATTEMPTS):
         base = describe(reader, request.operations)
@@ -112,6 +146,8 @@ def _steady_snapshot(
             copy_paths=request.copy_paths,
             hashes=hashes,
         )
+        kept_as, surroundings = keep_surroundings(reader, snapshot, store=store, python_path=request.pythonpath)
+        moment = _Moment(base=base, snapshot=snapshot, surroundings=surroundings, kept_as=kept_as, notices=notices)
         defining = [
             *(entry.path for entry in base.files),
             *(file for stage in base.stages for file in stage.param_files),
@@ -122,10 +158,13 @@ def _steady_snapshot(
                 for path in dict.fromkeys(defining)
                 if path in snapshot.files and snapshot.files[path].link is None and (root / path).is_file()
             )
+            and moment.is_of_one_commit
             and describe(reader, request.operations) == base
         ):
-            return base, snapshot, notices
-    message = "dvc.yaml or a param file keeps changing while it is read; run again when the project is at rest"
+            return moment
+    message = (
+        "dvc.yaml, a param file or the commit keeps changing while it is read; run again when the project is at rest"
+    )
     raise ProjectError(message)
 
 

@@ -14,10 +14,13 @@ from dvc_magic.engine.execute import command_variables, take_spoiled
 from dvc_magic.engine.order import CopyEnd, CopyRequest, WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.supervise import Control, Ending, supervise
+from dvc_magic.engine.surroundings import keep_surroundings
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.surroundings import ProjectLinks
 from dvc_magic.pipeline import ProjectReader, shell_argv
 from dvc_magic.store import RunCache, RunLock, RunStore, read_noun, remove_tree, write_noun
+from dvc_magic.workspace import environment_folders, linkable, load_snapshot
 
 
 def execute_copy(
@@ -38,13 +41,13 @@ def execute_copy(
         DvcMagicError: an input is gone, or the order is damaged.
     """
     order = read_noun(store.paths.run(request.run).order, WorkOrder)
-    order = replace(order, project=request.project, home=request.home)
+    order = _present(replace(order, project=request.project, home=request.home), store, reader, environ)
     paths = store.paths.copy(request.copy)
     paths.folder.mkdir(parents=True, mode=0o700)
     lock = RunLock(paths.lock).acquire()
     try:
         _check_inputs(order, store.cache)
-        prepared = prepare(order, store=store, reader=reader, paths=paths)
+        prepared = prepare(order, store=store, paths=paths)
         placed = replace(order.record, deps=prepared.deps)
         write_noun(paths.record, placed, durable=False)  # where the code's own dm.dvcstage looks
         ending = _run(order, prepared, request=request, store=store.paths, environ=environ, control=control)
@@ -55,6 +58,20 @@ def execute_copy(
         if control.abandoned:
             shutil.rmtree(paths.folder, ignore_errors=True)
         lock.release()
+
+
+def _present(order: WorkOrder, store: RunStore, reader: ProjectReader, environ: Mapping[str, str]) -> WorkOrder:
+    """The order with what earlier versions left out of it, and read from the project when the copy was made."""
+    if order.surroundings:
+        return order
+    snapshot = load_snapshot(store.paths, order.record.snapshot)
+    kept_as, _ = keep_surroundings(reader, snapshot, store=store, python_path=environ.get("PYTHONPATH", ""))
+    found = environment_folders(reader.root, snapshot.files, wdir=order.stage.wdir)
+    outs = [out.path for out in order.stage.outs]
+    links = ProjectLinks(
+        environments=linkable(found, commands=order.stage.commands, outs=outs), secrets=snapshot.linked
+    )
+    return replace(order, surroundings=kept_as, links=links)
 
 
 def _remove_workspace(workspace: Path, order: WorkOrder, store: RunStore) -> None:

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.interrupts import held
+from dvc_magic.engine.links import project_links
 from dvc_magic.engine.made_before import made_before
 from dvc_magic.engine.named_runs import named_runs
 from dvc_magic.engine.new_files import NewFiles
@@ -41,7 +42,7 @@ from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.model.values import flatten
 from dvc_magic.store import RunStore
-from dvc_magic.workspace import git_prefix, load_snapshot
+from dvc_magic.workspace import load_snapshot
 
 _TICK = 0.05  # seconds between looks at the logs of running stages
 PULL_TIMEOUT = 60.0  # seconds without a byte
@@ -565,7 +566,9 @@ class Driver:
             job.order = self._order(job)
             with held():  # a worker that has a request and is not in `running` would never be stopped
                 worker = self._pool.idle()
-                worker.request("execute", order=to_data(job.order), environ=self._environ)
+                worker.request(
+                    "execute", order=to_data(job.order), environ=self._environ, addresses=self._capture.addresses
+                )
                 progress.running[worker] = job
             self._observer.started(job.order.record)
 
@@ -580,7 +583,7 @@ class Driver:
                 outs={out.path: OutRecord(kind=out.kind, cache=out.cache) for out in stage.outs},
                 upstream=upstream,
                 warnings=(*self._capture.notices, *self._inputs.notices) if job.asked else (),
-                root=_root_folder(self._project, stage),
+                root=_root_folder(self._project, stage, self._capture.git_prefix),
             ),
             notes=self._notes(job),
             stage=stage,
@@ -592,6 +595,8 @@ class Driver:
             param_files=tuple(file for file in point.param_files if file not in stage.param_files),
             timeout=self._request.timeout,
             known_reads=self._known_reads(stage),
+            surroundings=self._capture.surroundings,
+            links=project_links(stage, self._capture, self._snapshot.linked),
         )
 
     def _known_reads(self, stage: Stage) -> tuple[str, ...]:
@@ -748,12 +753,11 @@ def _entry(address: str) -> str:
     return f"{file}{colon}{name.partition('@')[0]}"
 
 
-def _root_folder(project: Path, stage: Stage) -> str:
+def _root_folder(project: Path, stage: Stage, prefix: str) -> str:
     """Where a run's DVC root lies in its workspace: as deep as the stage's deps reach above the project.
 
     A project in a folder of a git repository lies as deep in the workspace, so that git there finds the same paths.
     """
-    prefix = git_prefix(project)
     paths = [*(dep.path for dep in stage.deps if dep.kind is DepKind.LOCAL), *(out.path for out in stage.outs)]
     above = max((path.split("/").count("..") for path in paths), default=0)
     depth = max(above, len(prefix.split("/")) if prefix else 0)

@@ -45,7 +45,6 @@ from dvc_magic.model.stage import OutKind, Stage
 from dvc_magic.pipeline import (
     DepHash,
     Finished,
-    ProjectReader,
     RunRepo,
     command_environment,
     shell_argv,
@@ -92,18 +91,26 @@ def execute(
     order: WorkOrder,
     *,
     store: RunStore,
-    reader: ProjectReader,
+    addresses: Mapping[str, str],
     environ: Mapping[str, str],
     control: Control,
 ) -> RunRecord:
     """Execute one run from claim to final record.
 
+    Args:
+        order: what to execute.
+        store: the run store.
+        addresses: the URLs of deps that have secrets, see `dvc_magic.engine.order.Capture`.
+        environ: the caller's variables, as of the call.
+        control: of the worker.
+
     Returns:
         The final record: a stage that fails is a result here, not an exception.
 
     Raises:
-        DvcMagicError: the run could not be claimed or recorded.
+        ProjectError: the project is gone. DvcMagicError: the run could not be claimed or recorded.
     """
+    _check_project(order)
     clock = _Clock.start()
     lock = store.claim(order.record.id)
     try:
@@ -114,7 +121,7 @@ def execute(
             times=Times(created=clock.created),
         )
         _begin(store, begun, order.notes)
-        ended = _Run(order, begun, store=store, reader=reader, clock=clock).live(environ, control)
+        ended = _Run(order, begun, store=store, addresses=addresses, clock=clock).live(environ, control)
         if ended.status is RunStatus.FAILED and ended.exit_code:
             _keep_order(store.paths.run(ended.id), order)
         ended = _write_end(store, ended)
@@ -123,6 +130,16 @@ def execute(
     if ended.reason == _DISK_FULL:
         store.sweep()  # DVC leaves a temporary file that is as large as the room was
     return ended
+
+
+def _check_project(order: WorkOrder) -> None:
+    """Refuse to prepare a run for a project that is not where it was at the call: its links would lead nowhere."""
+    if not Path(order.project).is_dir():
+        message = (
+            f"{order.project} is not there any more: the project was moved or removed after the call. Open it where it "
+            f"is now with %dvc_project PATH, then run {order.record.stage!r} again"
+        )
+        raise ProjectError(message)
 
 
 def _begin(store: RunStore, record: RunRecord, notes: Notes) -> None:
@@ -158,7 +175,7 @@ class _Run:
         record: RunRecord,
         *,
         store: RunStore,
-        reader: ProjectReader,
+        addresses: Mapping[str, str],
         clock: _Clock,
     ) -> None:
         self._order = order
@@ -166,7 +183,7 @@ class _Run:
         self._paths: RunPaths = store.paths.run(record.id)
         self._store = store
         self._store_paths: StorePaths = store.paths
-        self._reader = reader
+        self._addresses = addresses
         self._clock = clock
         self._repo: RunRepo | None = None
         self._open_error: DvcMagicError | None = None
@@ -181,7 +198,7 @@ class _Run:
     def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
         """Prepare, execute, finish; returns the final record."""
         try:
-            prepared = prepare(self._order, store=self._store, reader=self._reader)
+            prepared = prepare(self._order, store=self._store)
             self._record = replace(
                 self._record, deps=prepared.deps, times=replace(self._record.times, started=datetime.now(UTC))
             )
@@ -234,7 +251,7 @@ class _Run:
         try:
             repo = RunRepo(root, self._store_paths.dvc_site)
             if not self._is_open:
-                repo.load(self._stage.dvcfile, self._stage.name, self._reader.addresses(self._stage))
+                repo.load(self._stage.dvcfile, self._stage.name, self._addresses)
             self._repo = repo
         except DvcMagicError as error:  # told when the command has ended: its log and metrics are worth keeping
             self._open_error = error
@@ -300,7 +317,7 @@ class _Run:
         if self._is_open:
             text = stage_files(self._stage, self._order.file, self._order.param_files)
             (prepared.root / self._stage.dvcfile).write_text(text, encoding="utf-8")
-            self._repo.load(self._stage.dvcfile, self._stage.name, self._reader.addresses(self._stage))
+            self._repo.load(self._stage.dvcfile, self._stage.name, self._addresses)
         finished = self._repo.finish(self._store.cache)
         changed = self._changed_in_folders(prepared.root, finished.deps)
         deps = {
@@ -503,18 +520,18 @@ def command_variables(
         token: marks every process of the run.
     """
     full = command_environment(order.stage, prepared.root, environ)
-    project = os.path.realpath(order.project)
-    kept = [
-        entry
-        for entry in full.get("PYTHONPATH", "").split(os.pathsep)
-        if entry and not (os.path.realpath(entry) + os.sep).startswith(project + os.sep)
-    ]
     mapped = [str(prepared.root / folder) for folder in order.record.import_roots]
-    if mapped or kept:
-        full["PYTHONPATH"] = os.pathsep.join([*mapped, *kept])
+    if python_path := [*mapped, *prepared.surroundings.python_path]:
+        full["PYTHONPATH"] = os.pathsep.join(python_path)
     else:
         full.pop("PYTHONPATH", None)
-    full |= tool_settings(Path(order.project), prepared.environments, commands=order.stage.commands, environ=full)
+    full |= tool_settings(
+        Path(order.project),
+        prepared.environments,
+        commands=order.stage.commands,
+        environ=full,
+        uv_project=prepared.surroundings.uv_project,
+    )
     full |= {
         "DVC_SITE_CACHE_DIR": str(store.dvc_site),
         "GIT_OPTIONAL_LOCKS": "0",

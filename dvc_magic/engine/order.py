@@ -1,6 +1,7 @@
 """What crosses between the process that plans and the workers: all JSON, no secret of the environment in it.
 
-The environment of a run travels beside its `WorkOrder`, never in it: a work order may be kept or shown.
+The environment of a run and the secrets in its addresses travel beside its `WorkOrder`, never in it: a work order may
+be kept or shown.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import Environment, Notes, Override, RunRecord
 from dvc_magic.model.stage import Pipeline, PipelineFile, Stage
+from dvc_magic.model.surroundings import ProjectLinks
 from dvc_magic.model.values import Value
 
 
@@ -90,6 +92,12 @@ class Capture(Struct, frozen=True, kw_only=True):
         changed_since_lock: ``dvc.yaml`` path -> source files that changed since its ``dvc.lock`` was committed.
         imports: stage address -> undeclared local modules that its scripts import (a static scan).
         file_values: ``FILE:KEY`` -> what the project's file has, of each param that a point sets.
+        surroundings: md5 of `dvc_magic.model.surroundings.Surroundings` in the store.
+        git_prefix: the project's path from the top of git's work tree; empty for the top, and without git.
+        git_objects: the absolute path of the project's git objects, empty without git.
+        environments: wdir of a stage -> the environments in the project that it may use, from the root.
+        addresses: the URLs of deps that have secrets, by what they are called here. Each run gets them beside its
+            order; they are never written, shown or logged.
         notices: lines for people.
     """
 
@@ -104,7 +112,16 @@ class Capture(Struct, frozen=True, kw_only=True):
     changed_since_lock: dict[str, tuple[str, ...]] = field(default_factory=dict)
     imports: dict[str, tuple[str, ...]] = field(default_factory=dict)
     file_values: dict[str, Any] = field(default_factory=dict)
+    surroundings: str = ""
+    git_prefix: str = ""
+    git_objects: str = ""
+    environments: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Which it is, without the addresses, which have secrets."""
+        return f"Capture(snapshot={self.snapshot!r}, {len(self.points)} points)"
 
 
 class Placement(Struct, frozen=True, kw_only=True):
@@ -135,6 +152,9 @@ class WorkOrder(Struct, frozen=True, kw_only=True):
         param_files: other stages' param files, listed at the top of the run's ``dvc.yaml``.
         timeout: seconds that the commands may take.
         known_reads: undeclared files that an earlier run of the stage was seen to read, and so were told of.
+        surroundings: md5 of `dvc_magic.model.surroundings.Surroundings` in the store; empty in orders of earlier
+            versions.
+        links: what the stage reaches of the live project; with any, the order cannot travel to another machine.
     """
 
     record: RunRecord
@@ -148,6 +168,8 @@ class WorkOrder(Struct, frozen=True, kw_only=True):
     param_files: tuple[str, ...] = ()
     timeout: float | None = None
     known_reads: tuple[str, ...] = ()
+    surroundings: str = ""
+    links: ProjectLinks = field(default_factory=ProjectLinks)
 
 
 class CopyRequest(Struct, frozen=True, kw_only=True):

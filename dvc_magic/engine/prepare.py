@@ -13,16 +13,16 @@ from dvc_magic.engine.git_view import write_git
 from dvc_magic.engine.intact import mend_runs_with
 from dvc_magic.engine.order import WorkOrder
 from dvc_magic.engine.source_marks import source_marks
+from dvc_magic.engine.surroundings import load_surroundings
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import DepRecord
-from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Out, Stage, lies_in
-from dvc_magic.pipeline import ProjectReader, first_lock, project_cache_types, run_config, stage_files
+from dvc_magic.model.surroundings import Surroundings
+from dvc_magic.pipeline import first_lock, stage_files, with_cache
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import (
     LackingError,
-    environment_folders,
     link_environments,
     link_policy,
     load_snapshot,
@@ -42,6 +42,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
         sources: source path -> md5 of the content placed, with the run's own param files.
         undeclared: the sources that are neither deps nor tracked params nor DVC's or git's own files.
         environments: links to environments of the project, from the root.
+        surroundings: what the project was at the call.
         passing: ``.dvc`` files of data that is no dep. They are there for a command that calls DVC itself, and have to
             go when it has ended: without their data the run would not be up to date for DVC.
     """
@@ -50,12 +51,16 @@ class Prepared(Struct, frozen=True, kw_only=True):
     deps: dict[str, DepRecord]
     sources: dict[str, str]
     undeclared: tuple[str, ...]
+    surroundings: Surroundings
     environments: tuple[str, ...] = ()
     passing: tuple[str, ...] = ()
 
 
-def prepare(order: WorkOrder, *, store: RunStore, reader: ProjectReader, paths: RunPaths | None = None) -> Prepared:
+def prepare(order: WorkOrder, *, store: RunStore, paths: RunPaths | None = None) -> Prepared:
     """Make the workspace of a run, or of a copy of one whose files are to lie at `paths`.
+
+    It is made from the order and the store alone. The project is not looked at, only linked to: it may be another one
+    by now.
 
     Raises:
         MissingInputError: an input is gone from the runs' cache, or was altered there.
@@ -68,6 +73,7 @@ def prepare(order: WorkOrder, *, store: RunStore, reader: ProjectReader, paths: 
     root.mkdir(parents=True, mode=0o700)
     paths.log.touch(mode=0o600)
     snapshot = load_snapshot(store.paths, order.record.snapshot)
+    surroundings = load_surroundings(order.surroundings, store)
     written = {file: text.encode() for file, text in order.replace.items()}
     made = _made_anew(order.stage)
 
@@ -75,22 +81,31 @@ def prepare(order: WorkOrder, *, store: RunStore, reader: ProjectReader, paths: 
         return _is_not_placed(path) or any(lies_in(path, out) for out in made)
 
     materialise(snapshot, store.sources, root, leave_out=leave_out, replace=written)
-    _link_secrets(snapshot, Path(order.project), root)
-    _write_dvc_files(order, root, store.paths, reader)
-    deps = _place(order, root, store, reader)
+    _link_secrets(order, root)
+    _write_dvc_files(order, surroundings, root, store.paths)
+    deps = _place(order, surroundings, root, store)
     _write_params_again(order, root)
     _make_folders(order.stage, root)
-    linked = _link_environments(order, snapshot, root)
+    linked = link_environments(Path(order.project), root, order.links.environments)
     marks = source_marks(snapshot, order.replace)
     sources = {path: mark for path, mark in marks.items() if path in order.replace or not leave_out(path)}
     passing = _passing(order.stage, sources)
     left_out = {*passing, *(path for path in snapshot.files if path not in sources), order.stage.dvcfile}
-    write_git(order, root, store.paths, left_out={path: snapshot.files.get(path) for path in left_out}, ignored=linked)
+    write_git(
+        order,
+        surroundings.git,
+        root,
+        store.sources,
+        sources=sources.keys() - left_out,
+        left_out={path: snapshot.files.get(path) for path in left_out},
+        ignored=linked,
+    )
     return Prepared(
         root=root,
         deps=deps,
         sources=sources,
         undeclared=_undeclared(order, sources),
+        surroundings=surroundings,
         environments=linked,
         passing=passing,
     )
@@ -115,13 +130,6 @@ def _passing(stage: Stage, sources: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def _link_environments(order: WorkOrder, snapshot: Snapshot, root: Path) -> tuple[str, ...]:
-    project = Path(order.project)
-    found = environment_folders(project, snapshot.files, wdir=order.stage.wdir)
-    outs = [out.path for out in order.stage.outs]
-    return link_environments(project, root, found, commands=order.stage.commands, outs=outs)
-
-
 def _is_not_placed(path: str) -> bool:
     """DVC's own files: a run has one ``dvc.yaml``, written for it, and no lock of the project."""
     return path.rsplit("/", 1)[-1] in ("dvc.yaml", "dvc.lock")
@@ -144,18 +152,18 @@ def _undeclared(order: WorkOrder, sources: dict[str, str]) -> tuple[str, ...]:
     )
 
 
-def _link_secrets(snapshot: Snapshot, project: Path, root: Path) -> None:
-    for path in snapshot.linked:
+def _link_secrets(order: WorkOrder, root: Path) -> None:
+    for path in order.links.secrets:
         target = root / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(project / path)
+        target.symlink_to(Path(order.project, path))
 
 
-def _write_dvc_files(order: WorkOrder, root: Path, store: StorePaths, reader: ProjectReader) -> None:
+def _write_dvc_files(order: WorkOrder, surroundings: Surroundings, root: Path, store: StorePaths) -> None:
     dvc = root / ".dvc"
     (dvc / "tmp").mkdir(parents=True, exist_ok=True)
     cache = os.path.relpath(store.cache, dvc)
-    (dvc / "config.local").write_text(run_config(reader, cache), encoding="utf-8")
+    (dvc / "config.local").write_text(with_cache(surroundings.dvc_config, cache), encoding="utf-8")
     target = root / order.stage.dvcfile
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(stage_files(order.stage, order.file, order.param_files), encoding="utf-8")
@@ -172,8 +180,8 @@ def _write_params_again(order: WorkOrder, root: Path) -> None:
             (root / file).write_text(text, encoding="utf-8", newline="")
 
 
-def _place(order: WorkOrder, root: Path, store: RunStore, reader: ProjectReader) -> dict[str, DepRecord]:
-    links = link_policy(project_cache_types(reader), is_root=os.geteuid() == 0)
+def _place(order: WorkOrder, surroundings: Surroundings, root: Path, store: RunStore) -> dict[str, DepRecord]:
+    links = link_policy(surroundings.cache_types, is_root=os.geteuid() == 0)
     deps = dict(order.record.deps)
     for placement in order.placements:
         _unlink_way_out(root, placement.path)

@@ -137,7 +137,7 @@ class Service:
         return execute(
             order,
             store=self._store(order.home),
-            reader=self._reader(order.project, order.home),
+            addresses=arguments["addresses"],
             environ=arguments["environ"],
             control=control,
         )

@@ -4,7 +4,7 @@ It runs in worker processes, never in the kernel: DVC installs log handlers, set
 second to import.
 """
 
-from dvc_magic.pipeline.config import open_secrets, project_cache, project_cache_types, run_config
+from dvc_magic.pipeline.config import open_secrets, project_cache, project_cache_types, run_config, with_cache
 from dvc_magic.pipeline.definition import first_lock, stage_files
 from dvc_magic.pipeline.finish import (
     DepHash,
@@ -39,5 +39,6 @@ __all__ = [
     "shell_argv",
     "stage_files",
     "status_clean",
+    "with_cache",
     "with_outs",
 ]

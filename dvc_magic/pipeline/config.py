@@ -33,15 +33,14 @@ def _remote(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: bare_url(value) if isinstance(value, str) else value for key, value in public.items()}
 
 
-def run_config(reader: ProjectReader, cache_relative: str) -> str:
-    """The text of a run's ``.dvc/config.local``.
+def run_config(reader: ProjectReader) -> str:
+    """The text of a run's ``.dvc/config.local``, but for its cache (see `with_cache`).
 
     The remotes are those of the committed ``.dvc/config``, else of ``dvc.config.in`` in the root, with
     absolute urls and without credentials.
 
     Args:
         reader: the project.
-        cache_relative: the runs' cache, from the run's ``.dvc`` folder.
 
     Raises:
         PipelineError: DVC cannot read the configuration.
@@ -55,11 +54,20 @@ def run_config(reader: ProjectReader, cache_relative: str) -> str:
         core["remote"] = default
     sections = [
         _section("core", core),
-        _section("cache", {"dir": cache_relative, "type": "reflink,hardlink,copy"}),
         *(_section(name, committed.get(name, {}) | own.get(name, {})) for name in _KEPT),
         *(_section(f"'remote \"{name}\"'", _remote(options)) for name, options in remotes.items()),
     ]
     return "\n".join(section for section in sections if section.count("\n") > 1)
+
+
+def with_cache(config: str, cache: str) -> str:
+    """The whole text of a run's ``.dvc/config.local``.
+
+    Args:
+        config: of `run_config`.
+        cache: the runs' cache, from the run's ``.dvc`` folder.
+    """
+    return f"{config}\n{_section('cache', {'dir': cache, 'type': 'reflink,hardlink,copy'})}"
 
 
 def project_cache(reader: ProjectReader) -> Path:

@@ -98,16 +98,16 @@ class ProjectReader:
         resolution = self._resolution(overlay or {})
         return self._compiled(resolution.pipeline, overlay or {}, tuple(operations))
 
-    def addresses(self, stage: Stage) -> dict[str, str]:
-        """The URLs of a stage's deps that have secrets, by what they are called here; never to leave this process.
+    def addresses(self, stages: Iterable[Stage]) -> dict[str, str]:
+        """The URLs of stages' deps that have secrets, by what they are called here; to be written nowhere.
 
         They are the project's as it is now: no run and no work order holds them.
         """
-        if not any(dep.kind is DepKind.URL for dep in stage.deps):
+        if not any(dep.kind is DepKind.URL for stage in stages for dep in stage.deps):
             return {}
         try:
             return self._resolution({}).addresses
-        except PipelineError:  # the project has changed since the call
+        except PipelineError:  # only the values of a call make the project readable
             return {}
 
     def _compiled(

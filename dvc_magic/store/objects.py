@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -100,6 +101,16 @@ class Objects:
             else:
                 changed.append(md5)
         return changed
+
+    def keep(self, content: bytes) -> str:
+        """Keep a content of which there is no file; returns its md5."""
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if self.lacking([md5]):
+            path = self.path(md5)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            write_whole(path, content, mode=0o444)
+            self.known.note({path: md5})
+        return md5
 
     def set_aside(self, path: str) -> None:
         """Move a file or folder that is not what it should be into quarantine; one that is gone is no matter.

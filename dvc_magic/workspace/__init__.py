@@ -9,12 +9,15 @@ from __future__ import annotations
 from dvc_magic.workspace.env_folders import (
     environment_folders,
     link_environments,
+    linkable,
     poetry_environment,
     tool_settings,
+    uv_project_above,
 )
 from dvc_magic.workspace.environment import python_environment, read_packages
 from dvc_magic.workspace.git_command import start_git, without_git_redirection
-from dvc_magic.workspace.git_skeleton import GitFacts, git_prefix, read_git_facts, write_skeleton_git
+from dvc_magic.workspace.git_skeleton import git_objects, write_skeleton_git
+from dvc_magic.workspace.git_state import read_git_facts
 from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.import_roots import import_roots
 from dvc_magic.workspace.lock_age import changed_since_lock
@@ -38,7 +41,6 @@ __all__ = [
     "SIZE_LIMIT",
     "FileHash",
     "FolderWatch",
-    "GitFacts",
     "HashCache",
     "LackingError",
     "LinkPolicy",
@@ -46,12 +48,13 @@ __all__ = [
     "atime_works",
     "changed_since_lock",
     "environment_folders",
-    "git_prefix",
+    "git_objects",
     "import_roots",
     "imported_modules",
     "is_metric_name",
     "link_environments",
     "link_policy",
+    "linkable",
     "load_snapshot",
     "made_below",
     "made_files",
@@ -71,6 +74,7 @@ __all__ = [
     "take_snapshot",
     "tool_settings",
     "unkeepable",
+    "uv_project_above",
     "whole_paths",
     "without_git_redirection",
     "write_skeleton_git",

@@ -21,9 +21,11 @@ __all__ = [
     "environment_folders",
     "is_environment",
     "link_environments",
+    "linkable",
     "poetry_environment",
     "site_folders",
     "tool_settings",
+    "uv_project_above",
 ]
 
 _DESCRIPTIONS = frozenset({"pyproject.toml", "setup.py", "package.json", "pixi.toml", "Pipfile", "environment.yml"})
@@ -87,24 +89,28 @@ def site_folders(environment: Path) -> tuple[str, ...]:
     return tuple(os.fspath(folder) for folder in found)
 
 
-def link_environments(
-    project: Path, target: Path, environments: Iterable[str], *, commands: Sequence[str], outs: Iterable[str]
-) -> tuple[str, ...]:
-    """Give a workspace links to the project's environments.
+def linkable(environments: Iterable[str], *, commands: Sequence[str], outs: Iterable[str]) -> tuple[str, ...]:
+    """The environments that a stage's workspace gets links to.
 
-    None when a command installs: what it makes then stays in the run. No link where the stage has an output, or where
-    the workspace has something already.
+    None when a command installs: what it makes then stays in the run. None where the stage has an output.
+    """
+    if any(re.search(_INSTALLS, command) for command in commands):
+        return ()
+    made = tuple(outs)
+    return tuple(
+        path for path in environments if not in_any(path, made) and not any(in_any(out, [path]) for out in made)
+    )
+
+
+def link_environments(project: Path, target: Path, environments: Iterable[str]) -> tuple[str, ...]:
+    """Give a workspace links to environments of the project, but where it has something already.
 
     Returns:
         The paths linked.
 
     Side effects: the links, and the folders above them, below `target`.
     """
-    if any(re.search(_INSTALLS, command) for command in commands):
-        return ()
-    made = tuple(outs)
-    free = [path for path in environments if not in_any(path, made) and not any(in_any(out, [path]) for out in made)]
-    return tuple(path for path in free if _linked(project / path, target, path))
+    return tuple(path for path in environments if _linked(project / path, target, path))
 
 
 def _linked(source: Path, target: Path, path: str) -> bool:
@@ -118,7 +124,7 @@ def _linked(source: Path, target: Path, path: str) -> bool:
 
 
 def tool_settings(
-    project: Path, linked: Sequence[str], *, commands: Sequence[str], environ: Mapping[str, str]
+    project: Path, linked: Sequence[str], *, commands: Sequence[str], environ: Mapping[str, str], uv_project: str
 ) -> dict[str, str]:
     """Variables that make ``uv run``, ``poetry run`` and ``pixi run`` take the project's environment as it is.
 
@@ -129,6 +135,7 @@ def tool_settings(
         linked: the environments linked into the workspace.
         commands: of the stage.
         environ: of the stage, so far.
+        uv_project: see `uv_project_above`.
     """
     text = "\n".join(commands)
     if re.search(_INSTALLS, text):
@@ -136,8 +143,8 @@ def tool_settings(
     found: dict[str, str] = {}
     if linked:
         found |= {"UV_NO_SYNC": "1", "PIXI_FROZEN": "true"}
-    elif re.search(_UV, text) and (above := _uv_project_above(project)):
-        found |= {"UV_NO_SYNC": "1", "UV_PROJECT": above}
+    elif uv_project and re.search(_UV, text):
+        found |= {"UV_NO_SYNC": "1", "UV_PROJECT": uv_project}
     active = environ.get("VIRTUAL_ENV") or environ.get("CONDA_PREFIX")
     if re.search(_POETRY, text) and not active and ".venv" not in linked:
         own = poetry_environment(project, environ)
@@ -145,7 +152,7 @@ def tool_settings(
     return {name: value for name, value in found.items() if name not in environ}
 
 
-def _uv_project_above(project: Path) -> str:
+def uv_project_above(project: Path) -> str:
     """The folder above a project without ``pyproject.toml`` that uv would find from there; empty when there is none."""
     if (project / "pyproject.toml").is_file():
         return ""

@@ -23,6 +23,7 @@ from dvc_magic.pipeline import (
     shell_argv,
     stage_files,
     status_clean,
+    with_cache,
 )
 from dvc_magic.store import RunStore
 from tests.support.commands import dvc, dvc_status_code
@@ -129,7 +130,7 @@ def _workspace(reader: ProjectReader, pipeline: Pipeline, stage: Stage, *, targe
     file.write_text(stage_files(stage, pipeline.file(stage.dvcfile)))
     (target / ".dvc").mkdir()
     cache = os.path.relpath(target.parent / "cache", target / ".dvc")
-    (target / ".dvc" / "config.local").write_text(run_config(reader, cache))
+    (target / ".dvc" / "config.local").write_text(with_cache(run_config(reader), cache))
     return target
 
 
@@ -180,7 +181,7 @@ def test_describing_a_fresh_clone_changes_no_byte_of_it(
     pipeline = reader.describe()
     reader.describe({path: (fresh / path).read_bytes() + b"\n" for path in sample.edit})
     reader.inputs([dep.path for stage in pipeline.stages for dep in stage.deps], lambda _: ("0" * 32, 0))
-    run_config(reader, "../cache")
+    run_config(reader)
 
     assert changes(before, project_digest(fresh)) == []
 

@@ -4,7 +4,7 @@ import pytest
 from dvc.config import Config
 
 from dvc_magic.errors import PipelineError
-from dvc_magic.pipeline import open_secrets, project_cache, project_cache_types, run_config
+from dvc_magic.pipeline import open_secrets, project_cache, project_cache_types, run_config, with_cache
 
 REMOTES = """\
     remote = store
@@ -44,12 +44,12 @@ def _loaded(text, tmp_path):
 
 def test_no_secret_of_the_project_reaches_a_run(make_reader):
     reader = make_reader({".dvc/config.local": "['remote \"web\"']\n    password = SECRETLOCAL\n"}, config=REMOTES)
-    assert "SECRET" not in run_config(reader, "../cache")
+    assert "SECRET" not in run_config(reader)
 
 
 def test_remotes_are_those_of_the_committed_config_with_absolute_urls(make_reader, tmp_path):
     reader = make_reader({".dvc/config.local": "['remote \"mine\"']\n    url = /tmp/mine\n"}, config=REMOTES)
-    config = _loaded(run_config(reader, "../cache"), tmp_path)
+    config = _loaded(with_cache(run_config(reader), "../cache"), tmp_path)
     assert {name: remote["url"] for name, remote in config["remote"].items()} == {
         "store": str(tmp_path / "elsewhere"),
         "bucket": "s3://bucket/path",
@@ -63,7 +63,7 @@ def test_remotes_are_those_of_the_committed_config_with_absolute_urls(make_reade
 
 
 def test_a_run_has_its_own_cache_and_no_git(make_reader, tmp_path):
-    config = _loaded(run_config(make_reader({}, config=REMOTES), "../../cache"), tmp_path)
+    config = _loaded(with_cache(run_config(make_reader({}, config=REMOTES)), "../../cache"), tmp_path)
     assert config["cache"]["dir"] == str(tmp_path / "cache")
     assert config["cache"]["type"] == ["reflink", "hardlink", "copy"]
     assert (config["core"]["no_scm"], config["core"]["analytics"]) == (True, False)
@@ -73,14 +73,14 @@ def test_a_run_has_its_own_cache_and_no_git(make_reader, tmp_path):
 def test_a_project_without_config_has_its_template_read(make_reader, tmp_path):
     reader = make_reader({"dvc.config.in": "[core]\n    remote = r\n['remote \"r\"']\n    url = ../data\n"})
     (tmp_path / "project/.dvc/config").unlink()
-    config = _loaded(run_config(reader, "../cache"), tmp_path)
+    config = _loaded(with_cache(run_config(reader), "../cache"), tmp_path)
     assert config["remote"]["r"]["url"] == str(tmp_path / "project/data")
     assert config["core"]["remote"] == "r"
 
 
 def test_odd_text_in_a_url_is_quoted(make_reader, tmp_path):
     reader = make_reader({}, config="['remote \"r\"']\n    url = '/a b/#c, \"d\"'\n")
-    assert _loaded(run_config(reader, "../cache"), tmp_path)["remote"]["r"]["url"] == '/a b/#c, "d"'
+    assert _loaded(with_cache(run_config(reader), "../cache"), tmp_path)["remote"]["r"]["url"] == '/a b/#c, "d"'
 
 
 def test_cache_types_are_the_projects_own_or_nothing(make_reader):
@@ -90,7 +90,7 @@ def test_cache_types_are_the_projects_own_or_nothing(make_reader):
 
 def test_a_broken_config_is_named(make_reader):
     with pytest.raises(PipelineError, match=r"\.dvc/config"):
-        run_config(make_reader({}, config="[nonsense]\n    a = b\n"), "../cache")
+        run_config(make_reader({}, config="[nonsense]\n    a = b\n"))
 
 
 def test_credentials_that_others_may_read_are_named_and_not_shown(make_reader, tmp_path):

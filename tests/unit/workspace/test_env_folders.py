@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.workspace import environment_folders, import_roots, link_environments, poetry_environment, tool_settings
+from dvc_magic.workspace import (
+    environment_folders,
+    import_roots,
+    link_environments,
+    linkable,
+    poetry_environment,
+    tool_settings,
+    uv_project_above,
+)
 from tests.support.projects import write
 
 FILES = {
@@ -34,9 +42,8 @@ def test_links_are_made_where_nothing_is_and_no_output_comes(tmp_path: Path) -> 
     write(project, FILES)
     write(target, {"conda/own.txt": ""})
 
-    linked = link_environments(
-        project, target, [".venv", "conda", "node_modules", "service/.venv"], commands=[], outs=["node_modules/x.json"]
-    )
+    environments = [".venv", "conda", "node_modules", "service/.venv"]
+    linked = link_environments(project, target, linkable(environments, commands=[], outs=["node_modules/x.json"]))
 
     assert linked == (".venv", "service/.venv")
     assert (target / "service/.venv").readlink() == project / "service/.venv"
@@ -49,7 +56,7 @@ def test_no_link_is_made_through_a_link(tmp_path: Path) -> None:
     target.mkdir()
     (target / "service").symlink_to(outside)
 
-    assert link_environments(project, target, ["service/.venv"], commands=[], outs=[]) == ()
+    assert link_environments(project, target, ["service/.venv"]) == ()
     assert [path.name for path in outside.iterdir()] == ["x"]
 
 
@@ -66,14 +73,12 @@ def test_no_link_is_made_through_a_link(tmp_path: Path) -> None:
     ],
 )
 def test_a_command_that_installs_gets_neither_links_nor_variables(command: str, tmp_path: Path) -> None:
-    write(tmp_path / "project", FILES)
-
-    assert link_environments(tmp_path / "project", tmp_path, [".venv"], commands=[command], outs=[]) == ()
-    assert tool_settings(tmp_path / "project", [".venv"], commands=[command], environ={}) == {}
+    assert linkable([".venv"], commands=[command], outs=[]) == ()
+    assert tool_settings(tmp_path / "project", [".venv"], commands=[command], environ={}, uv_project="") == {}
 
 
 def test_what_the_user_has_set_stays(tmp_path: Path) -> None:
-    found = tool_settings(tmp_path, [".venv"], commands=["uv run x"], environ={"UV_NO_SYNC": "0"})
+    found = tool_settings(tmp_path, [".venv"], commands=["uv run x"], environ={"UV_NO_SYNC": "0"}, uv_project="")
 
     assert found == {"PIXI_FROZEN": "true"}
 
@@ -81,10 +86,11 @@ def test_what_the_user_has_set_stays(tmp_path: Path) -> None:
 def test_uv_is_pointed_at_the_project_that_lies_around_this_one(tmp_path: Path) -> None:
     write(tmp_path, {"pyproject.toml": "", ".venv/pyvenv.cfg": "", "ml/dvc.yaml": ""})
 
-    found = tool_settings(tmp_path / "ml", [], commands=["uv run python x.py"], environ={})
+    above = uv_project_above(tmp_path / "ml")
+    found = tool_settings(tmp_path / "ml", [], commands=["uv run python x.py"], environ={}, uv_project=above)
 
     assert found == {"UV_NO_SYNC": "1", "UV_PROJECT": str(tmp_path)}
-    assert tool_settings(tmp_path / "ml", [], commands=["python x.py"], environ={}) == {}
+    assert tool_settings(tmp_path / "ml", [], commands=["python x.py"], environ={}, uv_project=above) == {}
 
 
 def test_of_several_environments_of_poetry_none_is_guessed(tmp_path: Path) -> None:

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dvc_magic.workspace.git_index import hide
+from dvc_magic.workspace.git_index import GitIndex
 from tests.support.commands import git
 from tests.support.projects import write
 
 NAMES = ["a.py", "src/long/name/one.py", "src/long/name/two.py", "z" * 200, "é ü.txt"]
 GONE = ["src/long/name/one.py", "z" * 200, "é ü.txt"]
+
+
+def hide(file: Path, hidden: Callable[[str, str], bool], *, sha256: bool = False) -> None:
+    file.write_bytes(GitIndex(file.read_bytes(), sha256=sha256).hiding(hidden))
 
 
 def _repository(folder: Path, *options: str) -> Path:
@@ -70,20 +75,17 @@ def test_a_sha256_repository_is_read_as_well_and_the_blobs_are_told(tmp_path: Pa
     assert blobs["a.py"] == git(folder, "rev-parse", "HEAD:a.py").strip()
 
 
-def test_the_time_of_the_index_stays_and_a_split_or_strange_one_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"no index", b"DIRC" + bytes(40)])
+def test_a_strange_index_is_left_alone(content: bytes) -> None:
+    assert GitIndex(content).hiding(lambda *_: True) == content
+
+
+def test_an_index_names_the_file_that_has_its_larger_part(tmp_path: Path) -> None:
     folder = _repository(tmp_path / "r")
     _commit(folder)
-    index = folder / ".git" / "index"
-    before = index.stat().st_mtime_ns
-    hide(index, lambda *_: True)
-    assert index.stat().st_mtime_ns == before
+    assert GitIndex((folder / ".git/index").read_bytes()).shared == ""
 
     git(folder, "update-index", "--split-index")
-    split = index.read_bytes()
-    hide(index, lambda *_: True)
-    assert index.read_bytes() == split
 
-    index.write_bytes(b"no index")
-    hide(index, lambda *_: True)
-    hide(folder / "missing", lambda *_: True)
-    assert index.read_bytes() == b"no index"
+    shared = GitIndex((folder / ".git/index").read_bytes()).shared
+    assert [path.name for path in (folder / ".git").glob("sharedindex.*")] == [shared]
