@@ -145,14 +145,16 @@ class ProjectReader:
             MissingInputError: a param file or a key in it is missing.
         """
         pipeline = self.describe(overlay, operations)
+        common = self._loader(self._repo({}, overlay or {}), overlay or {}, {})  # one DVC repository: 1 ms each
         for address in addresses:
             stage = pipeline.get(address)
             if stage is None:
                 known = [stage.address for stage in pipeline.stages]
                 raise StageNotFoundError(f"the project has no stage {address!r}.{close_matches(address, known)}")
-            texts = {path: text.encode() for path, text in stage.texts.items()}
-            whole = {**(overlay or {}), **texts}
-            loader = self._loader(self._repo({}, whole), whole, {}, memo=Memo() if texts else None)
+            loader = common
+            if stage.texts:
+                whole = {**(overlay or {}), **{path: text.encode() for path, text in stage.texts.items()}}
+                loader = self._loader(self._repo({}, whole), whole, {}, memo=Memo())
             self._check_stage(stage, pipeline, loader)
 
     @staticmethod
@@ -250,13 +252,18 @@ class ProjectReader:
 
         ``dvc.config.in`` in the root stands in for a ``.dvc/config`` that does not exist, as in Guild AI.
         """
-        known = self._config
-        if known is not None and all(version(path) == seen for path, seen in known[0].items()):
-            return known[1]
-        seen: dict[str, Version] = {}
-        with translated(root=self.root, path=_CONFIG):
-            config = self._repo(seen, {}).config
-        self._config = (seen, config) if all(map(settled, seen.values())) else None
+        kept = self._kept_config({})
+        return kept if kept is not None else self._repo({}, {}).config
+
+    def _kept_config(self, seen: dict[str, Version]) -> Any:
+        """The configuration as it was last read, None when one of its files has changed since; notes these as seen."""
+        if self._config is None:
+            return None
+        versions, config = self._config
+        if any(version(path) != known for path, known in versions.items()):
+            return None
+        for path, known in versions.items():
+            seen.setdefault(path, known)
         return config
 
     def _puller(
@@ -284,13 +291,18 @@ class ProjectReader:
         )
 
     def _repo(self, seen: dict[str, Version], overlay: Mapping[str, bytes], *, watched: bool = True) -> StillRepo:
-        template = self._config_template(seen)
+        config, of_config = self._kept_config(seen), dict[str, Version]()
+        template = {} if config is not None else self._config_template(of_config)
         fs = RootedFileSystem(self.root, overlay={**template, **overlay}, seen=seen if watched else None)
         site = self.store.paths.dvc_site
         with translated(root=self.root, path=_TEMPLATE if template else _CONFIG):
-            repo = StillRepo(root=self.root, tmp=site / "tmp", site=site, fs=fs, scm=self._state.scm)
+            repo = StillRepo(root=self.root, tmp=site / "tmp", site=site, fs=fs, config=config, scm=self._state.scm)
+        if config is None:
             for name in repo.config.files.values():
-                seen.setdefault(name, version(name))
+                of_config.setdefault(name, version(name))
+            self._config = (of_config, repo.config) if all(map(settled, of_config.values())) else None
+            for path, known in of_config.items():
+                seen.setdefault(path, known)
         return repo
 
     def _config_template(self, seen: dict[str, Version]) -> dict[str, bytes]:

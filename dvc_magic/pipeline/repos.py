@@ -26,6 +26,11 @@ class _UnseenConfig(Config):  # type: ignore[misc]
     def _get_fs(self, level: str) -> Any:
         return self.fs
 
+    @classmethod
+    def _load_paths(cls, conf: Any, filename: str) -> Any:
+        # DVC compiles a schema for each level, 0.2 ms, and most of the four have no file.
+        return super()._load_paths(conf, filename) if conf else conf
+
 
 class StillRepo(Repo):  # type: ignore[misc]
     """A DVC repository whose opening writes nothing at all.
@@ -39,13 +44,23 @@ class StillRepo(Repo):  # type: ignore[misc]
         tmp: where DVC may put temporary files, if it must.
         site: the same for its site cache.
         fs: the file system to read with, which knows the root.
+        config: what DVC is to take for its configuration, when that has been read already.
         scm: DVC's handle on git, when one is open already.
     """
 
     def __init__(
-        self, *, root: Path, tmp: Path, site: Path, fs: RootedFileSystem | None = None, scm: Any = None
+        self,
+        *,
+        root: Path,
+        tmp: Path,
+        site: Path,
+        fs: RootedFileSystem | None = None,
+        config: Any = None,
+        scm: Any = None,
     ) -> None:
         silence()
+        if config is not None:
+            self.__dict__["config"] = config  # in place of the property below
         self._root = os.path.abspath(root)
         self._tmp = os.fspath(tmp)
         self._site = os.fspath(site)

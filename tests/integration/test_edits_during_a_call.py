@@ -60,7 +60,8 @@ stages:
     outs: [late.txt, facts.txt]
 """,
     "look.sh": LOOK,
-    "prepare.sh": 'while [ ! -e "$GO" ]; do echo going; sleep 0.02; done\n{ grep seed params.yaml; cat seed.txt; } > numbers.txt\n',
+    "prepare.sh": 'while [ ! -e "$GO" ]; do echo going; sleep 0.02; done\n'
+    "{ grep seed params.yaml; cat seed.txt; } > numbers.txt\n",
     "params.yaml": "lr: 0\nseed: 0\n",
     "other.yaml": "other: original\n",
     "src/module.py": "VERSION = 'original'\n",
