@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -59,9 +60,28 @@ _Dumper.add_representer(str, _text)
 _Dumper.add_representer(float, _float)
 
 
+class _Content:
+    """Plain data as a key: told apart by its spelling, for 1, 1.0 and True are equal and not written alike."""
+
+    def __init__(self, data: Any) -> None:
+        self.data = data
+        self._spelling = repr(data)
+
+    def __hash__(self) -> int:
+        return hash(self._spelling)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content) and self._spelling == other._spelling
+
+
 def dump(data: Any) -> str:
     """YAML text of plain `data` that readers of YAML 1.1 and of 1.2 take for the same values."""
-    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDE))
+    return _dumped(_Content(data))
+
+
+@lru_cache(maxsize=64)  # the runs of a grid have one dvc.yaml, which takes PyYAML a millisecond
+def _dumped(content: _Content) -> str:
+    return str(yaml.dump(content.data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDE))
 
 
 def _listed_params(top: Mapping[str, Any], folder: str, param_files: Sequence[str]) -> list[Any]:

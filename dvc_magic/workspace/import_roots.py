@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dvc_magic.workspace.env_folders import is_environment, site_folders
-from dvc_magic.workspace.interpreter import describe_interpreter
+from dvc_magic.workspace.interpreter import describe_interpreter, site_names
 
 __all__ = ["import_roots"]
 
@@ -57,11 +57,7 @@ def _in_environment(folder: str, root: str) -> bool:
 
 def _site_entries(folder: str) -> Iterator[str]:
     """What the ``.pth`` files and the editable finders of one site-packages folder add to the path."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return
-    for name in names:
+    for name in site_names(folder):
         file = os.path.join(folder, name)
         if name.endswith(".pth") and not name.startswith("."):
             yield from _pth_entries(folder, file)

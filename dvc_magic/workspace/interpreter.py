@@ -8,12 +8,13 @@ import platform
 import site
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 
 from msgspec import Struct
 
-__all__ = ["Interpreter", "describe_interpreter"]
+__all__ = ["Interpreter", "describe_interpreter", "site_names"]
 
 _QUESTION = """\
 import json, platform, site, sys
@@ -21,6 +22,7 @@ user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
 print(json.dumps([platform.python_version(), sys.prefix, site.getsitepackages() + user]))
 """
 _PATIENCE = 30  # seconds
+_UNSETTLED_NS = 2_000_000_000  # file systems stamp folders up to two seconds apart
 
 
 class Interpreter(Struct, frozen=True, kw_only=True):
@@ -72,3 +74,23 @@ def _asked(python: str, _: int) -> Interpreter:
 def _quiet(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment less what would change the path or print at the start."""
     return {name: value for name, value in environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")}
+
+
+def site_names(folder: str) -> tuple[str, ...]:
+    """The sorted names in a site-packages folder, kept while its mtime stays: each comes or goes with an entry there.
+
+    Empty when it cannot be listed. Of a folder that changed just now nothing is kept: a second change may bear the same
+    time.
+    """
+    try:
+        mtime_ns = os.stat(folder).st_mtime_ns
+        if time.time_ns() - mtime_ns < _UNSETTLED_NS:
+            return tuple(sorted(os.listdir(folder)))
+        return _names(folder, mtime_ns)
+    except OSError:
+        return ()
+
+
+@lru_cache(maxsize=32)
+def _names(folder: str, _: int) -> tuple[str, ...]:
+    return tuple(sorted(os.listdir(folder)))

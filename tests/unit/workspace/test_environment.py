@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from dvc_magic.errors import StoreError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.workspace import environment, python_environment, read_packages
-from dvc_magic.workspace.interpreter import Interpreter
+from dvc_magic.workspace.interpreter import Interpreter, site_names
 from tests.support.projects import write
 
 
@@ -70,3 +71,25 @@ def test_a_list_that_is_not_there_says_so(store: StorePaths, digest: str) -> Non
 
 def test_a_python_that_does_not_start_has_no_version(store: StorePaths) -> None:
     assert python_environment(store, "/nothing/python").python == ""
+
+
+def test_a_package_that_comes_right_after_a_look_is_seen(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    (site / "a-1.dist-info").mkdir(parents=True)
+    names = {"a-1.dist-info"}
+    for number in range(20):
+        assert set(site_names(str(site))) == names
+        (site / f"b-{number}.dist-info").mkdir()
+        names.add(f"b-{number}.dist-info")
+
+
+def test_the_names_of_a_folder_are_kept_until_one_comes_or_goes(tmp_path: Path) -> None:
+    site = tmp_path / "site-packages"
+    (site / "a-1.dist-info").mkdir(parents=True)
+    os.utime(site, (1, 1))
+    first = site_names(str(site))
+
+    assert site_names(str(site)) is first
+    (site / "a-1.dist-info").rename(site / "a-2.dist-info")
+    assert site_names(str(site)) == ("a-2.dist-info",)
+    assert site_names(str(tmp_path / "missing")) == ()
