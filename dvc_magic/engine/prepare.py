@@ -28,6 +28,7 @@ from dvc_magic.workspace import (
     load_snapshot,
     materialise,
     place_object,
+    write_file,
 )
 
 _RULES = (".dvcignore", ".gitattributes", ".gitignore", ".gitmodules")  # read by any git or DVC in a stage
@@ -162,14 +163,13 @@ def _link_secrets(order: WorkOrder, root: Path) -> None:
 def _write_dvc_files(order: WorkOrder, surroundings: Surroundings, root: Path, store: StorePaths) -> None:
     dvc = root / ".dvc"
     (dvc / "tmp").mkdir(parents=True, exist_ok=True)
-    cache = os.path.relpath(store.cache, dvc)
-    (dvc / "config.local").write_text(with_cache(surroundings.dvc_config, cache), encoding="utf-8")
-    target = root / order.stage.dvcfile
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(stage_files(order.stage, order.file, order.param_files), encoding="utf-8")
-    lock = first_lock(order.file)
-    if lock:
-        target.with_suffix(".lock").write_text(lock, encoding="utf-8")
+    config = with_cache(surroundings.dvc_config, os.path.relpath(store.cache, dvc))
+    write_file(f"{dvc}/config.local", config.encode())
+    file = f"{root}/{order.stage.dvcfile}"
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    write_file(file, stage_files(order.stage, order.file, order.param_files).encode())
+    if lock := first_lock(order.file):
+        write_file(f"{file.removesuffix('.yaml')}.lock", lock.encode())
 
 
 def _write_params_again(order: WorkOrder, root: Path) -> None:

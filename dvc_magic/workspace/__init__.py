@@ -36,6 +36,7 @@ from dvc_magic.workspace.materialise import materialise
 from dvc_magic.workspace.place import LackingError, LinkPolicy, link_policy, make_read_only, place_file, place_object
 from dvc_magic.workspace.read_set import FolderWatch, atime_works, imported_modules, read_files
 from dvc_magic.workspace.snapshot import SIZE_LIMIT, load_snapshot, take_snapshot
+from dvc_magic.workspace.write_file import write_file
 
 __all__ = [
     "SIZE_LIMIT",
@@ -77,5 +78,6 @@ __all__ = [
     "uv_project_above",
     "whole_paths",
     "without_git_redirection",
+    "write_file",
     "write_skeleton_git",
 ]

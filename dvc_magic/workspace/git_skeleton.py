@@ -23,10 +23,10 @@ from dvc_magic.model.surroundings import GitFacts, IndexCopy
 from dvc_magic.store import Objects
 from dvc_magic.workspace.git_index import GitIndex
 from dvc_magic.workspace.git_state import git_top
+from dvc_magic.workspace.write_file import write_file
 
 __all__ = ["git_objects", "write_skeleton_git"]
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDERS = ("", "/objects", "/objects/info", "/refs", "/refs/heads", "/info")  # what git takes for a repository
 _CONFIG = """\
 [core]
@@ -97,7 +97,7 @@ def write_skeleton_git(
     _write(f"{git}/HEAD", f"{facts.head}\n")
     config = _CONFIG.format(version=1 if facts.sha256 else 0) + facts.settings
     _write(f"{git}/config", f"{config}[extensions]\n\tobjectFormat = sha256\n" if facts.sha256 else config)
-    _write_bytes(f"{git}/objects/info/alternates", _alternate(git_objects(facts, project), facts, git))
+    write_file(f"{git}/objects/info/alternates", _alternate(git_objects(facts, project), facts, git))
     own = f"/{below}/.dvc/" if below else "/.dvc/"
     _write(f"{git}/info/exclude", "\n".join([facts.exclude, own, *ignored, ""]))
     if facts.shallow:
@@ -154,9 +154,9 @@ def _write_index(
         raise StoreError(f"{message}: run again, which keeps it anew")
     index = _taken_apart(objects.path(copy.md5), sha256)
     for name, md5 in copy.shared.items():
-        _write_bytes(f"{git}/{name}", Path(objects.path(md5)).read_bytes())
+        write_file(f"{git}/{name}", Path(objects.path(md5)).read_bytes())
     is_split = index.shared in copy.shared  # then its entries are not those of the work tree
-    _write_bytes(f"{git}/index", index.content if hidden is None or is_split else index.hiding(hidden))
+    write_file(f"{git}/index", index.content if hidden is None or is_split else index.hiding(hidden))
     mtime_ns = time.time_ns() + 2_000_000_000 if settled else copy.mtime_ns
     os.utime(f"{git}/index", ns=(mtime_ns, mtime_ns))
 
@@ -167,14 +167,4 @@ def _taken_apart(path: str, sha256: bool) -> GitIndex:  # noqa: FBT001 - a key o
 
 
 def _write(file: str, text: str) -> None:
-    _write_bytes(file, text.encode("utf-8", "surrogateescape"))
-
-
-def _write_bytes(file: str, content: bytes) -> None:
-    descriptor = os.open(file, _NEW, 0o666)
-    try:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-    finally:
-        os.close(descriptor)
+    write_file(file, text.encode("utf-8", "surrogateescape"))
