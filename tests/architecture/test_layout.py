@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "dvc_magic"
 WITHOUT_DOOR = ("model",)  # nouns are imported from their modules
 EXAMPLES = PACKAGE / "project" / "examples"  # scripts of sample projects: data, as far as the package goes
-HEAVY = ("IPython", "dvc", "hydra", "ipywidgets", "matplotlib", "pandas")
+HEAVY = ("IPython", "dulwich", "dvc", "hydra", "ipywidgets", "matplotlib", "pandas")
 PAGES = sorted(
     page
     for page in [*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]

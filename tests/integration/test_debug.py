@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,13 @@ import pytest
 import yaml
 
 import dvc_magic as dm
+from dvc_magic.engine.order import WorkOrder
 from dvc_magic.errors import MissingInputError, RunError
 from dvc_magic.executors import RUN_TOKEN
+from dvc_magic.model.surroundings import ProjectLinks
 from dvc_magic.project import Debugged
+from dvc_magic.store import read_noun, write_noun
+from tests.support.commands import git
 from tests.support.digest import changes, project_digest
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
@@ -501,3 +506,25 @@ def test_the_message_of_a_failed_run_names_the_debugger(trained: Bench) -> None:
 
 def test_this_python_is_the_one_of_the_copy(trained: Bench) -> None:
     assert trained.debug("import sys; print(sys.executable)").answers == (sys.executable,)
+
+
+def test_a_run_whose_order_an_earlier_version_wrote_can_be_debugged(trained: Bench) -> None:
+    file = trained.project.last.path / "order.json"
+    write_noun(file, replace(read_noun(file, WorkOrder), surroundings="", links=ProjectLinks()))
+
+    seen = trained.debug("p lr")
+
+    assert (seen.error, seen.answers[0]) == ("ZeroDivisionError: division by zero", "0")
+
+
+def test_the_copy_has_git_and_dvc_as_they_were_at_the_call(trained: Bench) -> None:
+    root = trained.project.root
+    head = git(root, "rev-parse", "HEAD").strip()
+    git(root, "commit", "--quiet", "--allow-empty", "-m", "Later")
+    (root / ".dvc/config").write_text("[core]\n    remote = later\n['remote \"later\"']\n    url = /later\n")
+
+    seen = trained.debug(
+        "p __import__('subprocess').getoutput('git rev-parse HEAD')", "p 'later' in open('.dvc/config.local').read()"
+    )
+
+    assert seen.answers[:2] == (repr(head), "False")

@@ -7,13 +7,17 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dvc_magic.errors import DvcMagicError
+from dvc_magic.engine.order import WorkOrder
+from dvc_magic.engine.prepare import prepare
+from dvc_magic.errors import DvcMagicError, RunFailedError
 from dvc_magic.project import Project, Run, Runs
+from dvc_magic.store import read_noun
 from tests.support.commands import git
 
 pytestmark = pytest.mark.integration
@@ -249,3 +253,70 @@ def test_a_project_that_moved_during_a_grid_is_one_clear_error(
     assert str(caught.value).count(str(root)) == 1
     assert f"{root} is not there any more" in str(caught.value)
     assert not root.exists()
+
+
+FAILING = {
+    "dvc.yaml": """
+stages:
+  fit:
+    cmd: exit 3
+    deps: [fit.py, data.csv, ABSOLUTE]
+    params: [lr]
+    outs: [model.txt]
+""",
+    "fit.py": "",
+    "data.csv": "data\n",
+    "params.yaml": "lr: 0\n",
+    ".gitignore": "/venv\n/.env\n",
+}
+
+
+def _failed(make_project: Any, opened: Any, tmp_path: Path) -> tuple[Project, WorkOrder]:
+    """A project whose run failed, with the order of that run; it has each kind of link into the project."""
+    (tmp_path / "outside.txt").write_text("outside\n")
+    pipeline = FAILING["dvc.yaml"].replace("ABSOLUTE", str(tmp_path / "outside.txt"))
+    root: Path = make_project({**FAILING, "dvc.yaml": pipeline}, track=["data.csv"])
+    (root / "venv").mkdir()
+    (root / "venv/pyvenv.cfg").write_text("")
+    (root / ".env").write_text("TOKEN=CANARY\n")
+    project: Project = opened(root)
+    with pytest.raises(RunFailedError):
+        project.run("fit", copy_paths=[".env"])
+    return project, read_noun(project.store.paths.run(project.last.id).order, WorkOrder)
+
+
+def test_an_order_names_all_that_its_stage_reaches_of_the_project(
+    make_project: Any, opened: Any, tmp_path: Path
+) -> None:
+    project, order = _failed(make_project, opened, tmp_path)
+
+    assert order.links
+    assert order.links.environments == ("venv",)
+    assert order.links.secrets == (".env",)
+    assert order.links.absolute == (str(tmp_path / "outside.txt"),)
+    assert order.links.git_objects == str(project.root / ".git/objects")
+    links = [path for path in project.last.path.rglob("*") if path.is_symlink()]
+    assert sorted(path.name for path in links) == [".env", "venv"]
+    assert "CANARY" not in project.store.paths.run(project.last.id).order.read_text()
+
+
+def test_a_workspace_is_made_without_a_look_at_the_project(
+    make_project: Any, opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_MAGIC_HOME", str(tmp_path / "store"))
+    project, order = _failed(make_project, opened, tmp_path)
+    with_project = _prepared(order, project, "a00000000001")
+    project.root.rename(tmp_path / "moved")
+
+    assert _prepared(order, project, "a00000000002") == with_project
+
+
+def _prepared(order: WorkOrder, project: Project, run_id: str) -> dict[str, bytes]:
+    """Every file and link of a workspace made anew."""
+    anew = replace(order, record=replace(order.record, id=run_id))
+    root = prepare(anew, store=project.store).root
+    return {
+        str(path.relative_to(root)): bytes(path.readlink()) if path.is_symlink() else path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }

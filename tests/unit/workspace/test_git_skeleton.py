@@ -10,7 +10,7 @@ import pytest
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import git_skeleton, materialise
 from dvc_magic.workspace.git_state import read_git_facts
-from tests.support.commands import git
+from tests.support.commands import CommandError, git
 from tests.support.digest import changes, project_digest
 from tests.support.projects import write
 
@@ -147,6 +147,22 @@ def test_a_packed_branch_and_a_detached_head_are_read(project: Path, tmp_path: P
     assert detached is not None
     assert packed.commit == detached.commit == _head(project)
     assert (packed.head, detached.head) == ("ref: refs/heads/main", _head(project))
+
+
+def test_an_amended_commit_can_be_read_after_a_gc_until_the_reflog_forgets_it(project: Path, workspace: Path) -> None:
+    head = _head(workspace)
+    git(project, "commit", "--quiet", "--amend", "-m", "Amended")
+    git(project, "gc", "--quiet", "--prune=now")
+
+    assert _head(workspace) == head != _head(project)
+    assert git(workspace, "log", "--format=%s") == "Start\n"
+    assert git(workspace, "status", "--porcelain") == ""
+
+    git(project, "reflog", "expire", "--expire=now", "--expire-unreachable=now", "--all")
+    git(project, "gc", "--quiet", "--prune=now")
+
+    with pytest.raises(CommandError, match="bad object HEAD"):
+        git(workspace, "log")
 
 
 def test_a_shallow_clone_stays_one(project: Path, tmp_path: Path, write_skeleton) -> None:
