@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["git_prefix", "git_top", "read_git_facts"]
 
-_HASH = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_HASH = rb"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 _REFTABLE = "ref: refs/heads/.invalid"  # the HEAD of repositories that keep refs in the reftable format
 _REFS = ("refs/heads", "refs/remotes", "refs/tags")
 _RULES = (".gitattributes", ".gitignore")
@@ -33,8 +33,8 @@ _CARRIED = {
     b"core": (b"autocrlf", b"eol", b"filemode", b"ignorecase", b"precomposeunicode", b"safecrlf", b"symlinks"),
     b"user": (b"email", b"name"),
 }
-_URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|/|[\w.-]+@[\w.-]+:)[^\s\"\\;#]+", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"^(https?://)[^/@]*@|(://[^/:@]*):[^/@]*@")
+_URL = r"(?i)(?:[a-z][a-z0-9+.-]*://|/|[\w.-]+@[\w.-]+:)[^\s\"\\;#]+"
+_CREDENTIALS = r"^(https?://)[^/@]*@|(://[^/:@]*):[^/@]*@"
 _ATTEMPTS = 5
 
 
@@ -134,13 +134,13 @@ def _read(folder: Path, common: Path) -> tuple[str, str, dict[str, str]]:
         f"{kind}/{os.fsdecode(name)}": target.decode()
         for kind in _REFS
         for name, target in container.as_dict(Ref(kind.encode())).items()
-        if _HASH.fullmatch(target)
+        if re.fullmatch(_HASH, target)
     }
     try:
         names, target = container.follow(Ref(b"HEAD"))
     except SymrefLoop:
         return "", "", refs
-    return os.fsdecode(names[-1]), target.decode() if target and _HASH.fullmatch(target) else "", refs
+    return os.fsdecode(names[-1]), target.decode() if target and re.fullmatch(_HASH, target) else "", refs
 
 
 def _asked_of_git(top: Path) -> tuple[str, dict[str, str]]:
@@ -204,8 +204,8 @@ def _remotes(config: ConfigFile) -> str:
             continue
         with contextlib.suppress(KeyError):
             for url in map(os.fsdecode, config.get_multivar(section, b"url")):
-                if _URL.fullmatch(url):
-                    bare = _CREDENTIALS.sub(lambda match: match[1] or f"{match[2]}@", url)
+                if re.fullmatch(_URL, url):
+                    bare = re.sub(_CREDENTIALS, lambda match: match[1] or f"{match[2]}@", url)
                     lines.append(f'[remote "{os.fsdecode(section[1])}"]\n\turl = {bare}\n')
     return "".join(lines)
 

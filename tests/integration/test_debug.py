@@ -11,13 +11,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import yaml
+from msgspec.structs import replace
 
 import dvc_magic as dm
 from dvc_magic.engine.order import WorkOrder

@@ -7,11 +7,11 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.engine.order import WorkOrder
 from dvc_magic.engine.prepare import prepare
