@@ -23,7 +23,7 @@ from dvc_magic.workspace.git_index import GitIndex
 if TYPE_CHECKING:
     from dulwich.config import ConfigFile
 
-__all__ = ["git_prefix", "git_top", "read_git_facts"]
+__all__ = ["git_top", "read_git_facts"]
 
 _HASH = rb"[0-9a-f]{40}(?:[0-9a-f]{24})?"
 _REFTABLE = "ref: refs/heads/.invalid"  # the HEAD of repositories that keep refs in the reftable format
@@ -72,13 +72,6 @@ def read_git_facts(project: Path, objects: Objects, *, sources: Collection[str] 
         index=index,
         absent=tuple(_absent(names, prefix, real, sources)),
     )
-
-
-def git_prefix(project: Path) -> str:
-    """The path of `project` from the top of the git work tree that it lies in; empty for the top, and without git."""
-    real = Path(os.path.realpath(project))
-    top = git_top(real)
-    return "" if top is None or top == real else real.relative_to(top).as_posix()
 
 
 def git_top(folder: Path) -> Path | None:

@@ -376,7 +376,7 @@ def test_what_is_kept_of_a_project_shows_no_password_of_a_url(make_reader):
     text = "stages:\n  get:\n    cmd: 'true'\n    deps: ['https://ann:s3cret@example.com/x']\n    outs: [x]\n"
     reader = make_reader({"dvc.yaml": text})
 
-    addresses = reader.addresses(reader.describe().get("get"))
+    addresses = reader.addresses([reader.describe().get("get")])
 
     assert "s3cret" in str(addresses)
     assert "s3cret" not in repr(reader._state)
