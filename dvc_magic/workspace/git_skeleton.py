@@ -15,13 +15,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from dvc_magic.errors import StoreError
 from dvc_magic.model.surroundings import GitFacts, IndexCopy
 from dvc_magic.store import Objects
-from dvc_magic.workspace.git_index import GitIndex
+from dvc_magic.workspace.git_index import kept_index
 from dvc_magic.workspace.git_state import git_top
 from dvc_magic.workspace.write_file import write_file
 
@@ -152,18 +151,13 @@ def _write_index(
     if lacking := objects.lacking([copy.md5, *copy.shared.values()]):
         message = f"the store no longer has git's index as it was at the call ({lacking[0]} is gone or was changed)"
         raise StoreError(f"{message}: run again, which keeps it anew")
-    index = _taken_apart(objects.path(copy.md5), sha256)
+    index = kept_index(objects.path(copy.md5), sha256)
     for name, md5 in copy.shared.items():
         write_file(f"{git}/{name}", Path(objects.path(md5)).read_bytes())
     is_split = index.shared in copy.shared  # then its entries are not those of the work tree
     write_file(f"{git}/index", index.content if hidden is None or is_split else index.hiding(hidden))
     mtime_ns = time.time_ns() + 2_000_000_000 if settled else copy.mtime_ns
     os.utime(f"{git}/index", ns=(mtime_ns, mtime_ns))
-
-
-@lru_cache(maxsize=1)  # the runs of a call have one index, whose 100,000 entries can be 30 MB
-def _taken_apart(path: str, sha256: bool) -> GitIndex:  # noqa: FBT001 - a key of the cache
-    return GitIndex(Path(path).read_bytes(), sha256=sha256)
 
 
 def _write(file: str, text: str) -> None:

@@ -18,7 +18,7 @@ from dvc_magic.errors import ProjectError
 from dvc_magic.model.surroundings import GitFacts, IndexCopy
 from dvc_magic.store import Objects
 from dvc_magic.workspace.git_command import ask_git
-from dvc_magic.workspace.git_index import GitIndex
+from dvc_magic.workspace.git_index import kept_index
 
 if TYPE_CHECKING:
     from dulwich.config import ConfigFile
@@ -215,25 +215,25 @@ def _index_copy(folder: Path, objects: Objects, *, sha256: bool) -> tuple[IndexC
     file = folder / "index"
     for _ in range(_ATTEMPTS):
         try:
-            facts = file.stat()
-            content = file.read_bytes()
+            mtime_ns = file.stat().st_mtime_ns
+            own = _md5(file)
         except FileNotFoundError:
             return None, ()
-        index = GitIndex(content, sha256=sha256)
+        if objects.put({own: file}):
+            continue
+        index = kept_index(objects.path(own), sha256)
         larger = folder / index.shared
-        is_split = bool(index.shared) and larger.is_file()
-        md5s = {_md5(path.read_bytes()): path for path in ([larger] if is_split else [])}
-        shared = {path.name: md5 for md5, path in md5s.items()}
-        own = _md5(content)
-        if not objects.put({**md5s, own: file}):
-            paths = () if is_split else tuple(path for path, *_ in index.entries)
-            return IndexCopy(md5=own, mtime_ns=facts.st_mtime_ns, shared=shared), paths
+        if not (index.shared and larger.is_file()):
+            return IndexCopy(md5=own, mtime_ns=mtime_ns), tuple(path for path, *_ in index.entries)
+        shared = _md5(larger)
+        if not objects.put({shared: larger}):
+            return IndexCopy(md5=own, mtime_ns=mtime_ns, shared={larger.name: shared}), ()
     message = f"git keeps writing {file}: run again when no git command is at work in the project"
     raise ProjectError(message)
 
 
-def _md5(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+def _md5(file: Path) -> str:
+    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def _absent(names: Collection[str], prefix: str, project: Path, sources: Collection[str]) -> Iterator[str]:
