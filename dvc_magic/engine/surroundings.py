@@ -54,14 +54,10 @@ def load_surroundings(md5: str, store: RunStore) -> Surroundings:
         StoreError: the store no longer has it.
     """
     path = store.sources.path(md5)
-    try:
-        return _loaded(path)
-    except FileNotFoundError:
-        message = f"the store no longer has what the project was at the call; expected {path}: run again"
-        raise StoreError(message) from None
-    except ValueError as error:
-        message = f"{path}, which says what the project was at the call, is damaged ({error}): run again"
-        raise StoreError(message) from None
+    if store.sources.lacking([md5]):
+        message = f"the store no longer has what the project was at the call ({path} is gone or was changed): run again"
+        raise StoreError(message)
+    return _loaded(path)
 
 
 @lru_cache(maxsize=4)  # one for each call under way: its thousand runs take it apart once
