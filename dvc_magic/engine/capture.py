@@ -128,9 +128,9 @@ class _Moment(Struct, frozen=True, kw_only=True):
 
     @property
     def is_of_one_commit(self) -> bool:
-        """Whether git was at the commit that the snapshot has; without the git program it has none."""
+        """Whether git was at the commit that the snapshot has, as far as both know one."""
         git = self.surroundings.git
-        return self.snapshot.commit is None or git is None or git.commit == self.snapshot.commit
+        return git is None or None in (git.commit, self.snapshot.commit) or git.commit == self.snapshot.commit
 
 
 def _steady_moment(reader: ProjectReader, request: CaptureRequest, store: RunStore, hashes: HashCache) -> _Moment:

@@ -149,6 +149,19 @@ def test_a_packed_branch_and_a_detached_head_are_read(project: Path, tmp_path: P
     assert (packed.head, detached.head) == ("ref: refs/heads/main", _head(project))
 
 
+def test_refs_that_are_packed_or_set_anew_are_read_anew(project: Path, tmp_path: Path) -> None:
+    objects = RunStore(tmp_path / "store").sources
+    for number in range(3):
+        git(project, "commit", "--quiet", "--allow-empty", "-m", f"Commit {number}")
+        git(project, "tag", "--force", "moving")
+        for _ in ("set", "packed"):
+            facts = read_git_facts(project, objects)
+            assert facts is not None
+            assert facts.refs == {"refs/heads/main": _head(project), "refs/tags/moving": _head(project)}
+            assert (facts.commit, facts.head) == (_head(project), "ref: refs/heads/main")
+            git(project, "pack-refs", "--all")
+
+
 def test_an_amended_commit_can_be_read_after_a_gc_until_the_reflog_forgets_it(project: Path, workspace: Path) -> None:
     head = _head(workspace)
     git(project, "commit", "--quiet", "--amend", "-m", "Amended")
