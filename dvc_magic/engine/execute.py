@@ -125,6 +125,9 @@ def execute(
         if ended.status is RunStatus.FAILED and ended.exit_code:
             _keep_order(store.paths.run(ended.id), order)
         ended = _write_end(store, ended)
+    except (StoreError, OSError):
+        _check_project(order)  # a store that went with the project cannot be written: say that, and not which file
+        raise
     finally:
         lock.release()
     if ended.reason == _DISK_FULL:

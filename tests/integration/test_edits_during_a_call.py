@@ -320,3 +320,17 @@ def _prepared(order: WorkOrder, project: Project, run_id: str) -> dict[str, byte
         for path in root.rglob("*")
         if path.is_symlink() or path.is_file()
     }
+
+
+def test_a_project_that_moved_with_its_store_is_one_clear_error_as_well(
+    make_project: Any, opened: Any, meanwhile: Any, tmp_path: Path
+) -> None:
+    root = _make(make_project)
+    project: Project = opened(root)
+    meanwhile(root / ".dvc_magic", lambda: root.rename(tmp_path / "moved") and None)
+
+    with pytest.raises(DvcMagicError) as caught:
+        project.grid("look", {"lr": [1, 2, 3]})
+
+    assert f"{root} is not there any more" in str(caught.value)
+    assert not root.exists()
