@@ -76,8 +76,9 @@ class RunRepo:
         self._dvcfile = "dvc.yaml"
         self._stage: Any = None
         tmp = self._root / ".dvc" / "tmp"
-        tmp.mkdir(parents=True, exist_ok=True)
         with translated(root=self._root, path=".dvc"):
+            for folder in (tmp.parent, tmp):  # not the root itself: when a project is moved, nothing comes in its place
+                folder.mkdir(exist_ok=True)
             self._repo = StillRepo(root=self._root, tmp=tmp, site=site_dir)
 
     def load(self, dvcfile: str, name: str, addresses: Mapping[str, str] | None = None) -> None:

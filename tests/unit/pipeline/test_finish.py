@@ -131,3 +131,10 @@ def test_the_command_sees_its_own_root_and_nothing_of_an_outer_stage(tmp_path):
 )
 def test_commands_start_in_the_users_shell_without_its_startup_files(environ, argv):
     assert shell_argv("a b", environ) == argv
+
+
+def test_a_run_whose_folder_is_gone_is_an_error_and_nothing_comes_in_its_place(tmp_path):
+    with pytest.raises(PipelineError):
+        RunRepo(tmp_path / "project" / "run", tmp_path / "site")
+
+    assert not (tmp_path / "project").exists()
