@@ -33,6 +33,7 @@ from dvc_magic.engine.made import (
 from dvc_magic.engine.order import WorkOrder
 from dvc_magic.engine.patience import GivenUpError, given_up
 from dvc_magic.engine.prepare import Prepared, prepare
+from dvc_magic.engine.scalars import FoundScalars, ScalarWatch
 from dvc_magic.engine.scripts import scripts_of
 from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.engine.undeclared import undeclared_warning, worth_declaring
@@ -164,7 +165,8 @@ def _write_end(store: RunStore, record: RunRecord) -> RunRecord:
         if not is_full(error):
             raise
         text = f"the run's record could not be written: {error}"
-        record = replace(record, status=RunStatus.FAILED, reason=_DISK_FULL, error=text, metrics={}, warnings=())
+        record = replace(record, status=RunStatus.FAILED, reason=_DISK_FULL, error=text)
+        record = replace(record, metrics={}, scalars={}, warnings=())
         store.write(record)
     return record
 
@@ -196,6 +198,7 @@ class _Run:
         self._tree = Tree()  # what the command found, of all files or of those in folders that are deps
         self._own: dict[str, tuple[int, ...]] = {}
         self._watch: FolderWatch | None = None
+        self._scalars = FoundScalars()
         self._told: set[str] = set()  # deps that the command was said to have written into
 
     def live(self, environ: Mapping[str, str], control: Control) -> RunRecord:
@@ -226,7 +229,8 @@ class _Run:
             workspace=self._paths.workspace,
             apart=self._folder_deps(),
         )
-        return supervise(
+        scalars = ScalarWatch(stage, self._paths)
+        ending = supervise(
             [shell_argv(command, full) for command in stage.commands],
             cwd=prepared.root / stage.wdir,
             environ=full,
@@ -235,7 +239,10 @@ class _Run:
             control=control,
             timeout=self._order.timeout,
             meanwhile=lambda: self._open(prepared.root),
+            now_and_then=scalars.look,
         )
+        self._scalars = scalars.finish()
+        return ending
 
     def _asked_to_end(self, control: Control, taken: float) -> str:
         """Why a run whose command has ended is not to be saved any longer, or an empty text."""
@@ -284,6 +291,7 @@ class _Run:
 
     def _end(self, prepared: Prepared, ending: Ending) -> RunRecord:
         """The final record after the commands have ended, however they did."""
+        self._warnings += self._scalars.warnings
         self._check_links()
         self._note_reads(prepared)
         completed = not (ending.stopped or ending.exit_code)
@@ -300,6 +308,7 @@ class _Run:
             self._record,
             exit_code=ending.exit_code,
             metrics=self._metrics(prepared.root),
+            scalars=self._scalars.last,
             times=replace(self._record.times, duration=round(ending.duration, 6)),
         )
         if ending.stopped:

@@ -211,7 +211,14 @@ def attached(run: RunRecord) -> Decision:
 
 
 def _difference(facts: Facts, run: RunRecord, setting: Setting) -> str:
-    return mismatch(facts, run) or environment_difference(run, setting)
+    return mismatch(facts, run) or _scalars_difference(facts.stage, run) or environment_difference(run, setting)
+
+
+def _scalars_difference(stage: Stage, run: RunRecord) -> str:
+    """What differs in the numbers of its output that are a run's metrics, or an empty text; no file depends on them."""
+    asked = stage.operation.scalars if stage.operation is not None else None
+    had = run.op.scalars if run.op is not None else None
+    return "" if asked == had else "other numbers of its output are its metrics now"
 
 
 def _never_reused(stage: Stage) -> str:

@@ -93,6 +93,7 @@ def supervise(
     control: Control,
     timeout: float | None,
     meanwhile: Callable[[], None],
+    now_and_then: Callable[[], None] = lambda: None,
 ) -> Ending:
     """Run commands one after the other, each in a session of its own, until one fails or a stop is asked for.
 
@@ -104,6 +105,7 @@ def supervise(
         control: where requests of the owner come from.
         timeout: seconds for all commands together, or None.
         meanwhile: called once, right after the first start, while the command already runs; never without a start.
+        now_and_then: called some ten times in a second while a command runs; a stop waits for it.
 
     Side effects: no descendant of a command outlives it.
     """
@@ -124,7 +126,9 @@ def supervise(
             try:
                 if index == 0:
                     meanwhile()
-                reason = _watch(process, control=control, stop_file=stop_file, deadline=deadline)
+                reason = _watch(
+                    process, control=control, stop_file=stop_file, deadline=deadline, now_and_then=now_and_then
+                )
                 exit_code = process.wait()
             except BaseException:
                 process.kill()
@@ -145,7 +149,14 @@ def _asked_before(control: Control, stop_file: Path) -> str:
     return "kernel" if gone else ""
 
 
-def _watch(process: subprocess.Popen[bytes], *, control: Control, stop_file: Path, deadline: float | None) -> str:
+def _watch(
+    process: subprocess.Popen[bytes],
+    *,
+    control: Control,
+    stop_file: Path,
+    deadline: float | None,
+    now_and_then: Callable[[], None],
+) -> str:
     """Wait for a process, passing on stop requests; returns why it was stopped, or an empty text."""
     ladder = _Ladder(process.pid)
     stop_seen = gone = False
@@ -174,4 +185,5 @@ def _watch(process: subprocess.Popen[bytes], *, control: Control, stop_file: Pat
             if deadline is not None and time.monotonic() >= deadline and not ladder.reason:
                 ladder.begin("timeout", _TIMEOUT_LADDER)
             ladder.tick()
+            now_and_then()
     return ladder.reason

@@ -67,7 +67,7 @@ RUN_ANSWERS = (
     _answer("--save-trials PATH", "--dry-run", said=f"{_PLAN}; runs.to_frame() has the values of runs as a table"),
     _answer("--test-sourcecode", "--dry-run", said=f"{_PLAN}; docs/what-a-run-sees.md tells what a run has"),
     _answer("--test-flags", "--dry-run", said=_FLAGS),
-    _answer("--test-output-scalars OUTPUT", "--dry-run", said="metrics are read from metric files, never from output"),
+    _answer("--test-output-scalars OUTPUT", "--dry-run", said="a run finds its scalars while it prints"),
     _answer("--test-output-attrs OUTPUT", "--dry-run", said="nothing is read from output but its log"),
     _answer("-y,--yes", said=_ASKS),
     _answer("-f,--force-flags", said="a key that is no flag is set by -S KEY=V"),

@@ -32,6 +32,7 @@ _OWN = (
     Option(name="--stage", what="STAGE"),
     Option(name="--script", what="SCRIPT"),
     Option(name="--learn", takes=False),
+    Option(name="--scalars", takes=False),
     Option(name="--desc", what="TEXT"),
 )
 
@@ -64,7 +65,7 @@ class OperationLine(Struct, frozen=True, kw_only=True):
         name: of the operation.
         deps: paths. requires: sources, as spelled. outs: paths as spelled, and what they are.
         stage: that it serves. script: the path of its script. desc: what it is. Empty where the line does not say.
-        learn: whether ``--learn`` was given.
+        learn, scalars: whether ``--learn`` and ``--scalars`` were given.
         given: its own options.
     """
 
@@ -76,6 +77,7 @@ class OperationLine(Struct, frozen=True, kw_only=True):
     stage: str = ""
     script: str = ""
     learn: bool = False
+    scalars: bool = False
     desc: str = ""
     given: tuple[Given, ...] = ()
 
@@ -164,6 +166,7 @@ def read_operation_line(line: str, *, namespace: Mapping[str, object]) -> Operat
         stage=text("--stage"),
         script=text("--script"),
         learn=any(one.option.name == "--learn" for one in given),
+        scalars=any(one.option.name == "--scalars" for one in given),
         desc=text("--desc"),
         given=tuple(given),
     )

@@ -111,6 +111,28 @@ class OperationParams(Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...] = ()
 
 
+class ScalarPattern(Struct, frozen=True, kw_only=True):
+    r"""A regular expression for numbers in a line of output, as in a ``guild.yml``.
+
+    Attributes:
+        pattern: with Guild AI's ``\key``, ``\value`` and ``\step``.
+        key: the name of the number where the expression has a single group without a name, else empty.
+    """
+
+    pattern: str
+    key: str = ""
+
+
+class PrintedScalars(Struct, frozen=True, kw_only=True):
+    """That numbers which an operation prints are metrics of its runs, and how they are found.
+
+    Attributes:
+        patterns: empty for Guild AI's default, lines such as ``loss: 0.5``.
+    """
+
+    patterns: tuple[ScalarPattern, ...] = ()
+
+
 class Operation(Struct, frozen=True, kw_only=True):
     """An operation, before it is compiled to a stage.
 
@@ -129,6 +151,7 @@ class Operation(Struct, frozen=True, kw_only=True):
         learn: whether a run finds out what the code reads.
         hints: texts in the code that may name files or folders of the project; looked at when it learns.
         desc: one line for people.
+        scalars: the numbers in its output that are metrics; None where nothing is read from what it prints.
     """
 
     name: str
@@ -146,6 +169,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     learn: bool = False
     hints: tuple[str, ...] = ()
     desc: str = ""
+    scalars: PrintedScalars | None = None
 
     @property
     def address(self) -> str:

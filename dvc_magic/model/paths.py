@@ -43,6 +43,11 @@ class RunPaths(Struct, frozen=True):
         return self.folder / "output.log"
 
     @property
+    def scalars(self) -> Path:
+        """The step series of numbers in the log, of operations whose output is read for them: lines of JSON."""
+        return self.folder / "scalars.jsonl"
+
+    @property
     def order(self) -> Path:
         """What a run was to execute whose command failed, for a debugger; other runs keep none."""
         return self.folder / "order.json"

@@ -201,6 +201,8 @@ class RunRecord(Struct, frozen=True, kw_only=True):
         root: from the run's ``workspace`` folder to its DVC root, ``.`` when they are the same.
         upstream: stage address -> run id, the runs whose outs were used.
         metrics: declared file -> its content, written by this run.
+        scalars: numbers that the commands printed and that are metrics (of operations that say so), the last of each
+            name.
         spoiled: outs and inputs in the workspace that something has altered since the run ended, path -> why in words.
             A run with a spoiled out neither answers for another nor serves upstream.
         status, reason: `reason` says why (``user``, ``timeout``, ``kernel``, ``upstream``, ``signal 9``...).
@@ -242,6 +244,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     root: str = "."
     upstream: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    scalars: dict[str, int | float] = field(default_factory=dict)
     spoiled: dict[str, str] = field(default_factory=dict)
     status: RunStatus = RunStatus.PENDING
     reason: str = ""

@@ -79,8 +79,7 @@ class ForegroundDisplay:
         if record.id in self._tails:
             self._print(record.id, last=True)
             del self._tails[record.id]
-        root = self._paths.run(record.id).dvc_root(record.root)
-        self._show(f"{line(record, metrics_of(record, root))}\n")
+        self._show(f"{line(record, metrics_of(record, self._paths.run(record.id)))}\n")
         for text in further:
             if text not in self._warned:
                 self._show(f"  {message(text)}\n")

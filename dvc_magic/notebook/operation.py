@@ -58,7 +58,7 @@ class OperationMagics(Magics):
         named. Afterwards ``%dvc_run NAME`` runs it as well, and ``%dvc_promote`` makes a stage of it.
 
         A long list goes into the cell, as YAML in a comment block that begins with ``# /// dvc_magic`` and ends with
-        ``# ///``: requires, deps, outs, metrics, stage, script, learn, desc.
+        ``# ///``: requires, deps, outs, metrics, stage, script, learn, scalars, desc.
 
         Options::
 
@@ -69,6 +69,7 @@ class OperationMagics(Magics):
             --stage STAGE                a stage that its outputs can stand in for
             --script SCRIPT              where the script goes, instead of NAME.py
             --learn                      find out what the code reads, and note it with the run
+            --scalars                    numbers in printed lines such as 'loss: 0.5' are metrics and step series
             --desc TEXT                  one line about it
             --reuse, --dry-run...        what %dvc_run has: see %dvc_run --help
         """

@@ -27,7 +27,7 @@ from dvc_magic.operations.files import read_outs
 from dvc_magic.operations.sources import read_source
 from dvc_magic.operations.yaml_text import check_numbers, check_text
 
-KEYS = frozenset({"requires", "deps", "outs", "metrics", "stage", "script", "learn", "desc"})
+KEYS = frozenset({"requires", "deps", "outs", "metrics", "stage", "script", "learn", "scalars", "desc"})
 """What a block can have: what the options of these names say."""
 
 _FIRST, _LAST = "# /// dvc_magic", "# ///"
@@ -176,6 +176,7 @@ _READERS: Mapping[str, Callable[..., Any]] = {
     "stage": read_text,
     "script": read_script,
     "learn": read_bool,
+    "scalars": read_bool,
     "desc": _desc,
 }
 

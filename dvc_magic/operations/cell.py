@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from dvc_magic.errors import OperationError
-from dvc_magic.model.operation import Operation, OperationParams, Source, SourceKind, TextFile
+from dvc_magic.model.operation import Operation, OperationParams, PrintedScalars, Source, SourceKind, TextFile
 from dvc_magic.model.stage import Param
 from dvc_magic.operations.arguments import imported
 from dvc_magic.operations.block import read_block
@@ -76,6 +76,7 @@ def cell_operation(
         learn=bool(complete.learn),
         hints=hints(tree),
         desc=complete.desc,
+        scalars=PrintedScalars() if complete.scalars else None,
     )
 
 

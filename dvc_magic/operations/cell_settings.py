@@ -25,7 +25,8 @@ class CellSettings(Struct, frozen=True, kw_only=True):
     Attributes:
         requires: its sources. outs: what it makes.
         stage: the stage that it serves. script: the path of its script. desc: one line. Empty where nothing is said.
-        learn: whether a run finds out what the code reads; None where nothing is said.
+        learn: whether a run finds out what the code reads; scalars: whether numbers that it prints are metrics; None
+            where nothing is said.
     """
 
     requires: tuple[Source, ...] = ()
@@ -33,6 +34,7 @@ class CellSettings(Struct, frozen=True, kw_only=True):
     stage: str = ""
     script: str = ""
     learn: bool | None = None
+    scalars: bool | None = None
     desc: str = ""
 
     def with_block(self, block: CellSettings, *, at: str) -> CellSettings:
@@ -52,6 +54,7 @@ class CellSettings(Struct, frozen=True, kw_only=True):
             stage=self.stage or block.stage,
             script=self.script or block.script,
             learn=block.learn if self.learn is None else self.learn,
+            scalars=block.scalars if self.scalars is None else self.scalars,
             desc=self.desc or block.desc,
         )
 
@@ -74,6 +77,7 @@ def line_settings(line: OperationLine) -> CellSettings:
         stage=line.stage.strip(),
         script=read_script(line.script, "--script", at="%%dvc_op") if line.script else "",
         learn=True if line.learn else None,
+        scalars=True if line.scalars else None,
         desc=line.desc.strip().split("\n")[0].strip(),
     )
 

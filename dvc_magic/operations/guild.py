@@ -9,13 +9,13 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from dvc_magic.errors import OperationError
-from dvc_magic.model.operation import Operation, Source, SourceKind
+from dvc_magic.model.operation import Operation, PrintedScalars, ScalarPattern, Source, SourceKind
 from dvc_magic.operations.arguments import arguments, takes_arguments
 from dvc_magic.operations.constants import constants
 from dvc_magic.operations.fields import abridged, listed, read_map, read_text, read_texts, refusal, seen, shown
@@ -34,15 +34,27 @@ from dvc_magic.operations.flags import (
 from dvc_magic.operations.programs import Program, ProjectFiles, commands, read_cmd, read_main, split_main
 from dvc_magic.operations.sources import ATTRIBUTES, GUILD_KINDS, read_sources
 from dvc_magic.operations.yaml_text import load_yaml
+from dvc_magic.runs import compiled
 
 ORIGIN = "guild.yml"
 
 _STAGE_MAIN = "guild.plugins.dvc_stage_main"
 _OBJECTS = ("model", "config", "package", "test", "include")
 _MODEL_KEYS = frozenset({"model", "operations", "description", "default", "references"})
-_KEYS = frozenset({"main", "exec", "requires", "flags", "flags-dest", "flags-import", "run-attrs", "description"})
-_SAID_BY_SILENCE: Mapping[str, tuple[object, ...]] = {"output-scalars": (False, None)}
-"""Values that ask for what happens here anyway: metrics are files, and nothing is read from what a run prints."""
+_KEYS = frozenset(
+    {
+        "main",
+        "exec",
+        "requires",
+        "flags",
+        "flags-dest",
+        "flags-import",
+        "run-attrs",
+        "description",
+        "output-scalars",
+    }
+)
+_MOST_PATTERNS = 100  # of one operation: each is tried on each line of output
 
 _FLAG_KEYS = frozenset({"default", "description", "type", "required", "choices", "allow-other", "min", "max"})
 """What a flag may say without a warning: its default is taken, and none of the others changes what a run does."""
@@ -146,7 +158,7 @@ class _Reader(Struct, frozen=True, kw_only=True):
         check_name(name, at=ORIGIN)
         at = f"operation {name!r} in {ORIGIN}"
         fields = read_map({"main": entry} if isinstance(entry, str) else entry, at=at, such_as="{main: fit}")
-        self.skipped(at, [key for key in fields if key not in _KEYS and not _says_nothing(key, fields[key])])
+        self.skipped(at, [key for key in fields if key not in _KEYS])
         stage = _stage_of_main(fields.get("main"), at=at)
         program = Program() if stage else self._program(name, fields, at=at)
         sources = self._sources(fields.get("requires"), at=at)
@@ -165,7 +177,34 @@ class _Reader(Struct, frozen=True, kw_only=True):
             files=bound.files,
             presets=bound.presets,
             desc=_first_line(fields.get("description")),
+            scalars=self._scalars(fields.get("output-scalars"), at=at),
         )
+
+    def _scalars(self, value: object, *, at: str) -> PrintedScalars | None:
+        """How ``output-scalars`` finds numbers in output: by default where it says nothing; None where it says no."""
+        if value is None:
+            return PrintedScalars()
+        if not isinstance(value, str | list | Mapping) and value is not False:
+            problem = "'output-scalars' is left out of account: expected a pattern, a list or map of them, or no"
+            self.warn(at, f"{problem}; {seen(value)}")
+            return None
+        patterns = [pattern for pattern in _patterns(value) if self._is_usable(pattern, at=at)]
+        if len(patterns) > _MOST_PATTERNS:
+            self.warn(at, f"'output-scalars' has {len(patterns)} patterns; the first {_MOST_PATTERNS} are used")
+        return PrintedScalars(patterns=tuple(patterns[:_MOST_PATTERNS])) if patterns else None
+
+    def _is_usable(self, pattern: ScalarPattern | object, *, at: str) -> TypeGuard[ScalarPattern]:
+        """Whether there is sense in an entry of ``output-scalars``; a warning says why not."""
+        if not isinstance(pattern, ScalarPattern):
+            self.warn(at, f"'output-scalars' has what is no pattern, and it is left out: {shown(pattern)}")
+            return False
+        try:
+            compiled(pattern)
+        except ValueError as error:
+            named = f"{pattern.key}: " if pattern.key else ""
+            self.warn(at, f"'output-scalars': {shown(f'{named}{pattern.pattern}')} is left out: {error}")
+            return False
+        return True
 
     def _program(self, name: str, fields: Mapping[str, Any], *, at: str) -> Program:
         if "exec" in fields:
@@ -270,8 +309,16 @@ class _Reader(Struct, frozen=True, kw_only=True):
         return read_text(attributes["dvc-stage"], "dvc-stage", at=at) if "dvc-stage" in attributes else ""
 
 
-def _says_nothing(key: str, value: object) -> bool:
-    return any(value is said for said in _SAID_BY_SILENCE.get(key, ()))
+def _patterns(value: object) -> Iterator[ScalarPattern | object]:
+    """The entries of ``output-scalars``, those of a map by their keys, as in Guild; what is no text as it stands."""
+    for entry in value if isinstance(value, list) else [value] if value is not False else []:
+        if isinstance(entry, Mapping):
+            named = sorted(entry.items(), key=lambda item: str(item[0]))
+            yield from (
+                ScalarPattern(pattern=text, key=str(key)) if isinstance(text, str) else text for key, text in named
+            )
+        else:
+            yield ScalarPattern(pattern=entry) if isinstance(entry, str) else entry
 
 
 def _stage_of_main(value: object, *, at: str) -> str:

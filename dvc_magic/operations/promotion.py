@@ -209,6 +209,9 @@ def _notices(record: RunRecord, operation: Operation, pipeline: Pipeline) -> Ite
         yield from _source_notices(source)
         yield from _selection_notices(source, record, pipeline)
     yield from _made_notices(record, record.outs)
+    if record.scalars:
+        names = ", ".join(list(record.scalars)[:5])
+        yield f"the run has {names} from what it printed, which a stage has not: let the code write a metrics file"
     hidden = sorted(
         {path for path in record.read if re.fullmatch(_OF_TOOLS, path) and not path.endswith((".dvc", "ignore"))}
     )

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from dvc_magic.engine import PointPlan, Silent
 from dvc_magic.model.inputs import PullProgress
-from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
-from dvc_magic.runs import metric_files, metrics_of
+from dvc_magic.runs import PointsFile, metric_files, metrics_of
 from dvc_magic.views import (
     LiveCall,
     LiveRun,
@@ -36,8 +36,8 @@ class _Followed(Struct):
     """A run that goes; what was read of it last, and the signs of the files that it was read from."""
 
     record: RunRecord
-    log: Path
-    root: Path
+    paths: RunPaths
+    printed: PointsFile
     began: float
     tail: tuple[str, ...] = ()
     log_size: int = -1
@@ -45,21 +45,26 @@ class _Followed(Struct):
     metric_signs: tuple[object, ...] = ()
 
     def look(self) -> None:
-        """Read what has changed: the log's end, the metric files."""
-        size = _sign(self.log)
+        """Read what has changed: the log's end, the metric files, the scalars that it printed."""
+        size = _sign(self.paths.log)
         if size != self.log_size:
-            self.log_size, self.tail = size, tuple(log_tail(self.log, _LINES))
+            self.log_size, self.tail = size, tuple(log_tail(self.paths.log, _LINES))
+        root = self.paths.dvc_root(self.record.root)
         outs = [path for path, out in self.record.outs.items() if out.kind is OutKind.METRIC]
-        signs = tuple((path, _sign(self.root / path)) for path in metric_files(self.root, outs))
+        signs = (
+            _sign(self.paths.scalars),
+            *((path, _sign(root / path)) for path in metric_files(root, outs)),
+        )
         if signs != self.metric_signs:
-            found = metrics_of(replace(self.record, status=RunStatus.RUNNING), self.root)
+            going = replace(self.record, status=RunStatus.RUNNING, scalars=dict(self.printed.last()))
+            found = metrics_of(going, self.paths)
             self.metric_signs = signs
             self.metrics = found or self.metrics  # a file that is being written reads as none
 
     def view(self, now: float) -> LiveRun:
         """What there is to show."""
         return LiveRun(
-            name=self.record.name, seconds=now - self.began, log=self.log, tail=self.tail, metrics=self.metrics
+            name=self.record.name, seconds=now - self.began, log=self.paths.log, tail=self.tail, metrics=self.metrics
         )
 
 
@@ -112,8 +117,8 @@ class CallWatch(Silent):
     def started(self, record: RunRecord) -> None:
         """Follow a run."""
         paths = self._paths.run(record.id)
-        root = paths.dvc_root(record.root)
-        self._running[record.id] = _Followed(record=record, log=paths.log, root=root, began=time.monotonic())
+        printed = PointsFile(paths.scalars)
+        self._running[record.id] = _Followed(record=record, paths=paths, printed=printed, began=time.monotonic())
 
     def waiting(self) -> None:
         """Show what is new, and do as told."""
@@ -123,8 +128,7 @@ class CallWatch(Silent):
 
     def finished(self, record: RunRecord) -> None:
         """Take down how a run ended."""
-        root = self._paths.run(record.id).dvc_root(record.root)
-        line = run_line(record, metrics_of(record, root), varying=self.varying)
+        line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self.varying)
         self._ended += [line, *(f"  {warning}" for warning in record.warnings)]
         self._last = self._running.pop(record.id, self._last)
         self.records.append(record)
@@ -132,8 +136,7 @@ class CallWatch(Silent):
 
     def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
         """Take down a run that answers without being one of this call's."""
-        root = self._paths.run(record.id).dvc_root(record.root)
-        line = reused_line(record, metrics_of(record, root), varying=self.varying)
+        line = reused_line(record, metrics_of(record, self._paths.run(record.id)), varying=self.varying)
         self._ended += [line, *(f"  {notice}" for notice in notices)]
         self._last = self._running.pop(record.id, self._last)
         self._show()
@@ -148,7 +151,7 @@ class CallWatch(Silent):
                 plan=self._plan,
                 ended=(*self._pulls.values(), *self._ended),
                 running=tuple(one.view(self._shown) for one in followed),
-                log=self._last.log if self._last is not None else None,
+                log=self._last.paths.log if self._last is not None else None,
                 tail=self._last.tail if self._last is not None else (),
             )
         )

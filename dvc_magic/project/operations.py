@@ -182,6 +182,7 @@ def python_operation(
     stage: str,
     script: str,
     learn: bool,
+    scalars: bool,
     desc: str,
 ) -> Operation:
     """The operation that Python code is, as if it stood in a cell below ``%%dvc_op``.
@@ -199,6 +200,7 @@ def python_operation(
         stage=stage,
         script=read_script(script, "script", at=at) if script else "",
         learn=learn,
+        scalars=scalars,
         desc=desc,
     )
     return replace(cell_operation(name, textwrap.dedent(code).strip("\n"), settings=settings), origin="api")

@@ -397,6 +397,7 @@ class Project:
         stage: str = "",
         script: str = "",
         learn: bool = False,
+        scalars: bool = False,
         desc: str = "",
         reuse: bool = False,
         use: Mapping[str, int | str | Run] | None = None,
@@ -422,6 +423,7 @@ class Project:
             stage: the stage that its outputs can stand in for.
             script: where the script goes, instead of ``NAME.py``.
             learn: whether the run finds out what the code reads, and is given what it names.
+            scalars: whether numbers in printed lines such as ``loss: 0.5`` are metrics and step series.
             desc: one line about it. The other arguments are those of `run`.
 
         Raises:
@@ -438,6 +440,7 @@ class Project:
             stage=stage,
             script=script,
             learn=learn,
+            scalars=scalars,
             desc=desc,
         )
         with self.trying(operation):

@@ -336,8 +336,12 @@ class Run:
 
     @property
     def metrics(self) -> Leaves:
-        """Flat metrics that this run wrote, exact; readable while it goes and after a failure."""
-        return metrics_of(self.record, self.workspace)
+        """Flat metrics that this run wrote, exact; readable while it goes and after a failure.
+
+        Those of an operation are also the scalars that it printed, where its output is read for them: the last value of
+        each name that no metric file has.
+        """
+        return metrics_of(self.record, self._stored.paths)
 
     def history(self) -> pd.DataFrame:
         """``run.history()["loss"]``: the step series that this run wrote, readable while it goes and after a failure.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from dvc_magic.errors import RequestError, RunNotFoundError
@@ -236,8 +235,7 @@ class Runs(Sequence[Run]):
         """The runs as a table, ready to show; the first `limit` of them."""
         shown = [(stored, run_row(stored, self._lineage(stored))) for stored in self._stored[:limit]]
         rows = [
-            (stored.record, stored.notes, row.params, metrics_of(stored.record, self._root(stored)))
-            for stored, row in shown
+            (stored.record, stored.notes, row.params, metrics_of(stored.record, stored.paths)) for stored, row in shown
         ]
         stored = len(self) or len(self._store.listing())
         notes = filter(None, [self._hint(), self._unlisted()])
@@ -257,10 +255,6 @@ class Runs(Sequence[Run]):
         first = self._stored[0].record.number
         brackets = f", project.runs[{first}]" if self._by_number else f"; as a list, [0] is run {first}"
         return f"one in full: %dvc_show {first}{brackets}"
-
-    @staticmethod
-    def _root(stored: StoredRun) -> Path:
-        return stored.paths.dvc_root(stored.record.root)
 
     def __repr__(self) -> str:
         """The table as text."""

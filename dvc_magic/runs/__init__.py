@@ -16,6 +16,7 @@ from dvc_magic.runs.metrics import (
 )
 from dvc_magic.runs.names import check_names, clear_rows
 from dvc_magic.runs.plot_declarations import plot_declarations
+from dvc_magic.runs.printed import MOST_NAMES, LineCutter, Point, PointsFile, ScalarReader, compiled, written_points
 from dvc_magic.runs.query import (
     Query,
     RowView,
@@ -30,15 +31,21 @@ from dvc_magic.runs.query import (
 __all__ = [
     "COUNTERS",
     "FIELDS",
+    "MOST_NAMES",
     "History",
     "Leaves",
+    "LineCutter",
+    "Point",
+    "PointsFile",
     "Query",
     "RowView",
     "RunRow",
+    "ScalarReader",
     "Series",
     "UnknownLeafError",
     "check_names",
     "clear_rows",
+    "compiled",
     "flatten_files",
     "format_query",
     "frame",
@@ -59,4 +66,5 @@ __all__ = [
     "run_row",
     "stage_meant",
     "with_operations",
+    "written_points",
 ]

@@ -7,8 +7,9 @@ from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from dvc_magic.runs.history import Number, Series
+from dvc_magic.runs.history import Series
 from dvc_magic.runs.lineage import FIELDS, RunRow, run_row
+from dvc_magic.runs.printed import Number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -2,7 +2,8 @@
 
 **Which files.** Plot files among the run's outs (CSV, TSV, JSON, YAML), or files below a plot that is a folder; outs
 that a top-level ``plots`` of the ``dvc.yaml`` names; ``plots/metrics/**/*.tsv`` of a folder that DVCLive wrote, be it
-an out or ``dvclive`` in the stage's wdir. What is no out counts only when it was written after the run was made, since
+an out or ``dvclive`` in the stage's wdir. Of an operation whose output is read for scalars, also those: see
+`dvc_magic.runs.printed`. What is no out counts only when it was written after the run was made, since
 it may be a source. What the run got as a dependency is another run's.
 
 **Which columns.** Those in which every value that is there is a number. A text such as ``cat`` in one row makes the
@@ -35,12 +36,12 @@ from msgspec.structs import replace
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind, lies_in
 from dvc_magic.runs.plot_declarations import PlotDeclaration, plot_declarations
+from dvc_magic.runs.printed import STEP, Number, PointsFile
 from dvc_magic.untrusted import check_yaml
 
 if TYPE_CHECKING:
     from dvc_magic.store import StoredRun
 
-Number: TypeAlias = "int | float"
 Columns: TypeAlias = "dict[str, list[Any]]"
 
 COUNTERS = ("step", "global_step", "epoch", "iteration", "iter", "round", "batch")  # in order of preference
@@ -124,7 +125,20 @@ def history_of(run: StoredRun) -> History:
         )
         found += series
         warnings += [warning] if warning else []
-    return History(series=_named_apart(found), warnings=tuple(warnings))
+    found = list(_named_apart(found))
+    names = {name for series in found for name in (series.name, series.name.removeprefix(f"{series.file}:"))}
+    printed = (series for series in _printed(run) if series.name not in names)
+    return History(series=(*found, *printed), warnings=tuple(warnings))
+
+
+def _printed(run: StoredRun) -> Iterator[Series]:
+    """The series of numbers in the run's output, if that was read for scalars."""
+    points: dict[str, list[tuple[Number, Number]]] = {}
+    for name, step, value in PointsFile(run.paths.scalars).new():
+        points.setdefault(name, []).append((step, value))
+    for name, pairs in points.items():
+        steps, values = zip(*pairs, strict=True)
+        yield Series(name=name, file=run.paths.log.name, axis=STEP, steps=steps, values=values)
 
 
 def _named_apart(found: list[Series]) -> tuple[Series, ...]:

@@ -214,8 +214,7 @@ def _part(own: dict[str, Any], upstream: Sequence[tuple[str, Mapping[str, Any]]]
 def _values(run: StoredRun, kind: str) -> Leaves:
     if kind == "params":
         return params_of(run.record)
-    root = None if run.record.metrics else run.paths.dvc_root(run.record.root)
-    return metrics_of(run.record, root)
+    return metrics_of(run.record, None if run.record.metrics else run.paths)
 
 
 def run_row(run: StoredRun, upstream: Iterable[StoredRun] = ()) -> RunRow:

@@ -12,10 +12,13 @@ from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.model.values import ends_with_key, flatten, spelled_keys
+from dvc_magic.runs.printed import PointsFile
 from dvc_magic.untrusted import DEEPEST, UnreadableError, check_yaml, message, short_repr
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dvc_magic.model.paths import RunPaths
 
 _LIMIT = 8 * 2**20  # bytes of a metric file
 _YAML_LIMIT = 2**20  # the pure reader takes about a second for it
@@ -150,19 +153,23 @@ def params_of(record: RunRecord) -> Leaves:
     return Leaves(flatten_files(record.params))
 
 
-def metrics_of(record: RunRecord, root: Path | None = None) -> Leaves:
-    """The metrics that a run wrote.
+def metrics_of(record: RunRecord, paths: RunPaths | None = None) -> Leaves:
+    """The metrics that a run wrote, and the scalars that it printed under other names.
 
     Args:
         record: of the run.
-        root: the run's DVC root. With it, the metrics of a run that has not ended, or was lost, are read from those
-            metric files and folders that the record's outs name; files that cannot be read now count as not written.
+        paths: of the run. With them, the metrics of a run that has not ended, or was lost, are read from those metric
+            files and folders that the record's outs name, and the scalars from the run's file of them; files that
+            cannot be read now count as not written.
     """
-    files = dict(record.metrics)
-    if root is not None and record.status in (RunStatus.RUNNING, RunStatus.LOST):
+    files, printed = dict(record.metrics), dict(record.scalars)
+    if paths is not None and record.status in (RunStatus.RUNNING, RunStatus.LOST):
         outs = [path for path, out in record.outs.items() if out.kind is OutKind.METRIC and path not in record.deps]
-        files |= read_metrics(root, outs)[0]
-    return Leaves(flatten_files(files))
+        files |= read_metrics(paths.dvc_root(record.root), outs)[0]
+        printed = printed or dict(PointsFile(paths.scalars).last())
+    written = flatten_files(files)
+    names = {name for file, content in files.items() for name in _flat(file, content)} if printed else set()
+    return Leaves(written | {name: value for name, value in printed.items() if name not in names})
 
 
 def metric_files(root: Path, outs: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dvc_magic.model.operation import Operation, Source
+from dvc_magic.model.operation import Operation, PrintedScalars, Source
 from dvc_magic.model.record import Learned
 from dvc_magic.model.stage import Dep
 from dvc_magic.views.format import few
@@ -29,6 +29,15 @@ def operation_pairs(operation: Operation) -> Iterator[tuple[str, str]]:
         yield "serves", f"stage {operation.serves}"
     if operation.learn:
         yield "learns", "its runs find out which files the code reads"
+    if operation.scalars is not None:
+        yield "scalars", _scalars_text(operation.scalars)
+
+
+def _scalars_text(scalars: PrintedScalars) -> str:
+    if not scalars.patterns:
+        return "numbers in printed lines such as 'loss: 0.5'"
+    patterns = (f"{one.key}: {one.pattern}" if one.key else one.pattern for one in scalars.patterns)
+    return f"printed numbers: {few(tuple(patterns), width=_WIDTH)}"
 
 
 def sources_table(operation: Operation) -> Table:

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvc_magic.errors import OperationError
-from dvc_magic.model.operation import Operation, OperationParams, Preset, Rename, Source, SourceKind, TextFile
+from dvc_magic.model.operation import (
+    Operation,
+    OperationParams,
+    Preset,
+    PrintedScalars,
+    Rename,
+    ScalarPattern,
+    Source,
+    SourceKind,
+    TextFile,
+)
 from dvc_magic.operations import read_guild
 
 FILES = {
@@ -257,6 +267,45 @@ def test_flags_go_to_the_command_line(entry, cmd, values):
     assert warnings == ()
 
 
+# --- output scalars --------------------------------------------------------------------------------------------------
+
+
+def test_what_an_operation_prints_is_read_by_default_by_its_patterns_or_not_at_all():
+    def scalars(entry):
+        operation, warnings = read({"main": "hello", **entry})
+        assert warnings == ()
+        return operation.scalars
+
+    assert scalars({}) == scalars({"output-scalars": None}) == PrintedScalars()
+    assert [scalars({"output-scalars": no}) for no in (False, [], {}, [{}])] == [None] * 4
+    assert yaml.safe_load("a: [no, off, No, OFF]") == {"a": [False] * 4}
+
+    pattern = r"(\key)=(\value)"
+    assert scalars({"output-scalars": pattern}) == PrintedScalars(patterns=(ScalarPattern(pattern=pattern),))
+    assert scalars({"output-scalars": {"step": r"Epoch (\step)", "loss": r"loss (\value)"}}) == PrintedScalars(
+        patterns=(
+            ScalarPattern(key="loss", pattern=r"loss (\value)"),
+            ScalarPattern(key="step", pattern=r"Epoch (\step)"),
+        )
+    )
+    assert scalars({"output-scalars": [{"loss": r"loss (\value)"}, pattern]}) == PrintedScalars(
+        patterns=(ScalarPattern(key="loss", pattern=r"loss (\value)"), ScalarPattern(pattern=pattern))
+    )
+
+
+def test_an_operation_whose_patterns_all_make_no_sense_has_no_scalars():
+    operation, [warning] = read({"main": "hello", "output-scalars": {"loss": "("}})
+    assert operation.scalars is None
+    assert "missing )" in warning
+
+
+def test_only_so_many_patterns_are_tried_on_each_line():
+    many = {f"k{number}": r"(\value)" for number in range(150)}
+    operation, [warning] = read({"main": "hello", "output-scalars": many})
+    assert len(operation.scalars.patterns) == 100
+    assert "'output-scalars' has 150 patterns; the first 100 are used" in warning
+
+
 # --- what is not supported --------------------------------------------------------------------------------------------
 
 
@@ -264,7 +313,15 @@ def test_flags_go_to_the_command_line(entry, cmd, values):
     ("entry", "warning"),
     [
         ({"optimizers": {}, "label": "x"}, "not supported, and left out of account: label, optimizers"),
-        ({"output-scalars": "loss: (\\value)"}, "left out of account: output-scalars"),
+        ({"compare": ["loss"], "objective": "loss"}, "not supported, and left out of account: compare, objective"),
+        (
+            {"output-scalars": {"loss": "loss: ("}},
+            r"'output-scalars': 'loss: loss: (' is left out: it is no regular expression: missing )",
+        ),
+        ({"output-scalars": {"loss": 3}}, "'output-scalars' has what is no pattern, and it is left out: 3"),
+        ({"output-scalars": [None]}, "'output-scalars' has what is no pattern, and it is left out: None"),
+        ({"output-scalars": "loss: (\\value)"}, "is left out: nothing names its number: write NAME: "),
+        ({"output-scalars": 5}, "expected a pattern, a list or map of them, or no; it is an int, 5"),
         ({"sourcecode": ["*.py"], "steps": []}, "left out of account: sourcecode, steps"),
         (
             {"flags": {"x": {"default": 1, "arg-name": "y"}}},

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dvc_magic.errors import ParamError
+from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import OutRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.model.values import flatten
@@ -70,10 +71,10 @@ def test_a_folder_of_metrics_stands_for_the_files_below_it(tmp_path):
 
 
 def test_a_folder_of_metrics_is_read_while_the_run_goes_on(tmp_path, make_run):
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m/a.json").write_text('{"acc": 1}')
+    (tmp_path / "workspace/m").mkdir(parents=True)
+    (tmp_path / "workspace/m/a.json").write_text('{"acc": 1}')
     record = make_run(status=RunStatus.RUNNING, outs={"m": OutRecord(kind=OutKind.METRIC)}).record
-    assert metrics_of(record, tmp_path) == {"acc": 1}
+    assert metrics_of(record, RunPaths(tmp_path)) == {"acc": 1}
 
 
 def test_a_value_is_found_by_an_end_of_its_key():
@@ -192,11 +193,12 @@ def test_a_missing_metric_file_and_a_pipe_are_warnings(tmp_path):
 
 
 def test_metrics_of_a_run_that_goes_on_are_read_from_its_files(tmp_path, make_run):
-    (tmp_path / "m.json").write_text('{"acc": 1}')
-    (tmp_path / "torn.json").write_text('{"acc"')
+    (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace/m.json").write_text('{"acc": 1}')
+    (tmp_path / "workspace/torn.json").write_text('{"acc"')
     outs = {name: OutRecord(kind=OutKind.METRIC) for name in ("m.json", "torn.json", "missing.json")}
     going = make_run(status=RunStatus.RUNNING, outs=outs).record
     done = make_run(outs=outs, metrics={"m.json": {"acc": 2}}).record
-    assert metrics_of(going, tmp_path) == {"acc": 1}
+    assert metrics_of(going, RunPaths(tmp_path)) == {"acc": 1}
     assert metrics_of(going) == {}
-    assert metrics_of(done, tmp_path) == {"acc": 2}
+    assert metrics_of(done, RunPaths(tmp_path)) == {"acc": 2}
