@@ -199,8 +199,8 @@ def python_operation(
         outs=read_outs({"outs": list(outs), "metrics": list(metrics)}, at=at),
         stage=stage,
         script=read_script(script, "script", at=at) if script else "",
-        learn=learn,
-        scalars=scalars,
+        learn=learn or None,
+        scalars=scalars or None,
         desc=desc,
     )
     return replace(cell_operation(name, textwrap.dedent(code).strip("\n"), settings=settings), origin="api")

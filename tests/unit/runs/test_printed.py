@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dvc_magic.model.operation import PrintedScalars, ScalarPattern
-from dvc_magic.model.record import OutRecord, RunStatus
+from dvc_magic.codec import from_data, to_data
+from dvc_magic.model.operation import Operation, PrintedScalars, ScalarPattern
+from dvc_magic.model.record import OutRecord, RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.runs import LineCutter, PointsFile, ScalarReader, compiled, history_of, metrics_of, written_points
 
@@ -229,6 +230,13 @@ def test_what_a_run_has_printed_so_far_is_read_from_its_file(tmp_path, make_run)
         run.paths.scalars.write_bytes(written_points([("loss", 0, 2), ("loss", 1, 1.5), ("acc", 0, 7)]))
         assert metrics_of(run.record, run.paths) == {"acc": 1, "loss": 1.5}
         assert metrics_of(run.record) == {}
+
+
+def test_a_record_from_before_there_were_scalars_has_none(make_run):
+    data = to_data(make_run(op=Operation(name="fit", origin="guild.yml"), scalars={"loss": 1}).record)
+    del data["scalars"], data["op"]["scalars"]
+    record = from_data(data, RunRecord)
+    assert (record.scalars, record.op.scalars, metrics_of(record)) == ({}, None, {})
 
 
 def test_printed_numbers_are_step_series_unless_a_file_has_one_of_the_name(tmp_path, make_run):
