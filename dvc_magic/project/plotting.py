@@ -6,11 +6,21 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, overload
 
-from dvc_magic.errors import ParamError, RequestError
+from dvc_magic.errors import RequestError
 from dvc_magic.runs import History, RunRow, UnknownLeafError, history_of, lineage, rows
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.untrusted import lines, message, one_line
-from dvc_magic.views import bar_view, curves_view, panels_view, scatter_view, series_name, unknown
+from dvc_magic.views import (
+    bar_view,
+    check_has_series,
+    curves_view,
+    has_steps,
+    is_numeric,
+    panels_view,
+    scatter_view,
+    series_names,
+    unknown,
+)
 
 if TYPE_CHECKING:
     from dvc_magic.plots import Axes, Panels
@@ -28,7 +38,8 @@ class Plots:
         runs.plot.scatter("lr", "loss")
         runs.plot.bar("accuracy", ax=ax)
 
-    A name is that of a step series, metric or param, or an unambiguous end of one. Where a run has no such series,
+    A name is that of a step series, metric or param, of a plot or file as in ``dvc plots show``, or an end of a name:
+    ``loss`` draws both ``train/loss`` and ``eval/loss``. Where a run has no such series,
     that of the nearest run upstream of it is drawn; of several, where branches of the pipeline have it. Each call
     reads the runs anew, makes a figure unless ``ax=`` is given, and returns the `matplotlib.axes.Axes`. Runs that
     lack the value are left out, and a note above the plot says how many.
@@ -45,20 +56,22 @@ class Plots:
     def __call__(self, name: str | None = None, *, ax: Axes | None = None) -> Axes | Panels:
         """``run.plot("loss")``: the step series of that name, else a bar of the metric; all series without a name.
 
-        A step series of exactly that name goes first, then one whose name ends so, then the metric.
+        A step series or plot of exactly that name goes first, then the one whose name ends so, then the metric, then
+        all series whose names end so. Of a series that has one step in each run, the metric is drawn.
 
         Raises:
-            RequestError: there are no runs, or nothing to draw, or `ax` came without a name.
+            RequestError: there are no runs, or nothing to draw, such as an image, or `ax` came without a name.
             UnknownLeafError: no run has the name.
-            ParamError: the name fits several.
+            ParamError: the name fits several metrics.
         """
         looked = _Looked(self._runs(), self._store)
         if name is None:
             return self._panels(looked, ax)
-        if looked.has_series(name):
+        if looked.means_series(name):
             return self._curves(looked, name, color=None, ax=ax)
         if not looked.has_value(name):
-            raise UnknownLeafError(unknown(name, looked.rows, series=looked.series_names()))
+            check_has_series(looked.histories(), name)
+            raise UnknownLeafError(unknown(name, looked.rows, series=looked.series_names(), usable=looked.can_be_drawn))
         return self._bar(looked, name, ax)
 
     def curves(self, name: str, *, color: str | None = None, ax: Axes | None = None) -> Axes:
@@ -186,14 +199,21 @@ class _Looked:
         """Of all series that can be drawn."""
         return list(dict.fromkeys(name for _, history in self.sources() for name in history.names))
 
-    def has_series(self, name: str) -> bool:
-        """Whether the name means a step series: the one that it fits, unless it fits several and a metric as well."""
-        try:
-            return series_name(self.sources(name), name) is not None
-        except ParamError:
-            if self.has_value(name):
-                return False
-            raise
+    def histories(self) -> list[History]:
+        """The step series of the runs, then of those upstream, nearest first."""
+        return [self.history(run) for row in self.rows for run in (row.run, *reversed(row.upstream))]
+
+    def means_series(self, name: str) -> bool:
+        """Whether the name means step series: those that it fits, unless a metric or param is meant rather."""
+        sources = self.sources(name)
+        names = series_names(sources, name)
+        if len(names) > 1 and any(name in {*row.metrics, *row.params} for row in self.rows):
+            return any(history.plot(name) for _, history in sources)
+        return bool(names) and (has_steps(sources, name) or not is_numeric(self.rows, name))
+
+    def can_be_drawn(self, name: str) -> bool:
+        """Whether `name` alone is enough to draw something."""
+        return self.means_series(name) or is_numeric(self.rows, name)
 
     def has_value(self, name: str) -> bool:
         """Whether some run has a metric, param or field of that name."""

@@ -35,6 +35,7 @@ from msgspec.structs import replace
 
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind, lies_in
+from dvc_magic.runs.named_plots import NamedPlot, is_foreign, named_plots
 from dvc_magic.runs.plot_declarations import PlotDeclaration, plot_declarations
 from dvc_magic.runs.printed import STEP, Number, PointsFile
 from dvc_magic.untrusted import check_yaml
@@ -69,6 +70,7 @@ class Series(Struct, frozen=True, kw_only=True):
         file: where it is from, by its path from the DVC root.
         axis: the name of what counts the steps: ``step``, ``epoch``... or ``row``.
         steps, values: of equal length, in the order of the file, exact; a missing value has no point, NaN is a value.
+        column: what the file itself calls it.
     """
 
     name: str
@@ -76,13 +78,15 @@ class Series(Struct, frozen=True, kw_only=True):
     axis: str
     steps: tuple[Number, ...]
     values: tuple[Number, ...]
+    column: str = ""
 
 
 class History(Struct, frozen=True, kw_only=True):
-    """The step series of a run, and one line for each file that could not be read."""
+    """The step series of a run, its plots by name, and one line for each file that could not be read."""
 
     series: tuple[Series, ...] = ()
     warnings: tuple[str, ...] = ()
+    plots: tuple[NamedPlot, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,13 +98,26 @@ class History(Struct, frozen=True, kw_only=True):
         return next((series for series in self.series if series.name == name), None)
 
     def find(self, name: str) -> tuple[str, ...]:
-        """The names that `name` fits: itself, or else all that end in it after a ``/``, ``.`` or ``:``.
+        """The series that `name` fits: itself, else those of a plot, file or folder called so, else all that end so.
 
+        An end begins after a ``/``, ``.`` or ``:``.
         ``train.loss``, as DVCLive's metrics have it, also fits the series ``train/loss``.
         """
         if name in self.names:
             return (name,)
+        plot = self.plot(name)
+        if plot is not None and plot.series:
+            return plot.series
+        path = posixpath.normpath(name)
+        within = tuple(series.name for series in self.series if lies_in(series.file, path))
+        if within:
+            return within
         return tuple(known for known in self.names if f".{_dotted(known)}".endswith(f".{_dotted(name)}"))
+
+    def plot(self, name: str) -> NamedPlot | None:
+        """The plot that is called `name`, by whatever spelling."""
+        path = posixpath.normpath(name)
+        return next((plot for plot in self.plots if name == plot.name or {name, path} & plot.others), None)
 
 
 def _dotted(name: str) -> str:
@@ -112,23 +129,24 @@ def history_of(run: StoredRun) -> History:
 
     A last line without its end is left out unless the run completed: it may be cut within a number.
     """
-    root = run.paths.dvc_root(run.record.root)
-    declared = plot_declarations(root, dvcfile=run.record.dvcfile, wdir=run.record.wdir)
-    files, warnings = _capped(_files(run.record, root, declared))
+    record, root = run.record, run.paths.dvc_root(run.record.root)
+    declared = plot_declarations(root, dvcfile=record.dvcfile, wdir=record.wdir)
+    files, warnings = _capped(_files(record, root, declared))
     found: list[Series] = []
     for path in files:
         series, warning = read_series(
             root / path,
             name=path,
             declared=declared.get(path, PlotDeclaration()),
-            whole=run.record.status is RunStatus.COMPLETED,
+            whole=record.status is RunStatus.COMPLETED,
         )
         found += series
         warnings += [warning] if warning else []
     found = list(_named_apart(found))
     names = {name for series in found for name in (series.name, series.name.removeprefix(f"{series.file}:"))}
     printed = (series for series in _printed(run) if series.name not in names)
-    return History(series=(*found, *printed), warnings=tuple(warnings))
+    plots = named_plots(record, root, series=found, declared=declared)
+    return History(series=(*found, *printed), warnings=tuple(warnings), plots=tuple(plots))
 
 
 def _printed(run: StoredRun) -> Iterator[Series]:
@@ -161,12 +179,12 @@ def _capped(paths: Iterable[str]) -> tuple[list[str], list[str]]:
 def _files(record: RunRecord, root: Path, declared: Mapping[str, PlotDeclaration]) -> Iterator[str]:
     """Paths from the root, in the order of the outs."""
     for path, out in record.outs.items():
-        if not _is_foreign(path, record):
+        if not is_foreign(path, record):
             yield from _within(root, path, plot=out.kind is OutKind.PLOT or path in declared)
     others = [posixpath.normpath(posixpath.join(record.wdir, "dvclive")), *declared]
     created = record.times.created.timestamp()
     for path in others:
-        if path not in record.outs and not _is_foreign(path, record):
+        if path not in record.outs and not is_foreign(path, record):
             within = _within(root, path, plot=path in declared)
             yield from (file for file in within if _modified(root / file) >= created)
 
@@ -177,13 +195,6 @@ def _modified(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _is_foreign(path: str, record: RunRecord) -> bool:
-    """Whether a path is another run's, or lies outside of the workspace."""
-    if posixpath.isabs(path) or "://" in path:
-        return True
-    return any(lies_in(path, dep) for dep in record.deps)
 
 
 def _within(root: Path, path: str, *, plot: bool) -> Iterator[str]:
@@ -353,6 +364,7 @@ def _series_of(file: str, prefix: str, columns: Columns, declared: PlotDeclarati
             axis=axis.name,
             steps=tuple(step for step, _ in points),
             values=tuple(value for _, value in points),
+            column=name,
         )
 
 

@@ -29,6 +29,19 @@ class PlotDeclaration(Struct, frozen=True, kw_only=True):
     template: str = ""
 
 
+class DeclaredPlot(Struct, frozen=True, kw_only=True):
+    """A plot by the name that ``dvc plots show`` has for it.
+
+    Attributes:
+        name: as spelled in ``dvc.yaml``. others: further spellings that mean it.
+        columns: path from the DVC root -> the columns of its y axis; empty for all.
+    """
+
+    name: str
+    others: frozenset[str]
+    columns: dict[str, tuple[str, ...]]
+
+
 def plot_declarations(root: Path, *, dvcfile: str, wdir: str) -> dict[str, PlotDeclaration]:
     """Path from the DVC root -> what the stages' and the top-level ``plots`` of a ``dvc.yaml`` say of it.
 
@@ -45,6 +58,34 @@ def plot_declarations(root: Path, *, dvcfile: str, wdir: str) -> dict[str, PlotD
         place = posixpath.normpath(posixpath.join(folder, path))
         found[place] = _merged(found.get(place, PlotDeclaration()), props, path)
     return found
+
+
+def declared_plots(root: Path, *, dvcfile: str, wdir: str) -> list[DeclaredPlot]:
+    """The plots of the stages and of the top level of a ``dvc.yaml``, each by its name.
+
+    Args:
+        root, dvcfile, wdir: as for `plot_declarations`.
+    """
+    content, folder = _map(_load(root / dvcfile)), posixpath.dirname(dvcfile)
+    of_stages = (
+        (wdir, path, props) for stage in _map(content.get("stages")).values() for path, props in _stage_plots(stage)
+    )
+    top = ((folder, name, props) for name, props in _named(content.get("plots")))
+    return [_declared(*entry, dvcfile=dvcfile) for entry in (*of_stages, *top)]
+
+
+def _declared(folder: str, name: str, props: Mapping[str, Any], *, dvcfile: str) -> DeclaredPlot:
+    y = props.get("y")
+    columns = {
+        posixpath.normpath(posixpath.join(folder, path)): _columns(y.get(path) if isinstance(y, Mapping) else y)
+        for path in _sources(name, props)
+    }
+    paths = () if isinstance(y, Mapping) else (posixpath.normpath(name), *columns)
+    return DeclaredPlot(name=name, others=frozenset([*paths, f"{dvcfile}::{name}"]), columns=columns)
+
+
+def _columns(y: Any) -> tuple[str, ...]:
+    return tuple(str(column) for column in (y if isinstance(y, list) else [y] if y is not None else []))
 
 
 def _load(path: Path) -> Any:
@@ -65,11 +106,14 @@ def _entries(content: Any, *, folder: str, wdir: str) -> Iterator[tuple[str, str
     """Folder, path from there, props: of the stages first, then of the top level."""
     content = _map(content)
     for stage in _map(content.get("stages")).values():
-        body = _map(stage)
-        body = _map(body["do"]) if "do" in body else body
-        yield from ((wdir, path, props) for path, props in _named(body.get("plots")))
+        yield from ((wdir, path, props) for path, props in _stage_plots(stage))
     for name, props in _named(content.get("plots")):
         yield from ((folder, path, props) for path in _sources(name, props))
+
+
+def _stage_plots(stage: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    body = _map(stage)
+    yield from _named((_map(body["do"]) if "do" in body else body).get("plots"))
 
 
 def _named(plots: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

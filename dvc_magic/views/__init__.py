@@ -3,7 +3,15 @@
 from dvc_magic.views.bars import Bars, bar_view
 from dvc_magic.views.card import Card, Section
 from dvc_magic.views.checkup import checkup_card, progress_line
-from dvc_magic.views.curves import Curve, Curves, curves_view, panels_view, series_name
+from dvc_magic.views.curves import (
+    Curve,
+    Curves,
+    check_has_series,
+    curves_view,
+    has_steps,
+    panels_view,
+    series_names,
+)
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
 from dvc_magic.views.live_call import LiveCall, LiveRun
 from dvc_magic.views.plan import plan_text, reused_line
@@ -12,7 +20,7 @@ from dvc_magic.views.run_card import run_card, run_line
 from dvc_magic.views.run_labels import run_labels
 from dvc_magic.views.runs_table import runs_table
 from dvc_magic.views.scale import Scale, unknown
-from dvc_magic.views.scatter import Scatter, scatter_view
+from dvc_magic.views.scatter import Scatter, is_numeric, scatter_view
 from dvc_magic.views.stage_form import FormField, StageForm, preselected, stage_facts, stage_form
 from dvc_magic.views.stage_views import stage_card, stages_table
 from dvc_magic.views.table import Table
@@ -31,12 +39,15 @@ __all__ = [
     "StageForm",
     "Table",
     "bar_view",
+    "check_has_series",
     "checkup_card",
     "curves_view",
     "format_bytes",
     "format_seconds",
     "format_time",
     "format_value",
+    "has_steps",
+    "is_numeric",
     "panels_view",
     "plan_text",
     "preselected",
@@ -50,7 +61,7 @@ __all__ = [
     "run_line",
     "runs_table",
     "scatter_view",
-    "series_name",
+    "series_names",
     "stage_card",
     "stage_facts",
     "stage_form",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -67,7 +67,9 @@ def _category_key(value: Any) -> tuple[int, Any]:
     return (3, [order_key(item) for item in value]) if isinstance(value, list) else order_key(value)
 
 
-def column(rows: Sequence[RunRow], name: str, *, first: str = "metrics") -> Column:
+def column(
+    rows: Sequence[RunRow], name: str, *, first: str = "metrics", usable: Callable[[str], bool] | None = None
+) -> Column:
     """The values that people call `name`, one per row.
 
     Args:
@@ -75,6 +77,7 @@ def column(rows: Sequence[RunRow], name: str, *, first: str = "metrics") -> Colu
         name: ``params.KEY``, ``metrics.KEY``, a field such as ``duration``, ``STAGE:params.KEY``; else a key of a param
             or metric or an unambiguous end of one, the same for all runs.
         first: ``params`` or ``metrics``: where a bare name is looked for first.
+        usable: whether a name that is near to an unknown one would do in its place; without it, any that is a column.
 
     Raises:
         UnknownLeafError: no run has it.
@@ -87,8 +90,15 @@ def column(rows: Sequence[RunRow], name: str, *, first: str = "metrics") -> Colu
             return Column(name=key, kind=kind, values=tuple(dict(_leaves(row, kind)).get(key, MISSING) for row in rows))
     values = tuple(_or_missing(row.get(name)) if ":" in name else MISSING for row in rows)
     if all(value is MISSING for value in values):
-        raise UnknownLeafError(unknown(name, rows))
+        raise UnknownLeafError(unknown(name, rows, usable=usable or (lambda near: _is_column(rows, near, first))))
     return Column(name=name, kind="params" if ":params." in name else "metrics", values=values)
+
+
+def _is_column(rows: Sequence[RunRow], name: str, first: str) -> bool:
+    try:
+        return any(_key(rows, kind, end) for kind, end in _places(name, first))
+    except ParamError:  # it fits several
+        return False
 
 
 def _or_missing(value: Any) -> Any:
@@ -116,8 +126,14 @@ def _key(rows: Sequence[RunRow], kind: str, name: str) -> str | None:
     return name if name in found else next(iter(found), None)
 
 
-def unknown(name: str, rows: Iterable[RunRow], series: Iterable[str] = ()) -> str:
-    """The message on a name that no run has: what is near, and what there is."""
+def unknown(name: str, rows: Iterable[RunRow], series: Iterable[str] = (), *, usable: Callable[[str], bool]) -> str:
+    """The message on a name that no run has: what is near, and what there is.
+
+    Args:
+        name: that was asked for.
+        rows, series: of the runs.
+        usable: whether a name can stand where the unknown one did; only such names are near.
+    """
     rows = list(rows)
     there = {
         "step series": list(dict.fromkeys(series)),
@@ -125,7 +141,9 @@ def unknown(name: str, rows: Iterable[RunRow], series: Iterable[str] = ()) -> st
         "params": list(dict.fromkeys(key for row in rows for key in row.params)),
     }
     known = list(dict.fromkeys(key for keys in there.values() for key in keys))
-    hint = close_matches(name, known) or close_matches(name, list({re.split("[./:]", key)[-1]: 0 for key in known}))
+    ends = list(dict.fromkeys(re.split("[./:]", key)[-1] for key in known))
+    near = (close_matches(name, list(filter(usable, names))) for names in (known, ends))
+    hint = next(filter(None, near), "")
     listed = "; ".join(f"{kind}: {_listed(keys)}" for kind, keys in there.items() if keys)
     of = "this run has" if len(rows) == 1 else f"these {len(rows)} runs have"
     return f"There is no {name!r}.{hint} What {of}: {listed or 'no values'}."

@@ -82,13 +82,21 @@ def numbers(rows: Sequence[RunRow], name: str) -> Column:
     Raises:
         UnknownLeafError, ParamError: as of `column`; also `ParamError` when no value is a number.
     """
-    found = column(rows, name)
+    found = column(rows, name, usable=lambda near: is_numeric(rows, near))
     kept = tuple(_number(value) for value in found.values)
     if all(value is MISSING for value in kept):
         seen = next(value for value in found.values if value is not MISSING)
         message = f"{found.name!r} is {seen!r}, no number: it cannot be drawn; give the name of a number"
         raise ParamError(message)
     return Column(name=found.name, kind=found.kind, values=kept)
+
+
+def is_numeric(rows: Sequence[RunRow], name: str) -> bool:
+    """Whether `name` is one param, metric or field of the runs that has numbers."""
+    try:
+        return any(_number(value) is not MISSING for value in column(rows, name).values)
+    except ParamError:
+        return False
 
 
 def _number(value: Any) -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
 
-from dvc_magic.errors import ParamError, RequestError
+from dvc_magic.errors import RequestError
 from dvc_magic.project import Run, Runs
 from dvc_magic.project.plotting import Plots
 from dvc_magic.runs import UnknownLeafError
@@ -58,8 +59,128 @@ def test_a_metric_goes_before_series_that_only_end_in_its_name(plots):
     one = logged("step,a.loss,b.loss\n0,1,2\n", metrics={"loss": 0.5})
 
     assert len(plots(one)("loss").patches) == 1
-    with pytest.raises(ParamError, match="fits the step series a.loss, b.loss"):
-        plots({**one, "metrics": {}})("loss")
+    assert len(plots({**one, "metrics": {}})("loss").get_lines()) == 2
+
+
+def test_several_series_that_end_so_are_drawn_though_metrics_end_so_too(plots):
+    live = {
+        "files": {
+            "live/plots/metrics/train/loss.tsv": "step\tloss\n0\t1\n1\t0.5\n",
+            "live/plots/metrics/eval/loss.tsv": "step\tloss\n0\t2\n1\t1.5\n",
+        },
+        "plots": ["live"],
+        "metrics": {"train": {"loss": 0.5}, "eval": {"loss": 1.5}},
+    }
+
+    axes = plots(live)("loss")
+
+    assert [line.get_label() for line in axes.get_lines()] == ["eval/loss", "train/loss"]
+    assert axes.get_ylabel() == "loss"
+
+
+def test_one_step_in_each_run_is_drawn_as_bars(plots):
+    one, two = (logged(f"step,acc\n0,{value}\n", metrics={"acc": value}) for value in (0.25, 0.5))
+
+    assert len(plots(one, two)("acc").patches) == 2
+    assert len(plots(one, two).curves("acc").get_lines()) == 2
+    assert len(plots({**one, "metrics": {}})("acc").get_lines()) == 1
+
+
+DVC_YAML = """\
+stages:
+  train:
+    cmd: python train.py
+    wdir: sub
+    plots:
+      - log.csv: {x: step, y: acc}
+      - roc.json: {x: fpr, y: tpr}
+      - pictures
+      - shot.png
+plots:
+  - sub/log.csv
+  - both:
+      x: {a.csv: step}
+      y:
+        a.csv: loss
+        folder/b.csv: [loss, acc]
+  - folder:
+      x: step
+  - matrix.csv: {template: confusion, x: real, y: said}
+  - nothing.csv
+"""
+LOG = "step,loss,acc\n0,1,0\n1,0.5,1\n"
+
+
+@pytest.fixture
+def declared(plots, tmp_path):
+    """A run whose ``dvc.yaml`` names plots of every kind."""
+    files = dict.fromkeys(("sub/log.csv", "a.csv", "folder/b.csv"), LOG)
+    files |= {
+        "dvc.yaml": DVC_YAML,
+        "sub/roc.json": '[{"fpr": 0.0, "tpr": 0.1}, {"fpr": 1.0, "tpr": 1.0}]',
+        "matrix.csv": "real,said\na,b\n",
+        "sub/pictures/one.png": "",
+        "sub/shot.png": "",
+    }
+    outs = ["sub/log.csv", "sub/roc.json", "sub/pictures", "sub/shot.png", "a.csv", "folder", "matrix.csv"]
+    return plots({"files": files, "plots": outs, "wdir": "sub"})
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("log.csv", ["train 1"]),
+        ("sub/log.csv", ["train 1"]),
+        ("./sub/log.csv", ["train 1"]),
+        ("both", ["a.csv:loss", "folder/b.csv:loss", "folder/b.csv:acc"]),
+        ("dvc.yaml::both", ["a.csv:loss", "folder/b.csv:loss", "folder/b.csv:acc"]),
+        ("folder", ["folder/b.csv:loss", "folder/b.csv:acc"]),
+        ("folder/", ["folder/b.csv:loss", "folder/b.csv:acc"]),
+        ("folder/b.csv", ["folder/b.csv:loss", "folder/b.csv:acc"]),
+        ("a.csv:loss", ["train 1"]),
+    ],
+)
+def test_a_plot_is_found_by_each_name_that_dvc_has_for_it(declared, name, lines):
+    assert [line.get_label() for line in declared(name).get_lines()] == lines
+    assert [line.get_label() for line in declared.curves(name).get_lines()] == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("shot.png", "It is an image: from IPython.display import Image; Image("),
+        ("sub/shot.png", "It is an image: "),
+        ("sub/pictures/one.png", "It is an image: "),
+        ("pictures", "It is a folder without step series: import os; os.listdir("),
+        ("roc.json", "It has no step series over fpr, which does not count steps: import json, pathlib; "),
+        (
+            "matrix.csv",
+            "It has no step series over real, which does not count steps: import pandas as pd; pd.read_csv(",
+        ),
+        ("nothing.csv", "The run has no nothing.csv: it did not write it."),
+    ],
+)
+def test_a_plot_without_steps_says_what_it_is_and_how_it_is_seen(declared, name, kind):
+    for draw in (declared, declared.curves):
+        with pytest.raises(RequestError) as caught:
+            draw(name)
+        assert str(caught.value).startswith(f"The plot {name!r} has no steps to draw. {kind}")
+        code = str(caught.value).partition(kind.partition(": ")[0] + ": ")[2]
+        if "import" in kind:
+            exec(code, {})
+
+
+@pytest.mark.parametrize("name", ["lss", "los", "kynd", "aucc", "acuracy", "leyers", "boht", "fpr"])
+def test_what_is_meant_instead_of_an_unknown_name_draws(plots, name):
+    one = logged(
+        "step,a.loss,b.loss\n0,1,2\n1,1,2\n",
+        metrics={"x": {"auc": 1}, "y": {"auc": 2}, "accuracy": 0.5},
+        params={"kind": "l2", "layers": [1, 2]},
+    )
+    with pytest.raises(UnknownLeafError) as caught:
+        plots(one)(name)
+    for near in re.findall(r"'([^']+)'", str(caught.value).partition("Did you mean")[2].partition("?")[0]):
+        plots(one)(near)
 
 
 def test_an_unknown_name_is_answered_with_all_that_there_is(plots):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from dvc_magic.errors import ParamError, RequestError
+from dvc_magic.errors import RequestError
 from dvc_magic.model.record import RunStatus
 from dvc_magic.runs import History, Series, UnknownLeafError
 from dvc_magic.views import Curve, Curves, curves_view, panels_view
@@ -40,11 +40,39 @@ def test_a_run_that_did_not_end_well_is_marked(status):
     assert (view.curves[0].good, view.curves[0].label) == (False, f"train 1 {status}")
 
 
-def test_the_same_end_of_a_name_means_the_same_series_in_all_runs():
-    runs = [(row(1), history(train__loss=[1])), (row(2), history(val__loss=[1]))]
+def test_an_end_of_several_names_means_all_of_those_series():
+    runs = [
+        (row(1), history(train__loss=[1, 2], eval__loss=[3, 4])),
+        (row(2), history(train__loss=[5])),
+        (row(3), history()),
+    ]
 
-    with pytest.raises(ParamError, match="'loss' fits the step series train/loss, val/loss; give more of the name"):
-        curves_view(runs, "loss")
+    both, alone = curves_view(runs, "loss"), curves_view(runs[:1], "loss")
+
+    assert [(curve.label, curve.place) for curve in both.curves] == [
+        ("1 train/loss", 0),
+        ("1 eval/loss", 0),
+        ("2 train/loss", 1),
+    ]
+    assert (both.name, both.note) == ("loss", "1 of 3 runs has no loss")
+    assert [curve.label for curve in alone.curves] == ["train/loss", "eval/loss"]
+
+
+def test_several_series_of_many_runs_are_coloured_by_run():
+    runs = [(row(n, {"lr": 10.0**-n}), history(a__loss=[1], b__loss=[2])) for n in range(1, 13)]
+
+    scale = curves_view(runs, "loss").scale
+
+    assert (scale.name, len(scale.values), scale.values[:2]) == ("lr", 24, (0.1, 0.1))
+
+
+def test_a_name_that_is_near_is_one_that_draws():
+    runs = [(row(1, {"loss_kind": "l2"}, metrics={"lossy": 1}), history(a__other=[1]))]
+
+    with pytest.raises(UnknownLeafError) as caught:
+        curves_view(runs, "lossi")
+
+    assert "Did you mean" not in str(caught.value)
 
 
 def test_an_unknown_series_is_answered_with_what_there_is():
