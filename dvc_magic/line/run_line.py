@@ -397,9 +397,11 @@ def _answer_guild(change: Change, scope: Scope) -> None:
         fit(value, meant, str(value))
     given = format_values(change.values)
     file = "" if meant.file == change.file else f" of {meant.file}"
+    there = any(param.file == change.file for param in (*scope.own, *scope.upstream))
+    other = f"; for the other key write -S ++{change.key}={given}" if there else ""  # ++ also adds it
     raise ParamError(
         f"{change.key}={given} sets {change.key} of {change.file}, which no stage here has. For {meant.key}{file} "
-        f"write --{change.key} {format_values(values)}; for the other key write -S {change.key}={given}"
+        f"write --{change.key} {format_values(values)}{other}"
     )
 
 

@@ -121,7 +121,7 @@ class RunsMagics(Magics):
             hint = f" One run is shown by %dvc_show {text}."
         message = (
             f"{text!r} is neither a stage nor a status.{hint} Stages: {', '.join(stages) or 'none'}. "
-            "A query compares: %dvc_runs metrics.loss < 0.1"
+            "A query compares: %dvc_runs status = completed and duration < 60"
         )
         raise QueryError(message)
 

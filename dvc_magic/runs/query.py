@@ -456,7 +456,7 @@ def parse_query(text: str) -> Query:
         QueryError: it cannot be read; the message shows where.
     """
     if not text.strip():
-        raise QueryError("The query is empty; write one such as: stage = train and metrics.loss < 0.1")
+        raise QueryError("The query is empty; write one such as: status = completed and duration < 60")
     return Query(_Parser(text).read())
 
 

@@ -17,7 +17,7 @@ from dvc_magic.errors import RecordDamagedError, RunError, RunNotFoundError, Sto
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import Notes, RunRecord, RunStatus
 from dvc_magic.store.boot import this_boot
-from dvc_magic.store.find import find_run
+from dvc_magic.store.find import find_run, in_trash
 from dvc_magic.store.ids import is_run_id, new_run_id
 from dvc_magic.store.index import Entry, Head, Index
 from dvc_magic.store.known_good import KnownGood
@@ -384,7 +384,7 @@ class RunStore:
         """
         paths = self._existing(run_id)
         if held(paths.lock):
-            raise RunError(f"Run {run_id} is still going; stop it first (%dvc_stop {run_id}).")
+            raise RunError(f"Run {run_id} is still going; interrupt the cell that runs it, or wait for its end.")
         self._move(paths.folder, self.paths.trash / run_id)
         self.index.drop(run_id)
 
@@ -397,7 +397,7 @@ class RunStore:
         """
         folder = self.paths.trash / self._run(run_id).folder.name
         if not folder.is_dir():
-            raise RunNotFoundError(f"There is no run {run_id} in the trash. %dvc_runs --deleted lists what is there.")
+            raise RunNotFoundError(f"There is no run {run_id} in the trash. project.store.trashed() lists what is there.")
         self._move(folder, self.paths.runs / run_id)
         self.index.put(run_id)
 
@@ -426,7 +426,7 @@ class RunStore:
 
     def _unknown(self, run_id: str) -> RunNotFoundError:
         if (self.paths.trash / run_id).is_dir():
-            return RunNotFoundError(f"Run {run_id} is in the trash; %dvc_restore {run_id} takes it out.")
+            return RunNotFoundError(in_trash(run_id, run_id))
         return RunNotFoundError(f"There is no run {run_id} in {self.home}. {_LISTING}")
 
     def _chosen(self, choose: Callable[[Head], bool]) -> list[StoredRun]:

@@ -76,10 +76,15 @@ def _last(store: Lookups) -> StoredRun:
     raise RunNotFoundError("There is no last run: the store has no run that was asked for. Start one with %dvc_run.")
 
 
+def in_trash(name: str, run_id: str) -> str:
+    """The message on a run that is in the trash."""
+    return f"Run {name} is in the trash; project.store.restore({run_id!r}) takes it out."
+
+
 def _not_found(store: Lookups, name: str) -> RunNotFoundError:
     trashed = [run for run in store.trashed() if name in (str(run.number), run.id)]
     if trashed:
-        return RunNotFoundError(f"Run {name} is in the trash; %dvc_restore {trashed[0].id} takes it out.")
+        return RunNotFoundError(in_trash(name, trashed[0].id))
     runs = store.all()
     if not runs:
         return RunNotFoundError(f"There is no run {name!r}: the store has no runs yet. Start one with %dvc_run.")

@@ -149,7 +149,7 @@ def test_a_key_of_no_stage_is_answered_with_the_param_that_ends_in_it():
     first, *_, last = str(caught.value).split("\n")
     assert first == (
         "lr=[0.2,0.3] sets lr of params.yaml, which no stage here has. For train.lr write "
-        "--lr 0.2,0.3; for the other key write -S lr=[0.2,0.3]"
+        "--lr 0.2,0.3; for the other key write -S ++lr=[0.2,0.3]"
     )
     assert changes(last.partition("%dvc_run ")[2]) == {"train.lr": (0.2, 0.3)}
 
