@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dvc_magic.widgets import Panel
 
-_USAGE = Usage(magic="%dvc_panel", words=("STAGE",))
+_USAGE = Usage(magic="%dvc_ui", words=("STAGE",))
 _NO_FRONT_END = """\
 %dvc_ui shows controls, for which a notebook is needed: JupyterLab, Jupyter Notebook, VS Code. Here, these do the same:
   %dvc_stages STAGE             the stage's flags

@@ -53,14 +53,21 @@ def find_root(start: Path) -> Path:
         if link.is_symlink():
             message = (
                 f"{str(link)!r} is a link to {str(link.readlink())!r}, which is no folder now; bring that back (is its "
-                "disk mounted?), or make a DVC project here anew: remove the link, then dvc init"
+                f"disk mounted?), or make a DVC project there anew: remove the link, then {_init(link.parent)}"
             )
             raise NotAProjectError(message)
     message = (
         f"no DVC project at {str(folder)!r} or above it (there is no .dvc folder); go to one with %dvc_project PATH, "
-        "or make this folder one with: dvc init"
+        f"or make this folder one with: {_init(folder)}"
     )
     raise NotAProjectError(message)
+
+
+def _init(folder: Path) -> str:
+    """What makes a folder a DVC project; DVC refuses a plain ``dvc init`` anywhere but where a git repository begins."""
+    if (folder / ".git").exists():
+        return "dvc init"
+    return "dvc init --subdir" if any((above / ".git").exists() for above in folder.parents) else "dvc init --no-scm"
 
 
 def read_settings(root: Path, environ: Mapping[str, str] = os.environ, *, home: str = "") -> Settings:

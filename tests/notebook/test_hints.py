@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import atexit
-import os
 import re
 import shlex
 import subprocess
@@ -19,7 +18,9 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import dvc_magic
+from dvc_magic.errors import DvcMagicError
 from dvc_magic.project import Project, Run, Runs
+from dvc_magic.project.settings import find_root
 from tests.support.commands import dvc, git
 from tests.support.projects import create
 
@@ -43,6 +44,10 @@ stages:
   each:
     foreach: [a, b]
     do: {cmd: 'echo ${item}'}
+  later:
+    cmd: cp raw.csv later.csv
+    deps: [raw.csv]
+    outs: [later.csv]
   secretive:
     cmd: cat local/settings.env
 """,
@@ -120,17 +125,34 @@ class Hint:
 
 LINES = [
     # flags
-    Hint("%dvc_run prepare --timeout 5 --dry-run", r"Write (--option:\S+) for the option or (--\S+) for", "%dvc_run prepare {0} 5 --dry-run"),
+    Hint(
+        "%dvc_run prepare --timeout 5 --dry-run",
+        r"Write (--option:\S+) for the option or (--\S+) for",
+        "%dvc_run prepare {0} 5 --dry-run",
+    ),
     Hint("%dvc_run train --lr 1 --dry-run", r"Write (--\S+) or (--\S+?)\.?$", "%dvc_run train {0} 1 --dry-run"),
-    Hint("%dvc_run train --extra 1 --dry-run", r"Set another key with (-S) KEY=V", "%dvc_run train {0} extra=1 --dry-run"),
-    Hint("%dvc_run train --depth interval(1,3) --dry-run", r"A grid over that range: (.*)", "%dvc_run train {0} --dry-run"),
+    Hint(
+        "%dvc_run train --extra 1 --dry-run", r"Set another key with (-S) KEY=V", "%dvc_run train {0} extra=1 --dry-run"
+    ),
+    Hint(
+        "%dvc_run train --depth interval(1,3) --dry-run",
+        r"A grid over that range: (.*)",
+        "%dvc_run train {0} --dry-run",
+    ),
     Hint("%dvc_run train --shuffle maybe", r"Write (--\S+ true) or (--\S+ false)", "%dvc_run train {0} --dry-run"),
     Hint("%dvc_run train --layers 3 --dry-run", r"Write (--\S+ \S+) for a list", "%dvc_run train {0} --dry-run"),
-    Hint("%dvc_run train --train.lr 0.1 --train.lr 0.2", r"Write several values as (a,b),c", "%dvc_run train --name {0} --dry-run"),
-    Hint("%dvc_run train depth=[4,5] --dry-run", r"write (--\S+ \S+?); for the other key write (-S \S+)", "%dvc_run train {0} --dry-run"),
+    Hint(
+        "%dvc_run train --train.lr 0.1 --train.lr 0.2",
+        r"Write several values as (a,b),c",
+        "%dvc_run train --name {0} --dry-run",
+    ),
+    Hint(
+        "%dvc_run train depth=[4,5] --dry-run",
+        r"write (--\S+ \S+?); for the other key write (-S \S+)",
+        "%dvc_run train {0} --dry-run",
+    ),
     Hint("%dvc_run train -S ~depth --dry-run", r"write -S (\S+)=VALUE", "%dvc_run train -S {0}=1 --dry-run"),
     Hint("%dvc_run train -S +conf/more.yaml:a=1", r"Write (.*)", "%dvc_run train -S {0} --dry-run"),
-    Hint("%dvc_run --from 2 --depth 3", r"needs a stage here: STAGE (--from 2)", "%dvc_run train {0} --depth 3 --dry-run"),
     Hint("%dvc_run train --upstream latst", r"Did you mean '(latest)'", "%dvc_run train --upstream {0} --dry-run"),
     # targets
     Hint("%dvc_run", r"take all of them with (--all)", "%dvc_run {0} --dry-run"),
@@ -152,27 +174,70 @@ LINES = [
     Hint("%dvc_show 1 2", r"Write (%dvc_show 1)", "{0}"),
     Hint("%dvc_doctor now", r"What they are says (%dvc_doctor --help)", "{0}"),
     Hint("project.runs[2].plot.bar('accc')", r"Did you mean '(\w+)'", "project.runs[2].plot('{0}')"),
-    Hint("project.runs[2].plot()", r"They have metrics \((acc)\): (\.plot\.bar\()NAME\)", "project.runs[2].plot.bar('acc')"),
-    Hint("from dvc_magic.project import Run\nRun(project.runs[2].stored, project.store).again()", r"use (project\.run\(from_run=2\))", "{0}"),
+    Hint(
+        "project.runs[2].plot()",
+        r"They have metrics \((acc)\): (\.plot\.bar\()NAME\)",
+        "project.runs[2].plot.bar('acc')",
+    ),
+    Hint(
+        "from dvc_magic.project import Run\nRun(project.runs[2].stored, project.store).again()",
+        r"use (project\.run\(from_run=2\))",
+        "{0}",
+    ),
     # operations
     Hint("run = %%dvc_op fit --x 2\nx = 1\n", r"variable: (%%dvc_op fit .*)", "{0}\nx = 1\n"),
     Hint("%%dvc_op\nx = 1\n", r"Give the operation a name: (%%dvc_op) NAME", "{0} fit --dry-run\nx = 1\n"),
     Hint("%%dvc_op fit -n\nx = 1\n", r"The name comes first: (%%dvc_op) NAME", "{0} fit --dry-run\nx = 1\n"),
-    Hint("%%dvc_op fit -p params.yaml\nx = 1\n", r"a file of params is (--requires \S+?)\.?$", "%%dvc_op fit {0} --dry-run\nx = 1\n"),
-    Hint("%%dvc_op fit -d dvcfile:raw.csv\nx = 1\n", r"is written (--requires \S+)", "%%dvc_op fit {0} --dry-run\nx = 1\n"),
-    Hint("%%dvc_op json\nimport json\n", r"or the script with (--script)", "%%dvc_op json {0} src/other.py --dry-run\nimport json\n"),
+    Hint(
+        "%%dvc_op fit -p params.yaml\nx = 1\n",
+        r"a file of params is (--requires \S+?)\.?$",
+        "%%dvc_op fit {0} --dry-run\nx = 1\n",
+    ),
+    Hint(
+        "%%dvc_op fit -d dvcfile:raw.csv\nx = 1\n",
+        r"is written (--requires \S+)",
+        "%%dvc_op fit {0} --dry-run\nx = 1\n",
+    ),
+    Hint(
+        "%%dvc_op json\nimport json\n",
+        r"or the script with (--script)",
+        "%%dvc_op json {0} src/other.py --dry-run\nimport json\n",
+    ),
     Hint("%%dvc_op fit --scalarz\nx = 1\n", r"Did you mean '(scalars)'", "%%dvc_op fit --{0} --dry-run\nx = 1\n"),
     Hint(
         "%%dvc_op fit --x 2\nx = 1\nopen('clean.csv')\n",
         r"first line with it: (%%dvc_op .*)",
         "{0}\nx = 1\nopen('clean.csv')\n",
     ),
-    Hint("%%dvc_op fit\nopen('kept.csv')\n", r"first line: (-d \S+) \(or (--learn)", "%%dvc_op fit {0}\nopen('kept.csv')\n"),
+    Hint(
+        "%%dvc_op fit\nopen('kept.csv')\n",
+        r"first line: (-d \S+) \(or (--learn)",
+        "%%dvc_op fit {0}\nopen('kept.csv')\n",
+    ),
     Hint(
         "%%dvc_op fit\nimport dvc_magic as dm\nname = 'kept.csv'\nopen(dm.dvcfile(name))\n",
         r"Name it with (--requires \S+?),",
         "%%dvc_op fit {0}\nimport dvc_magic as dm\nname = 'kept.csv'\nopen(dm.dvcfile(name))\n",
     ),
+    Hint(
+        "open(dm.dvcstage('later'))", r"have to run first: (%dvc_run later)", "{0}\nopen(dm.dvcstage('later')).close()"
+    ),
+    Hint(
+        "%dvc_promote last",
+        r"promote that run first \((%dvc_promote \w+)\)",
+        "{0} --dry-run",
+        (
+            "%%dvc_op one --stage made -o one.txt\nopen('one.txt', 'w').write('1')",
+            "%%dvc_op two --requires dvcstage:made -o two.txt\nopen('two.txt', 'w').write(open('one.txt').read())",
+        ),
+    ),
+    Hint(
+        "%dvc_promote last --dry-run",
+        r"give another name with (--name), or take that stage away first",
+        "%dvc_promote last {0} other --dry-run",
+        ("%%dvc_op prepare -o three.txt\nopen('three.txt', 'w').write('1')",),
+    ),
+    Hint("%dvc_promote last --name a.b --dry-run", r"give another: (--name \S+)", "%dvc_promote last {0} --dry-run"),
     Hint("%dvc_promote", r"(%dvc_runs) lists the runs", "{0}"),
     Hint("%dvc_debug 2", r"\((%dvc_runs failed)\)", "%dvc_runs --status failed"),
     # runs that fail
@@ -202,3 +267,212 @@ def test_the_line_of_a_message_does_what_the_message_says(notebook: Notebook, hi
     assert found is not None, message
     for said in filter(None, found.groups()):
         notebook.does(hint.pasted.format(said))
+
+
+def test_values_of_a_run_whose_params_are_gone_are_a_line_without_them(notebook: Notebook) -> None:
+    notebook.does("first = %dvc_run train --layers [3] --depth 4")
+    before = Path("dvc.yaml").read_text()
+    try:
+        Path("dvc.yaml").write_text(before.replace("train.layers, ", ""))
+        message = notebook.tells("%dvc_run --from {first}")
+        assert "has params that no stage has any more: train.layers" in message
+        notebook.does(f"{message.partition('its values are')[2].splitlines()[1].strip()} --dry-run")
+    finally:
+        Path("dvc.yaml").write_text(before)
+
+
+def test_a_path_that_no_stage_makes_any_more_is_taken_from_the_run_that_made_it(notebook: Notebook) -> None:
+    before = Path("dvc.yaml").read_text()
+    try:
+        Path("dvc.yaml").write_text(before.replace("outs: [clean.csv]", "outs: [other.csv]"))
+        message = notebook.tells("%dvc_run train")
+        lines = dict.fromkeys(re.findall(r"^  (run = %dvc_show \d+|run\.copy\(.*\))$", message, re.MULTILINE))
+        assert len(lines) == 2
+        for line in lines:
+            notebook.does(line)
+        notebook.does("%dvc_run train")
+    finally:
+        Path("dvc.yaml").write_text(before)
+        Path("clean.csv").unlink(missing_ok=True)
+
+
+def test_a_run_that_lacks_its_order_is_made_to_fail_once_more(notebook: Notebook) -> None:
+    notebook.tells("%%dvc_op broken\nx = 7\n1 / 0\n")
+    failed = notebook.shell.user_ns["project"].last
+    failed.stored.paths.order.unlink()
+    hint = re.search(r"once more \((%dvc_run --from \d+) or ", notebook.tells(f"%dvc_debug {failed.number}"))
+    assert hint is not None
+    assert "ZeroDivisionError" in notebook.tells(hint[1])
+    notebook.does('%dvc_debug -c "p x"')
+
+
+# --- what is to be done in a shell, with DVC --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Command:
+    """A situation in which a command of DVC or git helps.
+
+    Attributes:
+        files, track: of the project. begun: commands that bring the situation about.
+        call: what raises the error at first, and then works.
+        said: how its message says what to do; the group is the command. means: what stands for words in it.
+    """
+
+    files: dict[str, str]
+    call: Callable[[Project], object]
+    said: str
+    track: tuple[str, ...] = ()
+    begun: tuple[str, ...] = ()
+    means: dict[str, str] = field(default_factory=dict)
+
+
+ONE = {"dvc.yaml": "stages:\n  t:\n    cmd: cat d.txt > o.txt\n    deps: [d.txt]\n    outs: [o.txt]\n"}
+AWAY = ("dvc push -q -r far", "dvc remote default -u", "rm -r .dvc/cache d.txt")
+FAR = "dvc remote add -d far ../far"
+PIPELINE = {
+    "raw.txt": "1\n",
+    "dvc.yaml": (
+        "stages:\n  make:\n    cmd: cp raw.txt made.txt\n    deps: [raw.txt]\n    outs: [made.txt]\n"
+        "  use:\n    cmd: cat made.txt > used.txt\n    deps: [made.txt]\n    outs: [used.txt]\n"
+    ),
+}
+OLD_LOCK = "t:\n  cmd: cat d.txt > o.txt\n  deps:\n  - path: d.txt\n    md5: abc\n"
+PROMOTED = "open('model.txt', 'w').write('1')\n"
+
+
+def _promoted(project: Project) -> object:
+    return project.promote(project.op("fit", PROMOTED, outs=["model.txt"]), dry_run=True)
+
+
+def _promoted_as_fit(project: Project) -> object:
+    run = project.runs[1] if len(project.runs) else project.op("new", PROMOTED, stage="fit")
+    return project.promote(run, dry_run=True)
+
+
+COMMANDS = {
+    "a lock of DVC 1": Command(
+        {**ONE, "d.txt": "1\n", "dvc.lock": OLD_LOCK},
+        lambda project: project.run("t"),
+        r"`(rm dvc\.lock)`, then `(dvc commit -f)` to",
+        begun=("touch o.txt",),
+    ),
+    "a lock of DVC 1, made anew": Command(
+        {**ONE, "d.txt": "1\n", "dvc.lock": OLD_LOCK},
+        lambda project: project.run("t"),
+        r"`(rm dvc\.lock)`, then .* or `(dvc repro)`",
+    ),
+    "no remote is the default": Command(
+        {**ONE, "d.txt": "1\n"},
+        lambda project: project.run("t"),
+        r"choose one with: (dvc remote default far)",
+        ("d.txt",),
+        (FAR, *AWAY),
+    ),
+    "no remote": Command(
+        {**ONE, "d.txt": "1\n"},
+        lambda project: project.run("t"),
+        r"add one with: (dvc remote add -d NAME URL)",
+        ("d.txt",),
+        (FAR, *AWAY, "dvc remote remove far"),
+        {"NAME": "far", "URL": "../far"},
+    ),
+    "no record": Command(
+        {"d.txt": "1\n"},
+        lambda project: project.op("look", "open('d.txt')\n", requires=[{"dvcfile": "d.txt", "always-pull": True}]),
+        r"and there is none; (dvc add d\.txt)",
+        begun=("git rm -q --cached d.txt",),
+    ),
+    "an out that is not made": Command(
+        PIPELINE, lambda project: project.run("use", upstream="project"), r"make it with (dvc repro make), or"
+    ),
+    "an out that git has": Command(
+        {"dvc.yaml": "stages: {}\n", "model.txt": "by hand\n"}, _promoted, r"first \((git rm -r --cached model\.txt)\)"
+    ),
+    "a stage of the name": Command(
+        {"dvc.yaml": "stages:\n  fit:\n    cmd: echo\n"}, _promoted, r"take that stage away first \((dvc remove fit)\)"
+    ),
+    "a stage that is served": Command(
+        {"dvc.yaml": "stages:\n  fit:\n    cmd: echo > model.txt\n    outs: [model.txt]\n"},
+        _promoted_as_fit,
+        r"take that stage away \((dvc remove fit)\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_command_of_a_message_helps(make_project: Callable[..., Path], tmp_path: Path, name: str) -> None:
+    case = COMMANDS[name]
+    root = make_project(case.files, track=case.track)
+    for command in case.begun:
+        _execute(root, command)
+    with Project.open(root) as project:
+        with pytest.raises(DvcMagicError) as caught:
+            case.call(project)
+        found = re.search(case.said, str(caught.value))
+        assert found is not None, str(caught.value)
+        for command in found.groups():
+            _execute(root, " ".join(case.means.get(word, word) for word in command.split()))
+        case.call(project)
+
+
+def test_an_out_of_a_frozen_stage_is_taken_from_a_run(make_project: Callable[..., Path]) -> None:
+    root = make_project({**PIPELINE, "dvc.yaml": PIPELINE["dvc.yaml"].replace("  use:", "    frozen: true\n  use:")})
+    with Project.open(root) as project:
+        made = project.run("make")
+        with pytest.raises(DvcMagicError) as caught:
+            project.run("use")
+        use = re.search(r"take a run's with --use (\w+)=RUN", str(caught.value))
+        assert use is not None
+        assert project.run("use", use={use[1]: made}).status == "completed"
+
+
+def _execute(root: Path, command: str) -> None:
+    program, *words = shlex.split(command)
+    if program == "dvc":
+        dvc(root, *words)
+    else:
+        subprocess.run([program, *words], cwd=root, check=True)
+
+
+@pytest.mark.parametrize("git_at", [None, ".", ".."])
+def test_a_folder_becomes_a_project_by_the_command_that_is_told(tmp_path: Path, git_at: str | None) -> None:
+    folder = tmp_path / "a/b"
+    folder.mkdir(parents=True)
+    if git_at:
+        git(folder / git_at, "init", "-q")
+    with pytest.raises(DvcMagicError) as caught:
+        Project.open(folder)
+    _execute(folder, str(caught.value).partition("make this folder one with: ")[2])
+    assert find_root(folder) == folder
+
+
+# --- all of them ------------------------------------------------------------------------------------------------------
+
+NAMED = re.compile(r"%{1,2}(dvc\w*)((?: +--?[a-z][\w-]*)*)|\b(project|run|runs)\.([a-z_]+)\b(?!\.py)")
+TYPES = {"project": Project, "run": Run, "runs": Runs}
+
+
+def _texts() -> Iterator[str]:
+    """The texts of the package that are no docstrings, with what is filled in left out."""
+    for path in sorted(Path(dvc_magic.__file__).parent.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docs = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docs:
+                yield node.value
+
+
+def test_no_message_names_a_magic_or_a_method_that_there_is_not(notebook: Notebook) -> None:
+    magics = notebook.shell.magics_manager.magics
+    known = {*magics["line"], *magics["cell"]}
+    missing = []
+    for text in _texts():
+        for magic, _, kind, attribute in NAMED.findall(text):
+            if magic and magic not in known and magic != "dvc_":
+                missing.append(text)
+            if kind and attribute != "json" and not hasattr(TYPES[kind], attribute):
+                missing.append(text)
+    assert missing == []

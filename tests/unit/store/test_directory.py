@@ -6,10 +6,10 @@ import os
 import shutil
 import stat
 import tempfile
-from types import SimpleNamespace
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
