@@ -64,7 +64,7 @@ def find_root(start: Path) -> Path:
 
 
 def _init(folder: Path) -> str:
-    """What makes a folder a DVC project; DVC refuses a plain ``dvc init`` anywhere but where a git repository begins."""
+    """What makes a folder a DVC project: DVC takes ``dvc init`` alone only where a git repository begins."""
     if (folder / ".git").exists():
         return "dvc init"
     return "dvc init --subdir" if any((above / ".git").exists() for above in folder.parents) else "dvc init --no-scm"

@@ -397,7 +397,9 @@ class RunStore:
         """
         folder = self.paths.trash / self._run(run_id).folder.name
         if not folder.is_dir():
-            raise RunNotFoundError(f"There is no run {run_id} in the trash. project.store.trashed() lists what is there.")
+            raise RunNotFoundError(
+                f"There is no run {run_id} in the trash. project.store.trashed() lists what is there."
+            )
         self._move(folder, self.paths.runs / run_id)
         self.index.put(run_id)
 
