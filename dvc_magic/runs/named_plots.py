@@ -7,16 +7,13 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from msgspec import Struct
 
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.stage import OutKind, lies_in
 from dvc_magic.runs.plot_declarations import DeclaredPlot, PlotDeclaration, declared_plots
-
-if TYPE_CHECKING:
-    from dvc_magic.runs.history import Series
 
 _FILES = 1000  # images of a folder
 _IMAGES = (".gif", ".jpeg", ".jpg", ".png", ".svg")
@@ -42,8 +39,19 @@ class NamedPlot(Struct, frozen=True, kw_only=True):
     instead: str = ""
 
 
+class _Series(Protocol):
+    """What tells to which plots a step series belongs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def column(self) -> str: ...
+
+
 def named_plots(
-    record: RunRecord, root: Path, *, series: Sequence[Series], declared: Mapping[str, PlotDeclaration]
+    record: RunRecord, root: Path, *, series: Sequence[_Series], declared: Mapping[str, PlotDeclaration]
 ) -> Iterator[NamedPlot]:
     """The plots that the run's ``dvc.yaml`` names, and the images that it made.
 
@@ -58,7 +66,7 @@ def named_plots(
 
 
 def _plot(
-    plot: DeclaredPlot, series: Sequence[Series], root: Path, declared: Mapping[str, PlotDeclaration]
+    plot: DeclaredPlot, series: Sequence[_Series], root: Path, declared: Mapping[str, PlotDeclaration]
 ) -> NamedPlot:
     names = tuple(
         one.name

@@ -36,10 +36,10 @@ _FILE_LIMIT = 8 * 2**20  # bytes of a file of points
 _KEY = r"[^ \t]+"
 _VALUE = r"(?:[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?[iI][nN][fF]|[nN][aA][nN])"
 _ALIASES = {"\\key": _KEY, "\\value": _VALUE, "\\step": "[0-9]+"}
-_LINE = re.compile(rf"({_KEY}):\s+({_VALUE})(?:\s+\(.*\))?")
+_LINE = rf"({_KEY}):\s+({_VALUE})(?:\s+\(.*\))?"
 # The step in brackets, also in lines with words before the key. A key begins where a word does: without that, a line
 # of one long word takes quadratic time.
-_STEP_BEHIND = re.compile(rf"(?<![^ \t]){_KEY}: +{_VALUE}\s+\((?:step\s+)?([0-9]+)\)\Z")
+_STEP_BEHIND = rf"(?<![^ \t]){_KEY}: +{_VALUE}\s+\((?:step\s+)?([0-9]+)\)\Z"
 
 
 def compiled(pattern: ScalarPattern) -> re.Pattern[str]:
@@ -89,6 +89,7 @@ class ScalarReader:
     def __init__(self, scalars: PrintedScalars, *, flags: Collection[str] = ()) -> None:
         self._patterns = {pattern: compiled(pattern) for pattern in scalars.patterns}
         self._by_default = not scalars.patterns
+        self._line, self._step_behind = re.compile(_LINE), re.compile(_STEP_BEHIND)
         self._flags = frozenset(flags) if self._by_default else frozenset()
         self._at: ScalarPattern | None = None
         self._names: set[str] = set()
@@ -123,9 +124,9 @@ class ScalarReader:
         if ":" not in line:
             return {}
         values: dict[str, Number] = {}
-        if line.endswith(")") and (behind := _STEP_BEHIND.search(line)):
+        if line.endswith(")") and (behind := self._step_behind.search(line)):
             values |= _numbers([(STEP, behind[1])])
-        if whole := _LINE.fullmatch(line):
+        if whole := self._line.fullmatch(line):
             values |= _numbers([(whole[1], whole[2])])
         return values
 
