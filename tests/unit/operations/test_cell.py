@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dvc_magic.errors import DvcMagicError, OperationError
 from dvc_magic.line import read_operation_line
-from dvc_magic.model.operation import OperationOut, OperationParams, Source, SourceKind, TextFile
+from dvc_magic.model.operation import OperationOut, OperationParams, PrintedScalars, Source, SourceKind, TextFile
 from dvc_magic.operations import CellSettings, cell_operation, cell_params, line_settings
 
 CODE = "import json\n\nlr = 0.1\nnames = ['a', 'b']\njson.dump(lr, open('m.json', 'w'))\n"
@@ -46,7 +46,9 @@ def test_the_line_says_what_it_needs_and_makes():
     found = cell_operation(
         "fit",
         CODE,
-        settings=settings("-d raw/ --requires dvcfile:d.csv -o out/x -M m.json --stage train --learn --desc 'Fits'"),
+        settings=settings(
+            "-d raw/ --requires dvcfile:d.csv -o out/x -M m.json --stage train --learn --scalars --desc 'Fits'"
+        ),
     )
 
     assert found.requires == (
@@ -55,6 +57,7 @@ def test_the_line_says_what_it_needs_and_makes():
     )
     assert found.outs == (OperationOut(path="out/x"), OperationOut(path="m.json", metric=True, cache=False))
     assert (found.serves, found.learn, found.desc) == ("train", True, "Fits")
+    assert (found.scalars, cell_operation("fit", CODE).scalars) == (PrintedScalars(), None)
 
 
 def test_a_script_goes_where_it_is_told_to_and_is_quoted_for_the_shell():
