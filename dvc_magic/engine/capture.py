@@ -13,7 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dvc_magic.codec import to_data
-from dvc_magic.engine.bound import bound, changes_of, described, disk_text, own_files, values_for
+from dvc_magic.engine.bound import bound, changes_of, own_files, values_for
+from dvc_magic.engine.composing import Composing, describe
 from dvc_magic.engine.order import Capture, CaptureRequest, Point, TypeChange
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.engine.source_marks import text_marks
@@ -47,22 +48,34 @@ from dvc_magic.workspace.param_files import set_values
 _ATTEMPTS = 3
 
 
-def capture(reader: ProjectReader, request: CaptureRequest, *, store: RunStore, hashes: HashCache) -> Capture:
+def capture(
+    reader: ProjectReader,
+    request: CaptureRequest,
+    *,
+    store: RunStore,
+    hashes: HashCache,
+    environ: Mapping[str, str] | None = None,
+) -> Capture:
     """The project as it is now, for the targets and values of a call.
 
+    Args:
+        environ: the call's variables, which configs that Hydra composes may ask for.
+
     Raises:
-        PipelineError: DVC cannot resolve the pipeline with these values.
+        PipelineError: DVC cannot resolve the pipeline with these values, or Hydra cannot compose them.
         MissingInputError: a stage needs a param that its file does not have.
 
     Side effects: new source contents and the snapshot are kept in the store. The project is only read.
     """
     root, paths = Path(request.project), store.paths
-    moment = _steady_moment(reader, request, store, hashes)
+    composer = reader.composer if request.hydra else None
+    composing = None if composer is None else Composing(composer, environ)
+    moment = _steady_moment(reader, request, store, hashes, environ=environ, composing=composing)
     base, snapshot, git = moment.base, moment.snapshot, moment.surroundings.git
     every_param_file = tuple(dict.fromkeys(file for stage in base.stages for file in stage.param_files))
     points = tuple(
         replace(point, index=index, param_files=every_param_file)
-        for index, point in enumerate(_points(reader, request, base, snapshot))
+        for index, point in enumerate(_points(reader, request, base, snapshot, composing))
     )
     environments = _environments(root, points, snapshot)
     roots = import_roots(
@@ -90,6 +103,7 @@ def capture(reader: ProjectReader, request: CaptureRequest, *, store: RunStore, 
         file_values={
             flag.name: flag.value for stage in base.every for flag in stage.flags if (flag.file, flag.key) in asked
         },
+        composition=None if composing is None else composing.composition,
         surroundings=moment.kept_as,
         git_prefix=git.prefix if git is not None else "",
         git_objects=git_objects(git, root) if git is not None else "",
@@ -133,11 +147,22 @@ class _Moment(Struct, frozen=True, kw_only=True):
         return git is None or None in (git.commit, self.snapshot.commit) or git.commit == self.snapshot.commit
 
 
-def _steady_moment(reader: ProjectReader, request: CaptureRequest, store: RunStore, hashes: HashCache) -> _Moment:
-    """The project, captured while what defines its pipeline and its commit did not change."""
+def _steady_moment(
+    reader: ProjectReader,
+    request: CaptureRequest,
+    store: RunStore,
+    hashes: HashCache,
+    *,
+    environ: Mapping[str, str] | None,
+    composing: Composing | None,
+) -> _Moment:
+    """The project, captured while what defines its pipeline and its commit did not change.
+
+    The params of all points are composed in that moment, too.
+    """
     root = Path(request.project)
     for _ in range(_ATTEMPTS):
-        base = describe(reader, request.operations)
+        base = describe(reader, request.operations, hydra=request.hydra, environ=environ)
         snapshot, notices = take_snapshot(
             root,
             store,
@@ -153,26 +178,20 @@ def _steady_moment(reader: ProjectReader, request: CaptureRequest, store: RunSto
             *(file for stage in base.stages for file in stage.param_files),
         ]
         if (
-            all(
+            (composing is None or composing.compose(request.points))
+            and all(
                 hashes.md5(root / path).md5 == snapshot.files[path].md5
                 for path in dict.fromkeys(defining)
                 if path in snapshot.files and snapshot.files[path].link is None and (root / path).is_file()
             )
             and moment.is_of_one_commit
-            and describe(reader, request.operations) == base
+            and describe(reader, request.operations, hydra=request.hydra, environ=environ) == base
         ):
             return moment
     message = (
         "dvc.yaml, a param file or the commit keeps changing while it is read; run again when the project is at rest"
     )
     raise ProjectError(message)
-
-
-def describe(reader: ProjectReader, operations: Iterable[Operation]) -> Pipeline:
-    """The project's stages and operations as they are now."""
-    found, faults = described(operations, disk_text(reader.root))
-    pipeline = reader.describe(operations=found)
-    return replace(pipeline, faults={**pipeline.faults, **faults}) if faults else pipeline
 
 
 def _named(pipeline: Pipeline) -> set[str]:
@@ -186,22 +205,50 @@ def _named(pipeline: Pipeline) -> set[str]:
     }
 
 
-def _points(reader: ProjectReader, request: CaptureRequest, base: Pipeline, snapshot: Snapshot) -> list[Point]:
+class _Texts(Struct, frozen=True):
+    """The texts of the project's param files under a call's values.
+
+    Attributes:
+        source: the text of a file as the project has it. composing: what composes one of them, or None.
+    """
+
+    source: Callable[[str], str]
+    composing: Composing | None
+
+    def written(self, overrides: Sequence[Override]) -> dict[str, str]:
+        """The files that differ from the project's, or may."""
+        if self.composing is None:
+            return _written(self.source, overrides)
+        others = [entry for entry in overrides if entry.file != self.composing.file]
+        return {self.composing.file: self.composing.text(overrides), **_written(self.source, others)}
+
+    def of(self, file: str, overrides: Sequence[Override]) -> str:
+        """The text of one file, composed under a call's values or as the project has it."""
+        if self.composing is None or file != self.composing.file:
+            return self.source(file)
+        return self.composing.text(overrides)
+
+    def is_composed(self, file: str) -> bool:
+        """Whether the text of a file has a call's values already."""
+        return self.composing is not None and file == self.composing.file
+
+
+def _points(
+    reader: ProjectReader, request: CaptureRequest, base: Pipeline, snapshot: Snapshot, composing: Composing | None
+) -> list[Point]:
     """Each stage that the targets stand for, once for each set of values that differs for it."""
     root, paths = Path(request.project), StorePaths(Path(request.home))
-
-    def text_of(file: str) -> str:
-        return _source_text(root, paths, snapshot, file)
+    texts = _Texts(lambda file: _source_text(root, paths, snapshot, file), composing)
 
     def point(address: str, overrides: tuple[Override, ...]) -> Point:
-        return _point(reader, request, base, target=address, overrides=overrides, text_of=text_of)
+        return _point(reader, request, base, target=address, overrides=overrides, texts=texts)
 
     points: dict[str, dict[int, Point]] = {}  # by address, then by the position of the values in the grid
     for target, (position, every_override) in product(request.targets, enumerate(request.points)):
         beside = _own_files_beside(target, request) - snapshot.files.keys()
         overrides = tuple(override for override in every_override if override.file not in beside)
         try:
-            for address in _meant(reader, base, target=target, overrides=overrides, text_of=text_of):
+            for address in _meant(reader, base, target=target, overrides=overrides, texts=texts):
                 of_stage = points.setdefault(address, {})
                 if position not in of_stage:
                     of_stage[position] = point(address, overrides)
@@ -227,14 +274,13 @@ def _meant(
     *,
     target: str,
     overrides: Sequence[Override],
-    text_of: Callable[[str], str],
+    texts: _Texts,
 ) -> list[str]:
     """The addresses of the stages that a target stands for: of a group, the items that these values give it."""
     group = group_of(target) or target
     if base.get(target) is not None or not base.items(group):
         return [target]
-    texts = _written(text_of, overrides)
-    pipeline = reader.describe({file: text.encode() for file, text in texts.items()})
+    pipeline = reader.describe({file: text.encode() for file, text in texts.written(overrides).items()})
     items = [stage.address for stage in pipeline.meant(target)]
     if not items:
         has = abridged(", ".join(stage.address for stage in pipeline.items(group))) or "no items at all"
@@ -287,14 +333,17 @@ def _point(
     *,
     target: str,
     overrides: tuple[Override, ...],
-    text_of: Callable[[str], str],
+    texts: _Texts,
 ) -> Point:
     """One stage under one set of values; the caller gives it its place in the grid."""
-    operations = _bound_operations(base, request.operations, target, overrides, text_of)
+    operations = _bound_operations(base, request.operations, target, overrides, texts)
     own = own_files(operations.needed)
-    texts = _written(text_of, [override for override in overrides if override.file not in own])
-    overlay = {file: text.encode() for file, text in texts.items()}
+    projects = [override for override in overrides if override.file not in own]
+    replaced = texts.written(projects)
+    overlay = {file: text.encode() for file, text in replaced.items()}
     pipeline = reader.describe(overlay, operations.all)
+    if texts.composing is not None:
+        pipeline = texts.composing.with_groups(pipeline, projects)
     stage = pipeline.get(target)
     if stage is None:
         if target in pipeline.faults:
@@ -308,7 +357,7 @@ def _point(
         target=target,
         index=0,
         overrides=overrides,
-        replace=texts,
+        replace=replaced,
         pipeline=replace(
             pipeline,
             stages=lineage,
@@ -352,7 +401,7 @@ def _bound_operations(
     operations: Iterable[Operation],
     target: str,
     overrides: tuple[Override, ...],
-    text_of: Callable[[str], str],
+    texts: _Texts,
 ) -> _Operations:
     """The operations under a call's values; what is wrong with one that the target does not need is no matter.
 
@@ -362,10 +411,14 @@ def _bound_operations(
     asked = base.get(target)
     lineage = {stage.address for stage in base.lineage(asked)} if asked is not None else {target}
     meant = asked.operation if asked is not None else None
+    own = own_files([] if meant is None else [meant])
+    projects = [entry for entry in overrides if entry.file not in own]
+    unwritten = tuple(entry for entry in overrides if entry.file in own or not texts.is_composed(entry.file))
     found: list[Operation] = []
     for operation in operations:
         try:
-            found.append(bound(operation, text_of, values_for(operation, meant, overrides)))
+            values = values_for(operation, meant, unwritten)
+            found.append(bound(operation, lambda file: texts.of(file, projects), values))
         except DvcMagicError:
             if operation.address in lineage:
                 raise

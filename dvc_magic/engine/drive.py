@@ -257,6 +257,7 @@ class Driver:
             overrides=state.point.overrides,
             retyped=state.point.retyped,
             file_values=self._capture.file_values,
+            composition=self._capture.composition,
         )
 
     @staticmethod
@@ -608,7 +609,8 @@ class Driver:
         point, stage, overrides = job.states[0].point, job.stage, job.states[0].overrides
         params: dict[str, dict[str, Any]] = {}
         for flag in stage.flags:
-            params.setdefault(flag.file, {})[flag.key] = flag.value
+            if flag.group is None or flag.value is not None:
+                params.setdefault(flag.file, {})[flag.key] = flag.value
         for entry in overrides if job.asked else ():
             if not entry.declared and entry.kind != ChangeKind.REMOVE:
                 params.setdefault(entry.file, {}).update(flatten({entry.key: entry.value}))

@@ -11,6 +11,7 @@ from dvc_magic.engine.order import TypeChange
 from dvc_magic.engine.plan import Decision
 from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.record import Override, RunRecord
+from dvc_magic.model.stage import Composition
 
 
 class PointPlan(Struct, frozen=True, kw_only=True):
@@ -20,6 +21,7 @@ class PointPlan(Struct, frozen=True, kw_only=True):
         decisions: upstream first, the target last.
         overrides: the values asked for. file_values: ``FILE:KEY`` -> what the project's file has there.
         retyped: the values that change the type of a param.
+        composition: how the params were composed, None when they were not.
     """
 
     target: str
@@ -27,6 +29,7 @@ class PointPlan(Struct, frozen=True, kw_only=True):
     retyped: tuple[TypeChange, ...] = ()
     overrides: tuple[Override, ...] = ()
     file_values: Mapping[str, Any] = field(default_factory=dict)
+    composition: Composition | None = None
 
 
 class Observer(Protocol):

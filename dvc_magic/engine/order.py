@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import Environment, Notes, Override, RunRecord
-from dvc_magic.model.stage import Pipeline, PipelineFile, Stage
+from dvc_magic.model.stage import Composition, Pipeline, PipelineFile, Stage
 from dvc_magic.model.surroundings import ProjectLinks
 from dvc_magic.model.values import Value
 
@@ -27,6 +27,7 @@ class CaptureRequest(Struct, frozen=True, kw_only=True):
         points: one tuple of overrides for each point of the grid.
         operations: those that may take part, as they were read.
         copy_paths: ignored files to take along.
+        hydra: whether params are composed where the project's configuration says so.
         python: the Python that stages will find first. pythonpath: `PYTHONPATH` of the call, or an empty text.
     """
 
@@ -36,6 +37,7 @@ class CaptureRequest(Struct, frozen=True, kw_only=True):
     points: tuple[tuple[Override, ...], ...]
     operations: tuple[Operation, ...] = ()
     copy_paths: tuple[str, ...] = ()
+    hydra: bool = True
     python: str = ""
     pythonpath: str = ""
 
@@ -98,6 +100,7 @@ class Capture(Struct, frozen=True, kw_only=True):
         environments: wdir of a stage -> the environments in the project that it may use, from the root.
         addresses: the URLs of deps that have secrets, by what they are called here. Each run gets them beside its
             order; they are never written, shown or logged.
+        composition: how the points' params were composed, None when they were not.
         notices: lines for people.
     """
 
@@ -117,6 +120,7 @@ class Capture(Struct, frozen=True, kw_only=True):
     git_objects: str = ""
     environments: dict[str, tuple[str, ...]] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
+    composition: Composition | None = None
     notices: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine.capture import capture, describe, file_hasher
+from dvc_magic.engine.capture import capture, file_hasher
 from dvc_magic.engine.check import check
+from dvc_magic.engine.composing import describe
 from dvc_magic.engine.debug import execute_copy
 from dvc_magic.engine.execute import execute
 from dvc_magic.engine.intact import altered_outs
@@ -98,13 +99,17 @@ class Service:
             request = from_data(arguments["request"], CaptureRequest)
             reader = self._reader(request.project, request.home)
             store, hashes = self._store(request.home), self._hash_cache(request.home)
-            return to_data(capture(reader, request, store=store, hashes=hashes))
+            environ = arguments.get("environ")
+            return to_data(capture(reader, request, store=store, hashes=hashes, environ=environ))
         if do == "altered_outs":
             store = self._store(arguments["home"])
             return altered_outs(store.read(arguments["run"]), store)
         reader = self._reader(arguments["project"], arguments["home"])
         if do == "describe":
-            return to_data(describe(reader, from_data(arguments.get("operations", []), tuple[Operation, ...])))
+            operations = from_data(arguments.get("operations", []), tuple[Operation, ...])
+            hydra, environ = arguments.get("hydra", True), arguments.get("environ")
+            choices = [tuple(one) for one in arguments.get("choices", ())]
+            return to_data(describe(reader, operations, hydra=hydra, environ=environ, choices=choices))
         if do == "ingest":
             return to_data(self._ingest(reader, arguments))
         if do == "promote":

@@ -9,7 +9,7 @@ from dvc_magic.line.formatting import as_word, format_flag, format_line, format_
 from dvc_magic.line.guild_filters import read_runs_line
 from dvc_magic.line.operation_line import OPERATION_OPTIONS, OPERATION_USAGE, OperationLine, read_operation_line
 from dvc_magic.line.options import HELP, Option, Options
-from dvc_magic.line.overrides import read_override
+from dvc_magic.line.overrides import override_text, read_override
 from dvc_magic.line.partial import Begun, read_begun
 from dvc_magic.line.run_line import OPTION_NAMES, RUN_OPTIONS, RUN_USAGE, RunLine, read_duration, read_run_line
 from dvc_magic.line.spaces import Grid, Space
@@ -55,6 +55,7 @@ __all__ = [
     "format_value",
     "format_values",
     "matching",
+    "override_text",
     "parse_values",
     "quote",
     "read_begun",

@@ -49,6 +49,13 @@ def _format_map(value: Mapping[str, Value]) -> str:
     return f"json({quote(json.dumps(value, ensure_ascii=False))})"
 
 
+def in_words(value: object) -> bool:
+    """Whether Hydra's own grammar has words for a value, without a function of ours such as ``json('..')``."""
+    if isinstance(value, dict):
+        return all(_KEY.fullmatch(key) for key in value) and all(map(in_words, value.values()))
+    return all(map(in_words, value)) if isinstance(value, list) else True
+
+
 def format_values(values: Iterable[object]) -> str:
     """Several values as a grid."""
     return ",".join(format_value(value) for value in values)  # type: ignore[arg-type]

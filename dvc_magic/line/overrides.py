@@ -6,10 +6,12 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from dvc_magic.errors import LineError
+from dvc_magic.errors import LineError, ParamError
+from dvc_magic.line.formatting import format_value, in_words
 from dvc_magic.line.spaces import Space
 from dvc_magic.line.values import explained
-from dvc_magic.model.request import Change
+from dvc_magic.model.request import Change, ChangeKind
+from dvc_magic.untrusted import abridged
 
 if TYPE_CHECKING:
     from dvc_magic.line.grammar import GrammarError
@@ -42,6 +44,27 @@ def read_override(text: str) -> Change:
     if isinstance(parsed.value, Space):
         raise LineError(f"-S {text}: a range to search has no place here. Values to try are written a,b,c.")
     return Change(file=file, key=parsed.key, values=parsed.value.values, kind=parsed.kind)
+
+
+def override_text(key: str, value: object, kind: ChangeKind) -> str:
+    """A change as Hydra's own parser reads it: ``model.depth=3``, ``+new=[1,2]``, ``~old``; see `read_override`.
+
+    Raises:
+        ParamError: Hydra's grammar has no words for the value.
+    """
+    prefix = {ChangeKind.SET: "", ChangeKind.ADD: "+", ChangeKind.FORCE: "++", ChangeKind.REMOVE: "~"}[kind]
+    if kind is ChangeKind.REMOVE and value is None:
+        return f"{prefix}{key}"
+    try:
+        text = format_value(value)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ParamError(f"{key}: {error}") from error
+    if not in_words(value):
+        raise ParamError(
+            f"{key}: Hydra's overrides have no words for a map with such keys: {abridged(text)}. Set its values one by "
+            "one, or write it into a config."
+        )
+    return f"{prefix}{key}={text}"
 
 
 def _without_file(text: str) -> tuple[str, str]:

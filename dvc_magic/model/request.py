@@ -53,6 +53,7 @@ class RunRequest(Struct, frozen=True, kw_only=True):
         reuse: whether a run that is equal to what would be executed answers in its place.
         from_run: run (number, id or label as text) whose values hold where `changes` say nothing.
         copy_paths: ignored project files to place, from the project's root.
+        hydra: False to run with the params file as it stands where Hydra would compose it.
         timeout: seconds for each run, None for no limit.
         jobs: runs at the same time.
         line, notebook: provenance for the record.
@@ -65,6 +66,7 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     reuse: bool = False
     from_run: str | None = None
     copy_paths: tuple[str, ...] = ()
+    hydra: bool = True
     timeout: float | None = None
     jobs: int = 1
     label: str = ""

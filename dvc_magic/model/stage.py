@@ -94,8 +94,20 @@ class ParamsFile(Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...] = ()
 
 
+class ConfigGroup(Struct, frozen=True, kw_only=True):
+    """What a flag chooses when it is a config group of Hydra and no leaf: ``--model full`` is ``conf/model/full.yaml``.
+
+    Attributes:
+        choices: the names of its configs.
+        appended: no defaults list has the group, so that a choice of it is added: ``+experiment=big``.
+    """
+
+    choices: tuple[str, ...]
+    appended: bool = False
+
+
 class Param(Struct, frozen=True, kw_only=True):
-    """One leaf of a param file of a stage: what a flag sets.
+    """One leaf of a param file of a stage, or a config group that it is composed of: what a flag sets.
 
     Attributes:
         file: the param file, from the project's root.
@@ -103,6 +115,7 @@ class Param(Struct, frozen=True, kw_only=True):
         value: the value now.
         tracked: True when the stage lists it under ``params``; False when a template uses it, or when it is `listed`.
         listed: True when only the ``params`` at the top level of the ``dvc.yaml`` name its file.
+        group: what there is to choose from when it is a config group; its value is the choice, null without one.
     """
 
     file: str
@@ -110,6 +123,7 @@ class Param(Struct, frozen=True, kw_only=True):
     value: Value
     tracked: bool = True
     listed: bool = False
+    group: ConfigGroup | None = None
 
     def __repr__(self) -> str:
         """All of it; what is long is cut."""
@@ -129,7 +143,7 @@ class Param(Struct, frozen=True, kw_only=True):
     @property
     def is_scalar(self) -> bool:
         """Whether a single value is wanted: neither a list nor a map, nor whatever may come where there is null."""
-        return self.type not in ("list", "map", "null")
+        return self.group is not None or self.type not in ("list", "map", "null")
 
 
 class Stage(Struct, frozen=True, kw_only=True):
@@ -143,7 +157,7 @@ class Stage(Struct, frozen=True, kw_only=True):
         cmd: the command as ``dvc.lock`` has it, text or a list of texts.
         commands: the same as DVC executes it, one process each (a text of several lines is one per line).
         params: the param files that it tracks.
-        flags: the leaves that can be set: tracked ones first, those of the top level's ``params`` last.
+        flags: what can be set: config groups, then leaves, tracked ones first, those of top-level ``params`` last.
         locked: the params entry that ``dvc.lock`` would get now: declared file -> key -> value.
         vars_files: files that its templates are filled from and that are not params, from the root.
         frozen, always_changed: as in ``dvc.yaml``.
@@ -219,6 +233,19 @@ def group_of(address: str) -> str:
     return f"{folder}{file}{group}" if at else ""
 
 
+class Composition(Struct, frozen=True, kw_only=True):
+    """That a param file is composed by Hydra instead of read.
+
+    Attributes:
+        file: the param file, from the project's root. source: what it is composed from, for people.
+        problem: why the config cannot be composed as it stands; its params are those of the file then.
+    """
+
+    file: str
+    source: str
+    problem: str = ""
+
+
 class PipelineFile(Struct, frozen=True, kw_only=True):
     """One ``dvc.yaml``: what a run's own copy of it keeps beside the stage, still templated.
 
@@ -265,6 +292,7 @@ class Pipeline(Struct, frozen=True, kw_only=True, dict=True):
         tracked: the data that ``.dvc`` files track.
         problems: one message for each ``dvc.yaml`` that DVC could not read while others could be.
         faults: why an operation could not be compiled, by its address.
+        composition: of the params that the stages were resolved with, None where the files themselves were read.
     """
 
     stages: tuple[Stage, ...] = ()
@@ -273,6 +301,7 @@ class Pipeline(Struct, frozen=True, kw_only=True, dict=True):
     tracked: tuple[TrackedData, ...] = ()
     problems: tuple[str, ...] = ()
     faults: dict[str, str] = field(default_factory=dict)
+    composition: Composition | None = None
 
     @property
     def every(self) -> tuple[Stage, ...]:

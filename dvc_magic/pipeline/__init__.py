@@ -4,6 +4,7 @@ It runs in worker processes, never in the kernel: DVC installs log handlers, set
 second to import.
 """
 
+from dvc_magic.pipeline.composition import Composed, Composer
 from dvc_magic.pipeline.config import open_secrets, project_cache, project_cache_types, run_config, with_cache
 from dvc_magic.pipeline.definition import first_lock, stage_files
 from dvc_magic.pipeline.finish import (
@@ -22,6 +23,8 @@ from dvc_magic.pipeline.pull import Watch
 from dvc_magic.pipeline.reader import ProjectReader
 
 __all__ = [
+    "Composed",
+    "Composer",
     "DepHash",
     "Finished",
     "ProjectReader",

@@ -28,7 +28,7 @@ _TOO_DEEP = (RecursionError, MemoryError)  # Python's own parser runs out of its
 _SPOKEN = (DvcException, IgnoreInCollectedDirError, ObjectDBError)
 
 
-def _slip(cause: Any, file: Path) -> str:
+def slip(cause: Any, file: Path) -> str:
     """What a parser stumbled over, after the line and the column where it did.
 
     Args:
@@ -101,7 +101,7 @@ def message(error: BaseException, *, root: Path, path: str) -> str:
     if isinstance(error, ParseError):
         file = _read_file(error, root=root, path=path)
         cause = error.exc.__cause__ if isinstance(error, YAMLSyntaxError) else error.__cause__
-        return f"{file}: {one_line(_slip(cause, root / file))}{getattr(error, 'hint', '')}"
+        return f"{file}: {one_line(slip(cause, root / file))}{getattr(error, 'hint', '')}"
     if isinstance(error, YAMLValidationError):
         return _validation(error, path)
     if isinstance(error, _TOO_DEEP):

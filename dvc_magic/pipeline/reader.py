@@ -14,8 +14,10 @@ from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.stage import DepKind, ParamsFile, Pipeline, Stage
 from dvc_magic.pipeline.border import translated
+from dvc_magic.pipeline.composition import COMPOSED_FILE, Composer
 from dvc_magic.pipeline.contents import Contents
 from dvc_magic.pipeline.graph import check_graph
+from dvc_magic.pipeline.hydra_settings import HydraSettings
 from dvc_magic.pipeline.implied import with_implied_deps
 from dvc_magic.pipeline.operations import compile_operations
 from dvc_magic.pipeline.pull import Puller, Watch
@@ -49,6 +51,7 @@ class _State(Struct):
     resolutions: dict[frozenset[tuple[str, bytes]], _Resolution] = field(default_factory=dict)
     compiled: dict[tuple[frozenset[tuple[str, bytes]], tuple[Operation, ...]], Pipeline] = field(default_factory=dict)
     plain: dict[str, Loaded] = field(default_factory=dict)  # what each file holds without an overlay
+    composed: dict[str, Loaded] = field(default_factory=dict)  # and with composed params
     scm: Any = None
 
     @property
@@ -82,6 +85,7 @@ class ProjectReader:
         self._state = _State()
         self._in_remotes: set[tuple[str, str]] = set()
         self._config: tuple[dict[str, Version], Any] | None = None
+        self._composer: Composer | None = None
         if not (self.root / ".dvc").is_dir():
             raise NotAProjectError(f"{self.root} has no .dvc directory: run `dvc init` there, or name another folder")
 
@@ -106,7 +110,7 @@ class ProjectReader:
         if not any(dep.kind is DepKind.URL for stage in stages for dep in stage.deps):
             return {}
         try:
-            return self._resolution({}).addresses
+            return self._usual().addresses
         except PipelineError:  # only the values of a call make the project readable
             return {}
 
@@ -266,6 +270,31 @@ class ProjectReader:
             seen.setdefault(path, known)
         return config
 
+    @property
+    def composer(self) -> Composer | None:
+        """What composes the params file as ``dvc exp run`` does; None where DVC's configuration does not ask for it.
+
+        Raises:
+            PipelineError: DVC cannot read the configuration.
+        """
+        settings = HydraSettings.of(self.config, self.root)
+        if self._composer is None or self._composer.settings != settings:
+            self._composer = None if settings is None else Composer(self.root, settings)
+        return self._composer
+
+    def _usual(self) -> _Resolution:
+        """The pipeline without a call's values; with composed params if they are known, or if it takes them."""
+        composer = self.composer
+        composed = composer.remembered if composer is not None else None
+        if composed is None:
+            try:
+                return self._resolution({})
+            except PipelineError:
+                composed = composer.known() if composer is not None else None
+                if composed is None or composed.problem is not None:
+                    raise
+        return self._resolution({COMPOSED_FILE: composed.text.encode()})
+
     def _puller(
         self, incoming: Path, watch: Watch, hash_file: Callable[[Path], tuple[str, int]] | None = None
     ) -> Puller:
@@ -279,7 +308,7 @@ class ProjectReader:
         )
 
     def _contents(self, hash_file: Callable[[Path], tuple[str, int]]) -> Contents:
-        owned = self._resolution({}).owned
+        owned = self._usual().owned
         repo = self._repo({}, {}, watched=False)
         return Contents(
             repo=repo,
@@ -332,9 +361,11 @@ class ProjectReader:
         repo = self._repo(state.seen, overlay)
         loader = self._loader(repo, overlay, state.seen)
         with listening():
-            files = self._files(state, repo, loader)
+            files = self._files(state, repo, loader, composed=COMPOSED_FILE in overlay)
         if not overlay:
             state.plain = {loaded.path: loaded for loaded in files}
+        elif self._composer is not None and overlay.keys() == {COMPOSED_FILE} and not state.composed:
+            state.composed = {loaded.path: loaded for loaded in files}
         resolution = _joined(files)
         if not state.settled:
             self._state = _State()
@@ -344,9 +375,10 @@ class ProjectReader:
         state.resolutions[key] = resolution
         return resolution
 
-    def _files(self, state: _State, repo: StillRepo, loader: Loader) -> list[Loaded]:
+    def _files(self, state: _State, repo: StillRepo, loader: Loader, *, composed: bool) -> list[Loaded]:
         if state.paths is not None:
-            return [loader.load(path, state.plain.get(path)) for path in state.paths]
+            before = state.composed if composed and state.composed else state.plain
+            return [loader.load(path, before.get(path)) for path in state.paths]
         with translated(root=self.root, path=".dvc"):
             root, store = os.fspath(self.root), os.path.abspath(self.store.home)
             files = list(walk(loader, repo, root=root, store=store, seen=state.seen))

@@ -178,8 +178,12 @@ class Project:
         """Close."""
         self.close()
 
-    def pipeline(self) -> Pipeline:
+    def pipeline(self, *, hydra: bool = True, choices: Sequence[tuple[str, ...]] = ()) -> Pipeline:
         """All stages as DVC resolves them now, as frozen data.
+
+        Args:
+            hydra: False for params as their files have them, where Hydra would compose them.
+            choices: sets of overrides for config groups of Hydra: stages have the flags that any of these gives them.
 
         Raises:
             PipelineError: DVC cannot read ``dvc.yaml``.
@@ -190,6 +194,9 @@ class Project:
             project=str(self.root),
             home=str(self.store.home),
             operations=to_data(known.operations),
+            hydra=hydra,
+            choices=choices,
+            environ=stage_environment(os.environ),
         )
         found = from_data(answer, Pipeline)
         problems, faults = (*found.problems, *known.warnings), {**known.faults, **found.faults}
@@ -680,10 +687,11 @@ class Project:
             points=tuple(complete.points()),
             operations=operations,
             copy_paths=complete.copy_paths,
+            hydra=complete.hydra,
             python=sys.executable,
             pythonpath=environ.get("PYTHONPATH", ""),
         )
-        capture = from_data(self._workers.ask("capture", request=to_data(question)), Capture)
+        capture = from_data(self._workers.ask("capture", request=to_data(question), environ=environ), Capture)
         return Driver(
             complete,
             capture,

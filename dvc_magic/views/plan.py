@@ -23,12 +23,12 @@ def plan_text(plan: tuple[PointPlan, ...]) -> str:
     """``prepare 41 reused (code, data, params equal) -> train runs``; of a grid see `_grid_text`.
 
     What is said of several stages in a row is said once: ``prepare 41, train 42 reused (...) -> evaluate runs``. At the
-    end stands which params get another type: ``train 42 runs; wd 0 -> 0.1 (float)``.
+    end stands which params get another type: ``train 42 runs; wd 0 -> 0.1 (float)``, and what composed the params.
     """
     if not plan:
         return "nothing to run"
     is_grid = len({point.target for point in plan}) < len(plan)
-    return "; ".join([_grid_text(plan) if is_grid else _targets_text(plan), *_retyped(plan)])
+    return "; ".join([_grid_text(plan) if is_grid else _targets_text(plan), *_retyped(plan), *_composed(plan)])
 
 
 def _targets_text(plan: Sequence[PointPlan]) -> str:
@@ -104,6 +104,15 @@ def _asked(plan: Sequence[PointPlan]) -> str:
 
 def _value(value: Any) -> str:
     return format_value(format_number(value), width=24)
+
+
+def _composed(plan: Sequence[PointPlan]) -> list[str]:
+    """That the call does what ``dvc repro`` never does, and how to leave it."""
+    composition = plan[0].composition
+    if composition is None:
+        return []
+    how = f"{one_line(composition.file)} composed from {one_line(composition.source)}"
+    return [f"{how} (as dvc exp run; --no-hydra leaves it as it is)"]
 
 
 def _retyped(plan: Sequence[PointPlan]) -> list[str]:

@@ -8,6 +8,6 @@ stage may use (PyYAML and ruamel.yaml, tomlkit and tomllib) and refuses a text i
 from __future__ import annotations
 
 from dvc_magic.workspace.param_files.changes import ValueChange
-from dvc_magic.workspace.param_files.rewrite import read_values, set_values
+from dvc_magic.workspace.param_files.rewrite import read_values, refuse_lost_map, set_values
 
-__all__ = ["ValueChange", "read_values", "set_values"]
+__all__ = ["ValueChange", "read_values", "refuse_lost_map", "set_values"]

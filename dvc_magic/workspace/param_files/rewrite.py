@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from dvc_magic.errors import ParamError, PipelineError, close_matches
 from dvc_magic.model.request import ChangeKind
-from dvc_magic.model.values import Value, same
-from dvc_magic.untrusted import UnreadableError, check_document
+from dvc_magic.model.values import Value, flatten, same, type_name
+from dvc_magic.untrusted import UnreadableError, abridged, check_document
 from dvc_magic.workspace.param_files.changes import Format, KeyPath, RefusedError, ValueChange
 from dvc_magic.workspace.param_files.json_file import JsonFormat
 from dvc_magic.workspace.param_files.python_file import PythonFormat
@@ -27,6 +27,8 @@ from dvc_magic.workspace.param_files.trees import (
     value_at,
 )
 from dvc_magic.workspace.param_files.yaml_file import YamlFormat
+
+_LISTED = 8  # keys in a message
 
 
 def _format(suffix: str) -> Format:
@@ -83,6 +85,26 @@ def set_values(
         rewriter.make(change)
     rewriter.check(changes)
     return rewriter.text
+
+
+def refuse_lost_map(values: Mapping[str, Any], key: str, value: object, *, path: str) -> None:
+    """Refuse a single value in the place of a map: it would take every key in the map with it.
+
+    Args:
+        values: of the param file. key: dotted. value: to be set there. path: the file's name for messages.
+
+    Raises:
+        ParamError: there is a map, and the value is neither a map nor null.
+    """
+    found = find(values, key.split("."))
+    old = value_at(values, found) if found else None
+    if not isinstance(old, dict) or value is None or isinstance(value, dict):
+        return
+    below = [f"{key}.{leaf}" for leaf, _ in flatten(old)]
+    more = f" and {len(below) - _LISTED} more" if below[_LISTED:] else ""
+    inside = f"Set what is in it: {', '.join(below[:_LISTED])}{more}" if below else "Give it a map: '{KEY:VALUE}'"
+    what = f"the {type_name(value)} {value!r}" if isinstance(value, bool | int | float | str) else "a list"
+    raise ParamError(f"{path}: {key!r} is a map, and cannot take {abridged(what)}. {inside}.")
 
 
 def _read(text: str, suffix: str, path: str) -> dict[str, Any]:
@@ -157,6 +179,7 @@ class _Rewriter(Struct, kw_only=True):
             raise ParamError(
                 f"{self.path}: {change.key!r} is there already, as {old!r}. To change it: -S '{change.key}={new}'."
             )
+        refuse_lost_map(self.values, change.key, new, path=self.path)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from self.merging(change, path, old, new)
         elif isinstance(old, list) and isinstance(new, dict):
@@ -174,6 +197,7 @@ class _Rewriter(Struct, kw_only=True):
                 inner = ValueChange(key=f"{change.key}.{key}", kind=change.kind)
                 yield from self.merging(inner, (*path, key), old[key], value)
             else:
+                refuse_lost_map(self.values, f"{change.key}.{key}", value, path=self.path)
                 yield _Step(ChangeKind.SET, (*path, key), value)
 
     def addition(self, parts: Sequence[str], value: Value) -> _Step:
