@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dvc_magic.line.config_groups import combinations, group_change
 from dvc_magic.line.expansion import Passed, expand, expand_text
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import find_param, matching
@@ -43,6 +44,7 @@ __all__ = [
     "Wording",
     "as_word",
     "asks_for_help",
+    "combinations",
     "expand",
     "expand_text",
     "find_param",
@@ -54,6 +56,7 @@ __all__ = [
     "format_line",
     "format_value",
     "format_values",
+    "group_change",
     "matching",
     "override_text",
     "parse_values",

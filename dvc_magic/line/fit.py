@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dvc_magic.errors import ParamError
+from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.line.formatting import format_value, format_values
 from dvc_magic.line.wording import Wording
-from dvc_magic.model.stage import Param
+from dvc_magic.model.stage import ConfigGroup, Param
 from dvc_magic.model.values import Value, type_name
+from dvc_magic.untrusted import abridged
 
 _EXAMPLES = {
     "int": "3",
@@ -35,9 +36,12 @@ def fit(value: object, param: Param, raw: str | None = None, *, wording: Wording
         wording: whom an error speaks to.
 
     Raises:
-        ParamError: the types differ; names file, key, what the file has, and what it got.
+        ParamError: the types differ; names file, key, what the file has, and what it got. Or a config group has no such
+            choice.
     """
     plain: Any = _plain(value)
+    if param.group is not None:
+        return _choice(plain, param, param.group, raw, wording)
     if raw == "None" and plain == "None":
         raise ParamError(_said(param, "got None.", "Write null for no value, 'None' in quotes for the text."))
     if plain is None or param.value is None:
@@ -45,6 +49,22 @@ def fit(value: object, param: Param, raw: str | None = None, *, wording: Wording
     if param.type == "text" and raw is not None and not isinstance(plain, list | dict):
         return plain if isinstance(plain, str) else raw
     return _typed(plain, param, wording)
+
+
+def _choice(value: Any, param: Param, group: ConfigGroup, raw: str | None, wording: Wording) -> Value:
+    """The choice of a config group: the name of one of its configs, or of several where the config takes a list."""
+    if value is None:
+        return None
+    several = value if isinstance(value, list) else [value if isinstance(value, str) or raw is None else raw]
+    unknown = [name for name in several if not isinstance(name, str) or name not in group.choices]
+    if unknown:
+        listed = abridged(", ".join(group.choices))
+        hint = close_matches(str(unknown[0]), list(group.choices))
+        raise ParamError(
+            f"{wording.param(param.key)} chooses a config of the group {param.key!r}: {listed}; got "
+            f"{_shown(unknown[0])}.{hint}"
+        )
+    return [*several] if isinstance(value, list) else several[0]
 
 
 def _plain(value: Any) -> Any:

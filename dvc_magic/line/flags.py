@@ -69,7 +69,9 @@ def _best(spelling: str, own: Sequence[Param], upstream: Sequence[Param]) -> tup
 
 
 def _means(spelling: str, param: Param, *, levelled: bool, whole_path: bool, exact: bool) -> bool:
-    key = _levelled(param.key) if levelled else param.key
+    key = param.key if param.group is None else param.key.replace("/", ".")  # optimizer/schedule
+    spelling = spelling if param.group is None else spelling.replace("/", ".")
+    key = _levelled(key) if levelled else key
     file = param.file if whole_path else param.file.rpartition("/")[2]
     for prefix in ("", f"{file}:"):
         if not spelling.startswith(prefix):
@@ -105,6 +107,10 @@ def option_or_param(spelling: str, param: Param) -> str:
 
 
 def _unknown(spelling: str, params: Sequence[Param], options: Collection[str], wording: Wording) -> str:
+    below = [param for param in params if f".{spelling}." in f".{param.key}"]
+    if below:
+        ways = ", ".join(wording.param(param.key) for param in below[:_SHOWN])
+        return f"{spelling} is a map in {below[0].file}, which takes no value as a whole. What is in it: {ways}."
     names = list(dict.fromkeys(param.key for param in params))
     ends = [key.rpartition(".")[2] for key in names]
     hint = close_matches(spelling, [*dict.fromkeys([*names, *ends, *sorted(options)])])

@@ -91,12 +91,13 @@ class _Visitor(HydraOverrideVisitor):
         return key if isinstance(key, str) else str(ctx.getText()).strip()
 
 
-def parse_override(text: str, *, aliases: bool) -> Parsed:
+def parse_override(text: str, *, aliases: bool, packages: bool = False) -> Parsed:
     """Read an override such as ``lr=0.1`` or ``+model.depth=choice(2,3)``.
 
     Args:
         text: the override.
         aliases: whether the functions that we add are known.
+        packages: whether a config group may have the package that its choice goes to: ``db@source=mysql``.
 
     Raises:
         LineError: outside the grammar (a `GrammarError`), or values that make no sense.
@@ -114,9 +115,10 @@ def parse_override(text: str, *, aliases: bool) -> Parsed:
         raise _root(error) from error
     except RecursionError as error:
         raise GrammarError("nested too deeply") from error
-    if override.package is not None:
+    if override.package is not None and not packages:
         raise GrammarError(f"{override.get_key_element()}: there are no config groups here")
-    return Parsed(kind=_KINDS[override.type], key=override.key_or_group, value=_meaning(override, _source_texts(tree)))
+    key = override.key_or_group if override.package is None else f"{override.key_or_group}@{override.package}"
+    return Parsed(kind=_KINDS[override.type], key=key, value=_meaning(override, _source_texts(tree)))
 
 
 def _root(error: BaseException) -> LineError:

@@ -17,6 +17,7 @@ from dvc_magic.line.expansion import expand_texts
 from dvc_magic.line.flags import matching, option_or_param
 from dvc_magic.line.options import Given, Option, check_once, is_dashed, take_option, unforced
 from dvc_magic.line.run_line import RUN_OPTIONS, RunLine, read_run_line
+from dvc_magic.line.scope import Describe
 from dvc_magic.line.tokens import Token, partition, read_line
 from dvc_magic.line.usage import Usage
 from dvc_magic.model.operation import OperationOut
@@ -101,12 +102,13 @@ class OperationLine(Struct, frozen=True, kw_only=True):
         folder: str = "",
         stage_of: Callable[[str], str],
         reuse: bool = False,
+        described: Describe | None = None,
     ) -> RunLine:
         """The rest of the line, as `read_run_line` reads it.
 
         Args:
             pipeline: with the operation in it.
-            namespace, folder, stage_of, reuse: as there.
+            namespace, folder, stage_of, reuse, described: as there.
 
         Raises:
             OperationError: the operation cannot be used as it is.
@@ -125,6 +127,7 @@ class OperationLine(Struct, frozen=True, kw_only=True):
             folder=folder,
             stage_of=stage_of,
             reuse=reuse,
+            described=described,
         )
 
 

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "params.yaml"
 
 
-def read_override(text: str) -> Change:
+def read_override(text: str, *, packages: bool = False) -> Change:
     """Read one override. Types are not checked, as DVC does not.
 
     A key that is removed has the one value None; ``~key=v`` has ``v``, which DVC compares before it removes.
 
     Args:
         text: ``lr=0.1``, ``conf.json:+new=[1,2]``, ``~old``; a file is what precedes the key's first colon.
+        packages: whether a config group may have a package: ``db@source=mysql``.
 
     Raises:
         LineError: outside the grammar, or a range to search, which only sweeps can use.
@@ -34,7 +35,7 @@ def read_override(text: str) -> Change:
 
     file, override = _without_file(text)
     try:
-        parsed = parse_override(override, aliases=False)
+        parsed = parse_override(override, aliases=False, packages=packages)
     except GrammarError as error:
         raise LineError(_explained(text, override, error)) from error
     except LineError as error:

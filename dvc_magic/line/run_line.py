@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dvc_magic.errors import DvcMagicError, LineError, ParamError, RequestError, StageNotFoundError, close_matches
+from dvc_magic.line.config_groups import NO_HYDRA, chosen_groups, group_change
 from dvc_magic.line.expansion import Passed, expand, expand_text, expand_texts
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import option_or_param
@@ -20,7 +21,7 @@ from dvc_magic.line.guild_spellings import answer_run_line, refuse_dependency
 from dvc_magic.line.options import HELP, Given, Option, check_once, is_dashed
 from dvc_magic.line.overrides import DEFAULT_FILE, read_override
 from dvc_magic.line.run_tokens import Assignment, Sorted, Spelling, is_bare_set, sorted_tokens
-from dvc_magic.line.scope import Known, Scope
+from dvc_magic.line.scope import Describe, Known, Scope
 from dvc_magic.line.spaces import Grid, Space
 from dvc_magic.line.stages import (
     Target,
@@ -46,6 +47,7 @@ RUN_OPTIONS = (
     Option(name="--reuse", takes=False),
     Option(name="--no-reuse", takes=False),
     Option(name="--copy-path", short="-C", repeats=True, what="PATH"),
+    NO_HYDRA,
     Option(name="--timeout", what="T"),
     Option(name="--jobs", short="-j", what="N"),
     Option(name="--label", what="L"),
@@ -112,6 +114,7 @@ def read_run_line(
     folder: str = "",
     stage_of: Callable[[str], str] = _unknown_run,
     reuse: bool = False,
+    described: Describe | None = None,
 ) -> RunLine:
     """Read the line of ``%dvc_run``, or of a magic that takes what it takes and more.
 
@@ -125,6 +128,9 @@ def read_run_line(
         folder: where the line is typed, from the project's root: a stage's name alone begins its search there.
         stage_of: the address of a run's stage, by what people call the run; asked for ``--from`` without a stage.
         reuse: what holds when the line has neither ``--reuse`` nor ``--no-reuse``.
+        described: the stages with params as their files have them, or under other choices of config groups; asked for
+            where the params of `pipeline` are composed and the line wants others. Without it, the flags are those of
+            `pipeline`.
 
     Raises:
         LineError: the line cannot be read.
@@ -132,7 +138,13 @@ def read_run_line(
         StageNotFoundError: no such stage.
     """
     known = Known(
-        command=command, pipeline=pipeline, namespace=namespace, options=options, target=target, folder=folder
+        command=command,
+        pipeline=pipeline,
+        namespace=namespace,
+        options=options,
+        target=target,
+        folder=folder,
+        described=described,
     )
 
     def problem(text: str) -> DvcMagicError | None:
@@ -149,10 +161,17 @@ def read_run_line(
 
 
 def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: bool) -> RunLine:
-    pipeline, target = known.pipeline, known.target
     read = read_line(line)
+    pipeline, target = _pipeline(read, known), known.target
     params = [param for stage in pipeline.stages for param in stage.flags]
-    every = Scope(namespace=known.namespace, own=params, upstream=(), options=known.options, folder=known.folder)
+    every = Scope(
+        namespace=known.namespace,
+        own=params,
+        upstream=(),
+        options=known.options,
+        folder=known.folder,
+        composed=pipeline.composition is not None,
+    )
     items = _sorted(read, pipeline, every, target)
     check_once(items.options)
     if items.switch("--help"):
@@ -183,6 +202,16 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
         silent=read.silent,
         all=items.switch("--all"),
     )
+
+
+def _pipeline(read: Line, known: Known) -> Pipeline:
+    """The stages with the params that they have in this call, before its own values."""
+    if known.pipeline.composition is None or known.described is None:
+        return known.pipeline
+    if any(token.raw == NO_HYDRA.name for token in read.tokens):
+        return known.described(hydra=False, choices=())
+    choices = chosen_groups(read.tokens, known)
+    return known.described(hydra=True, choices=choices) if choices else known.pipeline
 
 
 def _sorted(read: Line, pipeline: Pipeline, every: Scope, target: str) -> Sorted:
@@ -322,7 +351,7 @@ def _flag_change(flag: Assignment, scope: Scope) -> Change:
         )
     if not read.values:
         raise flag.token.error(f"--{flag.name} has no values: {flag.value.raw} is empty.")
-    return Change(file=param.file, key=param.key, values=tuple(fit(value, param, raw) for value, raw in read.pairs))
+    return group_change(param, [fit(value, param, raw) for value, raw in read.pairs])
 
 
 def _values(flag: Assignment, param: Param, scope: Scope) -> Grid | Space:
@@ -368,7 +397,7 @@ def _read_set(token: Token, scope: Scope) -> Change:
     passed = expand(value, scope.namespace) if value is not None and value.raw else None
     if isinstance(passed, Passed):
         assert value is not None
-        change = read_override(f"{expand_text(key, scope.namespace)}=null")
+        change = read_override(f"{expand_text(key, scope.namespace)}=null", packages=scope.composed)
         params = (*scope.own, *scope.upstream)
         param = next((one for one in params if (one.file, one.key) == (change.file, change.key)), None)
         if param is not None and param.is_scalar:
@@ -379,7 +408,8 @@ def _read_set(token: Token, scope: Scope) -> Change:
             raise token.error(f"{token.raw}: expected values to try, neither a range to search nor nothing at all.")
         return replace(change, values=read.values)
     whole = expand(token, scope.namespace)
-    return read_override(whole.raw if isinstance(whole, Token) and not whole.quoted else whole.text)
+    text = whole.raw if isinstance(whole, Token) and not whole.quoted else whole.text
+    return read_override(text, packages=scope.composed)
 
 
 def _answer_guild(change: Change, scope: Scope) -> None:
@@ -418,6 +448,7 @@ def _request(items: Sorted, scope: Scope, pipeline: Pipeline, targets: Sequence[
         upstream=_policy(text("--upstream", "auto")),
         from_run=_start(items, scope),
         copy_paths=tuple(texts("--copy-path")),
+        hydra=not items.switch(NO_HYDRA.name),
         timeout=read_duration(text("--timeout")) if items.switch("--timeout") else None,
         jobs=_count(text("--jobs", "1")),
         label=text("--label"),

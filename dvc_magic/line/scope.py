@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
 from dvc_magic.line.flags import find_param, matching
 from dvc_magic.line.options import Option
 from dvc_magic.model.stage import Param, Pipeline
+
+
+class Describe(Protocol):
+    """Resolves a project's stages with other params than those that they usually have."""
+
+    def __call__(self, *, hydra: bool, choices: Sequence[tuple[str, ...]]) -> Pipeline:
+        """The stages.
+
+        Args:
+            hydra: False for params as their files have them.
+            choices: sets of overrides that choose config groups; flags are those that any of them gives.
+        """
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -22,6 +35,7 @@ class Known(Struct, frozen=True, kw_only=True):
         options: of the magic.
         target: the address of what runs, when the line's word is not the name of a stage.
         folder: the folder of the project in which the line is typed, from the root.
+        described: resolves the stages with other params, if somebody can.
     """
 
     command: str
@@ -30,16 +44,22 @@ class Known(Struct, frozen=True, kw_only=True):
     options: Sequence[Option]
     target: str = ""
     folder: str = ""
+    described: Describe | None = None
 
 
 class Scope(Struct, frozen=True, kw_only=True):
-    """What the names in a line can mean."""
+    """What the names in a line can mean.
+
+    Attributes:
+        composed: whether params are composed of config groups.
+    """
 
     namespace: Mapping[str, object]
     own: Sequence[Param]
     upstream: Sequence[Param]
     options: Sequence[Option]
     folder: str = ""
+    composed: bool = False
 
     def matching(self, spelling: str) -> tuple[Param, ...]:
         """The params that `spelling` can mean."""

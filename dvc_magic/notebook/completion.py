@@ -277,9 +277,13 @@ class Answer:
                 yield Offer(option.short, option.what or "option")
 
     def _values(self, begun: Begun) -> Iterator[Offer]:
-        """Values of a flag: the booleans, the one it has, those that earlier runs had."""
+        """Values of a flag: the booleans, the configs of a group, the one it has, those that earlier runs had."""
         own, upstream = self._params(begun)
         for param in matching(begun.flag, own, upstream)[:1]:
+            if param.group is not None:
+                for name in param.group.choices:
+                    yield Offer(as_value(name), "now" if name == param.value else "config")
+                return
             if param.type == "bool":
                 yield from (Offer(word, "now" if param.value is (word == "true") else "") for word in ("true", "false"))
                 return
@@ -395,7 +399,8 @@ def _about(stage: Stage) -> str:
 
 def _now(param: Param) -> str:
     value = as_value(param.value)
-    return f"{param.type} = {value if len(value) <= _SHOWN else value[: _SHOWN - 1] + '…'}"
+    kind = param.type if param.group is None else "config group"
+    return f"{kind} = {value if len(value) <= _SHOWN else value[: _SHOWN - 1] + '…'}"
 
 
 def as_value(value: Any) -> str:

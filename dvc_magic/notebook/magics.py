@@ -112,6 +112,9 @@ class DvcMagics(Magics):
         A flag holds for each of them that has it. The name of a ``foreach`` or ``matrix`` group means all of its items,
         ``GROUP@PATTERN`` those that fit (``*``, ``?``, ``[ab]``). Under ``-S`` they are the items that the values give.
 
+        Where DVC's configuration has ``hydra.enabled``, ``params.yaml`` is composed for each call, as ``dvc exp run``
+        does. Config groups are flags then: ``--model full``, ``--model small,full``.
+
         ``--reuse`` answers with an equal completed run, or waits for one that still goes, instead of making a new one:
         equal are code, data, params, Python, packages, and the files that it was seen to read. ``--timeout``, ``-C``
         and environment variables make no difference. ``%config DvcMagics.reuse = True`` makes it the default, so that
@@ -126,6 +129,7 @@ class DvcMagics(Magics):
             --from RUN            start from the values of this run; its stage, when none is named
             --reuse               answer with an equal run if there is one; --no-reuse never does
             -C, --copy-path PATH  take along a file that git ignores
+            --no-hydra            leave params.yaml as it is where DVC's configuration has hydra.enabled
             --timeout T           seconds, or 30s, 5m, 2h
             -j, --jobs N          runs at the same time
             --label L, --tag T    notes on the run
@@ -160,6 +164,7 @@ class DvcMagics(Magics):
                     folder=self.session.folder,
                     stage_of=lambda name: self.session.project.store.find(name).record.stage,
                     reuse=self.session.reuse,
+                    described=self.session.project.pipeline,
                 )
             except StageNotFoundError as error:
                 if error.name in recalled or not self._recall(error.name):

@@ -90,6 +90,7 @@ class OperationMagics(Magics):
                 folder=self._session.folder,
                 stage_of=lambda name: project.store.find(name).record.stage,
                 reuse=self._session.reuse,
+                described=project.pipeline,
             )
         return carry_out(call, self._session)
 

@@ -174,8 +174,8 @@ def _groups(options: Mapping[str, tuple[str, ...]], composed: Composed, base: Co
     """The config groups as params: by the names that defaults give them (``db@source``), and those that none names."""
     named = {name: choice for name, choice in composed.choices.items() if not name.startswith("hydra/")}
     in_defaults = {name.partition("@")[0] for name in named}
-    every = {**named, **{name: None for name in options if name not in in_defaults}}
-    for name, choice in every.items():
+    appended = {name: None for name in options if name not in in_defaults}
+    for name, choice in (*sorted(named.items()), *sorted(appended.items())):
         choices = options.get(name.partition("@")[0], ())
         if choices:
             group = ConfigGroup(choices=choices, appended=base.problem is None and name not in base.choices)

@@ -27,12 +27,22 @@ from dvc_magic.engine import (
 )
 from dvc_magic.errors import DvcMagicError, RequestError, RunFailedError, RunsFailedError, StageNotFoundError
 from dvc_magic.executors import WorkerPool, sweep_run
-from dvc_magic.line import Target, Wording, find_param, find_target, fit, flags_of
+from dvc_magic.line import (
+    Target,
+    Wording,
+    combinations,
+    find_param,
+    find_target,
+    fit,
+    flags_of,
+    group_change,
+    matching,
+)
 from dvc_magic.model.checkup import CheckProgress, StoreCheckup
 from dvc_magic.model.operation import Operation, Source
 from dvc_magic.model.record import DepRecord, RunRecord, RunStatus
-from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
-from dvc_magic.model.stage import Pipeline
+from dvc_magic.model.request import RunRequest, UpstreamPolicy
+from dvc_magic.model.stage import Param, Pipeline
 from dvc_magic.project.checkup import Checkup
 from dvc_magic.project.debuggable import last_failed
 from dvc_magic.project.debugging import Debugged, ask_here, debug, show_here
@@ -46,7 +56,7 @@ from dvc_magic.project.run import Run
 from dvc_magic.project.runs import Runs
 from dvc_magic.project.settings import Settings, find_root, read_settings
 from dvc_magic.project.stages import Stages
-from dvc_magic.project.values_of import with_values_of
+from dvc_magic.project.values_of import asked_groups, groups_of, with_values_of
 from dvc_magic.project.widgets import Widgets
 from dvc_magic.runs import lineage
 from dvc_magic.store import RunStore, this_boot
@@ -243,9 +253,9 @@ class Project:
         """The stages by address, as DVC resolves them now."""
         return Stages(self.pipeline())
 
-    def _targets(self, names: Sequence[str]) -> tuple[list[Target], Pipeline]:
+    def _targets(self, names: Sequence[str], *, hydra: bool) -> tuple[list[Target], Pipeline]:
         """What is named, each once, among the stages and operations, those of earlier cells too; and all of these."""
-        pipeline = self.pipeline()
+        pipeline = self.pipeline(hydra=hydra)
         targets: dict[str, Target] = {}
         for name in names:
             try:
@@ -253,7 +263,7 @@ class Project:
             except StageNotFoundError:
                 if not self.recall(name):
                     raise
-                pipeline = self.pipeline()
+                pipeline = self.pipeline(hydra=hydra)
                 target = find_target(name, pipeline)
             targets.setdefault(target.address, target)
         return list(targets.values()), pipeline
@@ -290,6 +300,7 @@ class Project:
         use: Mapping[str, int | str | Run] | None = None,
         upstream: str = "auto",
         copy_paths: Sequence[str] = (),
+        hydra: bool = True,
         timeout: float | None = None,
         label: str = "",
         tags: Sequence[str] = (),
@@ -308,6 +319,8 @@ class Project:
             use: stage address -> the run whose outputs to take.
             upstream: ``auto``, ``latest``, ``project`` or ``never``.
             copy_paths: files that git ignores and the stage needs.
+            hydra: False to run with the params file as it is where DVC's configuration has ``hydra.enabled``, and
+                ``params.yaml`` is composed otherwise, as by ``dvc exp run``.
             timeout: seconds that the stage's commands may take.
             label, tags: notes on the run.
             raise_errors: False to get a failed run back instead of an exception.
@@ -329,6 +342,7 @@ class Project:
             use=use,
             upstream=upstream,
             copy_paths=copy_paths,
+            hydra=hydra,
             timeout=timeout,
             label=label,
             tags=tags,
@@ -348,6 +362,7 @@ class Project:
         use: Mapping[str, int | str | Run] | None = None,
         upstream: str = "auto",
         copy_paths: Sequence[str] = (),
+        hydra: bool = True,
         timeout: float | None = None,
         label: str = "",
         tags: Sequence[str] = (),
@@ -384,6 +399,7 @@ class Project:
             use=use,
             upstream=upstream,
             copy_paths=copy_paths,
+            hydra=hydra,
             timeout=timeout,
             label=label,
             tags=tags,
@@ -410,6 +426,7 @@ class Project:
         use: Mapping[str, int | str | Run] | None = None,
         upstream: str = "auto",
         copy_paths: Sequence[str] = (),
+        hydra: bool = True,
         timeout: float | None = None,
         label: str = "",
         tags: Sequence[str] = (),
@@ -459,6 +476,7 @@ class Project:
                 use=use,
                 upstream=upstream,
                 copy_paths=copy_paths,
+                hydra=hydra,
                 timeout=timeout,
                 label=label,
                 tags=tags,
@@ -476,6 +494,7 @@ class Project:
         use: Mapping[str, int | str | Run] | None = None,
         upstream: str = "auto",
         copy_paths: Sequence[str] = (),
+        hydra: bool = True,
     ) -> Plan:
         """``project.plan("train", {"lr": 0.1})``: what `run` would do with the same arguments; nothing is run.
 
@@ -493,6 +512,7 @@ class Project:
             use=use,
             upstream=upstream,
             copy_paths=copy_paths,
+            hydra=hydra,
             timeout=None,
             label="",
             tags=(),
@@ -530,6 +550,7 @@ class Project:
         use: Mapping[str, int | str | Run] | None,
         upstream: str,
         copy_paths: Sequence[str],
+        hydra: bool,
         timeout: float | None,
         label: str,
         tags: Sequence[str],
@@ -545,20 +566,19 @@ class Project:
         if not stage:
             message = "name a stage to run, or a run to start from: project.run(from_run=41)"
             raise RequestError(message)
-        targets, pipeline = self._targets([stage] if isinstance(stage, str) else stage)
+        targets, pipeline = self._targets([stage] if isinstance(stage, str) else stage, hydra=hydra)
         if not several and not (isinstance(stage, str) and targets[0].single):
             items = abridged(", ".join(one.address for target in targets for one in target.stages))
             message = f"run() takes one stage, and {stage!r} is several: {items}. To run them: project.grid({stage!r}, "
             raise RequestError(f"{message}{dict(params)!r})")
-        own, above = flags_of((one for target in targets for one in target.stages), pipeline)
+        own, above = self._flags(targets, pipeline, params)
         changes = []
         for key, values in params.items():
             if not values:
                 message = f"{key!r} has no values; give at least one"
                 raise RequestError(message)
             param = find_param(key, own, above, options=(), wording=Wording.API)
-            fitted = tuple(fit(value, param, wording=Wording.API) for value in values)
-            changes.append(Change(file=param.file, key=param.key, values=fitted))
+            changes.append(group_change(param, [fit(value, param, wording=Wording.API) for value in values]))
         return RunRequest(
             stages=tuple(target.address for target in targets),
             changes=tuple(changes),
@@ -567,11 +587,26 @@ class Project:
             reuse=reuse,
             from_run=from_run,
             copy_paths=tuple(copy_paths),
+            hydra=hydra,
             timeout=timeout,
             jobs=jobs,
             label=label,
             tags=tuple(tags),
         )
+
+    def _flags(
+        self, targets: Sequence[Target], pipeline: Pipeline, params: Mapping[str, Sequence[Any]]
+    ) -> tuple[tuple[Param, ...], tuple[Param, ...]]:
+        """The params of the targets and of those above them, as the config groups chosen among `params` give them."""
+        own, above = flags_of((one for target in targets for one in target.stages), pipeline)
+        groups = [param for param in (*own, *above) if param.group is not None]
+        chosen = [(found[0], values) for key, values in params.items() if len(found := matching(key, groups, ())) == 1]
+        choices = combinations([group_change(group, [fit(one, group) for one in values]) for group, values in chosen])
+        if not choices:
+            return own, above
+        pipeline = self.pipeline(choices=choices)
+        stages = (pipeline.get(one.address) or one for target in targets for one in target.stages)
+        return flags_of(stages, pipeline)
 
     def start(
         self,
@@ -710,7 +745,11 @@ class Project:
             return request
         start = self.store.find(request.from_run)
         above = [stored.record for stored in lineage(start, self.store.get)]
-        return with_values_of(request, start.record, upstream=above, pipeline=self.pipeline())
+        pipeline = self.pipeline(hydra=request.hydra)
+        groups = groups_of(request, start.record, upstream=above, pipeline=pipeline)
+        if choices := combinations([*groups, *asked_groups(request, pipeline)]):
+            pipeline = self.pipeline(choices=choices)
+        return with_values_of(request, start.record, upstream=above, pipeline=pipeline, groups=groups)
 
     def _raise_failures(self, runs: Runs, request: RunRequest, call: str, tail: int) -> None:
         failed = [run for run in runs if run.status is not RunStatus.COMPLETED]

@@ -7,17 +7,45 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from dvc_magic.errors import ParamError
-from dvc_magic.line import OPTION_NAMES, find_target, flags_of, format_line, sure_word
+from dvc_magic.line import OPTION_NAMES, find_target, flags_of, format_line, group_change, sure_word
 from dvc_magic.model.record import Override, RunRecord
 from dvc_magic.model.request import Change, ChangeKind, RunRequest
-from dvc_magic.model.stage import Pipeline
+from dvc_magic.model.stage import Param, Pipeline
 from dvc_magic.model.values import Value, keys_overlap, same
 
 _Place = tuple[str, str]  # file, key
 
 
-def with_values_of(
+def groups_of(
     request: RunRequest, run: RunRecord, *, upstream: Sequence[RunRecord], pipeline: Pipeline
+) -> tuple[Change, ...]:
+    """The choices of config groups that `run` had, where they are not the config's own and the call says none."""
+    values, asked = _values(run, upstream), {(change.file, change.key) for change in request.changes}
+    return tuple(
+        group_change(flag, [values[place]])
+        for place, flag in _groups(pipeline).items()
+        if place in values and place not in asked and not same(values[place], flag.value)
+    )
+
+
+def asked_groups(request: RunRequest, pipeline: Pipeline) -> list[Change]:
+    """The choices of config groups that a call makes itself."""
+    groups = _groups(pipeline)
+    return [change for change in request.changes if (change.file, change.key) in groups]
+
+
+def _groups(pipeline: Pipeline) -> dict[_Place, Param]:
+    flags = (flag for stage in pipeline.every for flag in stage.flags)
+    return {(flag.file, flag.key): flag for flag in flags if flag.group is not None}
+
+
+def with_values_of(
+    request: RunRequest,
+    run: RunRecord,
+    *,
+    upstream: Sequence[RunRecord],
+    pipeline: Pipeline,
+    groups: Sequence[Change] = (),
 ) -> RunRequest:
     """The call with the values of `run` where it says none of its own.
 
@@ -29,7 +57,8 @@ def with_values_of(
     Args:
         request: the call; its own changes beat the run's values.
         upstream: the runs above `run`, upstream first.
-        pipeline: the project's stages as they are now.
+        pipeline: the project's stages as they are now; their params as `groups` and the call's own choices give them.
+        groups: what `groups_of` found.
 
     Raises:
         ParamError: the run has params that no stage has any more.
@@ -46,8 +75,12 @@ def with_values_of(
         for (file, key), value in values.items()
         if (file, key) in now and not same(value, now[file, key])
     ]
-    changes = [change for change in [*taken, *_elsewhere(run, values)] if not _covers(asked, change)]
-    gone = [place for place in values if place not in every]
+    chosen = {(change.file, change.key) for change in groups}
+    again = [
+        change for change in [*taken, *_elsewhere(run, values, pipeline)] if (change.file, change.key) not in chosen
+    ]
+    changes = [*groups, *(change for change in again if not _covers(asked, change.file, change.key))]
+    gone = [place for place in values if place not in every and not _covers(asked, *place)]
     if gone:
         raise ParamError(_gone_message(run, gone, replace(request, changes=(*changes, *request.changes)), pipeline))
     return replace(request, from_run=run.id, changes=(*changes, *request.changes))
@@ -68,23 +101,28 @@ def _values(run: RunRecord, upstream: Sequence[RunRecord]) -> dict[_Place, Value
     return found
 
 
-def _elsewhere(run: RunRecord, values: Iterable[_Place]) -> list[Change]:
+def _elsewhere(run: RunRecord, values: Iterable[_Place], pipeline: Pipeline) -> list[Change]:
     """What the run's call did to keys that are no params of it: those of the params are in their values."""
     known = set(values)
     return [
-        Change(file=entry.file, key=entry.key, values=(entry.value,), kind=_again(entry))
+        Change(file=entry.file, key=entry.key, values=(entry.value,), kind=_again(entry, pipeline))
         for entry in run.overrides
         if not any(file == entry.file and keys_overlap(key, entry.key) for file, key in known)
     ]
 
 
-def _again(entry: Override) -> ChangeKind:
-    """A key that was set or added then is set now, whether or not it has come to be there."""
+def _again(entry: Override, pipeline: Pipeline) -> ChangeKind:
+    """A key that was set or added then is set now, whether or not it has come to be there.
+
+    What Hydra composes begins anew each time, and it knows no such word for config groups.
+    """
+    if pipeline.composition is not None and entry.file == pipeline.composition.file:
+        return ChangeKind(entry.kind)
     return ChangeKind.REMOVE if entry.kind == ChangeKind.REMOVE else ChangeKind.FORCE
 
 
-def _covers(asked: Iterable[_Place], change: Change) -> bool:
-    return any(file == change.file and keys_overlap(key, change.key) for file, key in asked)
+def _covers(asked: Iterable[_Place], file: str, key: str) -> bool:
+    return any(file == of and keys_overlap(key, set_key) for of, set_key in asked)
 
 
 def _gone_message(run: RunRecord, gone: Sequence[_Place], rest: RunRequest, pipeline: Pipeline) -> str:

@@ -21,13 +21,13 @@ from dvc_magic.line import (
     fit,
     format_line,
     format_value,
+    group_change,
     parse_values,
     read_run_line,
     split,
     sure_word,
 )
-from dvc_magic.model.request import Change
-from dvc_magic.model.stage import Dep, OutKind, Param, Pipeline, Stage
+from dvc_magic.model.stage import ConfigGroup, Dep, OutKind, Param, Pipeline, Stage
 from dvc_magic.model.values import Value, same
 from dvc_magic.views.card import Card, Section
 from dvc_magic.views.format import format_value as shown_value
@@ -77,7 +77,9 @@ class FormField(Struct, frozen=True, kw_only=True):
     @property
     def choices(self) -> tuple[str, ...]:
         """All that the field can say, when that is a small set; otherwise it takes any text."""
-        return BOOLEANS if self.param.type == "bool" and self.text in BOOLEANS else ()
+        group = self.param.group
+        choices = BOOLEANS if self.param.type == "bool" else () if group is None else _choices(self.param, group)
+        return choices if self.text in choices else ()
 
     @property
     def was(self) -> str:
@@ -214,7 +216,7 @@ def stage_form(
     params = _params(stage, pipeline)
     doubled = {key for key, count in Counter(param.key for param, _ in params.values()).items() if count > 1}
     fields = [_field(param, made, texts or {}, doubled) for param, made in params.values()]
-    changes = [Change(file=one.param.file, key=one.param.key, values=one.values) for one in fields if one.changed]
+    changes = [group_change(one.param, one.values) for one in fields if one.changed]
     word = sure_word(stage.address, (other.address for other in pipeline.stages))
     flags = format_line(word, changes, command=COMMAND, reserved=OPTION_NAMES | doubled)
     line = f"{flags} {options.strip()}".strip()
@@ -230,6 +232,13 @@ def stage_form(
         asked=asked,
         problem=problem,
     )
+
+
+def _choices(param: Param, group: ConfigGroup) -> tuple[str, ...]:
+    """What can be chosen of a config group: each of its configs, all of them as a grid, none where none is chosen."""
+    names = [format_value(name) for name in group.choices]
+    none = ["null"] if param.value is None else []
+    return (*none, *names, *([",".join(names)] if len(names) > 1 else []))
 
 
 def _params(stage: Stage, pipeline: Pipeline) -> dict[str, tuple[Param, str]]:

@@ -42,7 +42,8 @@ def _as_written(stage: Stage) -> bool:
 
 
 def _flag_row(flag: Param) -> tuple[str, ...]:
-    return f"--{flag.key}", flag.type, format_value(flag.value, width=_CELL), flag.file
+    kind = flag.type if flag.group is None else f"one of {few(flag.group.choices, width=_CELL)}"
+    return f"--{flag.key}", kind, format_value(flag.value, width=_CELL), flag.file
 
 
 def stage_card(stage: Stage, pipeline: Pipeline, *, with_upstream: bool = False) -> Card:

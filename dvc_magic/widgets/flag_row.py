@@ -71,7 +71,8 @@ def _control(field: FormField) -> Any:
     layout = {"width": CONTROL_WIDTH}
     if not field.choices:
         return ipywidgets.Text(value=_spelled(field.text), layout=layout)
-    names = [(f"{choice} (both)" if "," in choice else choice, choice) for choice in field.choices]
+    every = "both" if field.param.group is None or len(field.param.group.choices) == 2 else "all"  # noqa: PLR2004
+    names = [(f"{choice} ({every})" if "," in choice else choice, choice) for choice in field.choices]
     return ipywidgets.Dropdown(options=names, value=field.text, layout=layout)
 
 
