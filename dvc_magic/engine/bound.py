@@ -11,7 +11,7 @@ from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import Override
 from dvc_magic.model.request import ChangeKind
-from dvc_magic.workspace.param_files import ValueChange, set_values
+from dvc_magic.workspace.param_files import ValueChange, read_values, refuse_lost_map, set_values
 
 
 def own_files(operations: Iterable[Operation]) -> frozenset[str]:
@@ -55,9 +55,24 @@ def bound(operation: Operation, text_of: Callable[[str], str], overrides: Sequen
         ]
         text = file.text if file.text is not None else _read(operation, file.origin, text_of)
         if changes:
-            text = set_values(text, PurePosixPath(file.path).suffix.lower(), changes, path=file.path)
+            text = changed(text, changes, file=file.path)
         files.append(replace(file, text=text))
     return replace(operation, files=tuple(files), presets=())
+
+
+def changed(text: str, changes: Sequence[ValueChange], *, file: str) -> str:
+    """The text of a param file with these changes.
+
+    Raises:
+        ParamError: a change cannot be made, or would put a single value in the place of a map.
+        PipelineError: the file cannot be read.
+    """
+    suffix = PurePosixPath(file).suffix.lower()
+    values = read_values(text, suffix, file)
+    for change in changes:
+        if change.kind in (ChangeKind.SET, ChangeKind.FORCE):
+            refuse_lost_map(values, change.key, change.value, path=file)
+    return set_values(text, suffix, changes, path=file, values=values)
 
 
 def changes_of(overrides: Iterable[Override], file: str) -> list[ValueChange]:

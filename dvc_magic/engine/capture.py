@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dvc_magic.codec import to_data
-from dvc_magic.engine.bound import bound, changes_of, own_files, values_for
+from dvc_magic.engine.bound import bound, changed, changes_of, own_files, values_for
 from dvc_magic.engine.composing import Composing, describe
 from dvc_magic.engine.order import Capture, CaptureRequest, Point, TypeChange
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
@@ -43,7 +43,6 @@ from dvc_magic.workspace import (
     python_environment,
     take_snapshot,
 )
-from dvc_magic.workspace.param_files import set_values
 
 _ATTEMPTS = 3
 
@@ -447,9 +446,7 @@ def _written(text_of: Callable[[str], str], overrides: Sequence[Override]) -> di
                 "change the file itself, or copy it into the project"
             )
             raise ParamError(message)
-        texts[file] = set_values(
-            text_of(file), PurePosixPath(file).suffix.lower(), changes_of(overrides, file), path=file
-        )
+        texts[file] = changed(text_of(file), changes_of(overrides, file), file=file)
     return texts
 
 

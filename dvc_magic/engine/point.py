@@ -298,7 +298,7 @@ class PointState:
         paths: list[str] = []
         for dep in stage.deps:
             makers = self._makers(stage, dep)
-            if dep.kind is DepKind.LOCAL and dep.path not in stage.texts and self._is_projects(dep, makers):
+            if dep.kind is DepKind.LOCAL and dep.path not in self._texts(stage) and self._is_projects(dep, makers):
                 paths.append(dep.taken)
             for made in makers:
                 settled = self.settled.get(made.address)
@@ -387,7 +387,7 @@ class PointState:
             MissingInputError: nothing makes a dependency and the project does not have it.
         """
         for dep in stage.deps:
-            if dep.kind is DepKind.URL or dep.path in stage.texts or self._makers(stage, dep):
+            if dep.kind is DepKind.URL or dep.path in self._texts(stage) or self._makers(stage, dep):
                 continue
             found = self._inputs[dep.taken]
             if not found.present or (dep.local and found.origin != "project"):
@@ -476,6 +476,8 @@ class PointState:
         """Whether the snapshot or the call's texts already bring the whole content of a dep into the workspace."""
         if dep.path in stage.texts:
             return not dep.origin
+        if dep.path in self.point.replace and self._marks(stage)[dep.path] == digest:
+            return True
         file = self._snapshot.files.get(dep.path)
         return file is not None and file.link is None and self._sources.get(dep.path) == digest
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.corpus import commands, data, outputs, params, paths, repos, templating
+from tests.corpus import commands, data, hydra, outputs, params, paths, repos, templating
 
 CASES = (
     *templating.CASES,
@@ -11,5 +11,6 @@ CASES = (
     *outputs.CASES,
     *paths.CASES,
     *data.CASES,
+    *hydra.CASES,
     *repos.CASES,
 )

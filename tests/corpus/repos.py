@@ -1,4 +1,4 @@
-"""Repositories: without git, in part of one, worktrees, submodules, links, Hydra, many stages, everything at once."""
+"""Repositories: without git, in part of one, worktrees, submodules, links, many stages, everything at once."""
 
 from __future__ import annotations
 
@@ -215,26 +215,6 @@ stages:
         files={**TWO, "dvc.yaml": str(TWO["dvc.yaml"]).replace("cat in.txt >", "cat in.txt more.txt >")},
         after="echo more > more.txt",
         clean=False,
-    ),
-    Case(
-        name="hydra-config",
-        shows="A project with Hydra composition: dvc repro reads params.yaml as it lies there, and so do we.",
-        files={
-            "dvc.yaml": """\
-stages:
-  train:
-    cmd: cat params.yaml > o.txt && cat conf/db/*.yaml >> o.txt
-    params: [db, lr]
-    outs: [o.txt]
-""",
-            "conf/config.yaml": "defaults:\n  - db: mysql\nlr: 0.5\n",
-            "conf/db/mysql.yaml": "name: mysql\n",
-            "conf/db/pg.yaml": "name: pg\n",
-            "params.yaml": "lr: 0.1\ndb:\n  name: mysql\n",
-            ".dvc/config": "[hydra]\n    enabled = True\n    config_dir = conf\n    config_name = config\n",
-        },
-        options="--lr 0.2",
-        edits={"params.yaml": {"0.1": "0.2"}},
     ),
     Case(
         name="config-local",

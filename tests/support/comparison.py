@@ -109,7 +109,9 @@ def _run(case: Case, project: Project) -> Iterator[str]:
     try:
         pipeline = project.pipeline()
         for target in case.targets or [quote(stage.address) for stage in pipeline.final_stages()]:
-            asked = read_run_line(f"{target} {case.options}", namespace={}, pipeline=pipeline)
+            asked = read_run_line(
+                f"{target} {case.options}", namespace={}, pipeline=pipeline, described=project.pipeline
+            )
             project.start(asked.request)
     except DvcMagicError as error:
         yield f"{type(error).__name__}: {error}"

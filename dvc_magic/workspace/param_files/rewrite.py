@@ -94,11 +94,15 @@ def refuse_lost_map(values: Mapping[str, Any], key: str, value: object, *, path:
         values: of the param file. key: dotted. value: to be set there. path: the file's name for messages.
 
     Raises:
-        ParamError: there is a map, and the value is neither a map nor null.
+        ParamError: there is a map, and the value is neither a map nor null; or so it is within a map.
     """
     found = find(values, key.split("."))
     old = value_at(values, found) if found else None
-    if not isinstance(old, dict) or value is None or isinstance(value, dict):
+    if not isinstance(old, dict) or value is None:
+        return
+    if isinstance(value, dict):
+        for inner, item in value.items():
+            refuse_lost_map(values, f"{key}.{inner}", item, path=path)
         return
     below = [f"{key}.{leaf}" for leaf, _ in flatten(old)]
     more = f" and {len(below) - _LISTED} more" if below[_LISTED:] else ""
@@ -179,7 +183,6 @@ class _Rewriter(Struct, kw_only=True):
             raise ParamError(
                 f"{self.path}: {change.key!r} is there already, as {old!r}. To change it: -S '{change.key}={new}'."
             )
-        refuse_lost_map(self.values, change.key, new, path=self.path)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from self.merging(change, path, old, new)
         elif isinstance(old, list) and isinstance(new, dict):
@@ -197,7 +200,6 @@ class _Rewriter(Struct, kw_only=True):
                 inner = ValueChange(key=f"{change.key}.{key}", kind=change.kind)
                 yield from self.merging(inner, (*path, key), old[key], value)
             else:
-                refuse_lost_map(self.values, f"{change.key}.{key}", value, path=self.path)
                 yield _Step(ChangeKind.SET, (*path, key), value)
 
     def addition(self, parts: Sequence[str], value: Value) -> _Step:
