@@ -83,7 +83,8 @@ CASES = (
         name="hydra-keys-added-and-removed",
         shows="Keys are added, set or added, and removed; texts that need quotes, maps and lists.",
         files=PROJECT,
-        options="""-S "+train.note='a: b, c'" -S ++train.lr=1e-3 -S ~train.tags -S "+new={a:[1,2.5],b:null}" -S db.name='01'""",
+        options="""-S "+train.note='a: b, c'" -S ++train.lr=1e-3 -S ~train.tags -S "+new={a:[1,2.5],b:null}" """
+        """-S db.name='01'""",
         repro="""exp run -S "+train.note='a: b, c'" -S ++train.lr=1e-3 -S ~train.tags -S "+new={a:[1,2.5],b:null}" """
         """-S "db.name='01'" """,
     ),
@@ -129,7 +130,7 @@ stages:
     ),
     Case(
         name="hydra-elsewhere",
-        shows="Another folder and name of configs, another param file, params.yaml as a dep, in a project of a monorepo.",
+        shows="Another folder and name of configs, another param file, params.yaml as a dep, in part of a repository.",
         files={
             "sub/settings/main/base.yaml": "defaults:\n  - /data@source: web\nlr: ${oc.env:LR}\n",
             "sub/settings/main/data/web.yaml": "url: http://here\n",
