@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
@@ -151,20 +150,19 @@ class Composing:
     def _check(self, overrides: Sequence[Override]) -> None:
         """Refuse a single value in the place of a map: Hydra would take it, and every key of the map be gone."""
         own = [entry for entry in overrides if entry.file == self.file]
-        scalars = [entry for entry in own if not self._is_group(entry) and _is_single(entry)]
-        if not scalars:
+        values = [entry for entry in own if not self._is_group(entry) and _is_set(entry)]
+        if not values:
             return
         chosen = [entry for entry in own if self._is_group(entry)]
         composed = self._composer.known(self._texts(chosen), self._environ)
         if composed.problem is None:
-            values = read_values(composed.text, ".yaml", self.file)
-            for entry in scalars:
-                refuse_lost_map(values, entry.key, entry.value, path=self.file)
+            before = read_values(composed.text, ".yaml", self.file)
+            for entry in values:
+                refuse_lost_map(before, entry.key, entry.value, path=self.file)
 
     def _is_group(self, entry: Override) -> bool:
         return entry.key.partition("@")[0] in self._composer.groups
 
 
-def _is_single(entry: Override) -> bool:
-    value: Any = entry.value
-    return entry.kind in (ChangeKind.SET, ChangeKind.FORCE) and value is not None and not isinstance(value, dict)
+def _is_set(entry: Override) -> bool:
+    return entry.kind in (ChangeKind.SET, ChangeKind.FORCE) and entry.value is not None

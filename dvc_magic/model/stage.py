@@ -201,6 +201,15 @@ class Stage(Struct, frozen=True, kw_only=True):
         return next((out for out in self.outs if out.path == path), None)
 
 
+def package_of(group: str) -> str:
+    """Where in the composed config the choice of a group stands, as far as its name tells: ``optimizer.schedule``.
+
+    Args:
+        group: ``optimizer/schedule``, or with a package of its own ``db@source``.
+    """
+    return (group.partition("@")[2] or group).replace("/", ".")
+
+
 def overlaps(one: str, other: str) -> bool:
     """Whether two paths are equal, or one lies in the directory that the other is (DVC's rule for its graph)."""
     return lies_in(one, other) or lies_in(other, one)

@@ -21,7 +21,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from dvc_magic.errors import DvcMagicError, PipelineError, from_wire
-from dvc_magic.model.stage import Composition, ConfigGroup, Param, Pipeline, Stage
+from dvc_magic.model.stage import Composition, ConfigGroup, Param, Pipeline, Stage, package_of
 from dvc_magic.model.values import keys_overlap
 from dvc_magic.pipeline.hydra_settings import HydraSettings
 from dvc_magic.pipeline.rooted import Version, settled, version
@@ -158,7 +158,7 @@ class Composer:
         own = [
             group
             for name, group in groups.items()
-            if whole or not _has_package(name, group) or any(keys_overlap(_package(name), key) for key in keys)
+            if whole or not _has_package(name, group) or any(keys_overlap(package_of(name), key) for key in keys)
         ]
         names = {group.name for group in own}
         leaves = (_opened(flag, self.file) for flag in stage.flags if flag.name not in names)
@@ -182,17 +182,12 @@ def _groups(options: Mapping[str, tuple[str, ...]], composed: Composed, base: Co
             yield name, Param(file=COMPOSED_FILE, key=name, value=choice, tracked=False, group=group)
 
 
-def _package(name: str) -> str:
-    """Where in the composed config the choice of a group stands, as far as its name tells."""
-    return (name.partition("@")[2] or name).replace("/", ".")
-
-
 def _has_package(name: str, param: Param) -> bool:
     """Whether what a group brings is known to stand below its package alone.
 
     Configs of a group without a default may be for any place (``# @package _global_``).
     """
-    return not _package(name).startswith("_") and param.group is not None and not param.group.appended
+    return not package_of(name).startswith("_") and param.group is not None and not param.group.appended
 
 
 def _opened(flag: Param, file: str) -> Param:

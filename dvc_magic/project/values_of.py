@@ -10,7 +10,7 @@ from dvc_magic.errors import ParamError
 from dvc_magic.line import OPTION_NAMES, find_target, flags_of, format_line, group_change, sure_word
 from dvc_magic.model.record import Override, RunRecord
 from dvc_magic.model.request import Change, ChangeKind, RunRequest
-from dvc_magic.model.stage import Param, Pipeline
+from dvc_magic.model.stage import Param, Pipeline, package_of
 from dvc_magic.model.values import Value, keys_overlap, same
 
 _Place = tuple[str, str]  # file, key
@@ -69,7 +69,7 @@ def with_values_of(
     now = {(flag.file, flag.key): flag.value for flag in (*above, *own)}
     every = {(flag.file, flag.key) for one in (*pipeline.stages, *pipeline.operations) for flag in one.flags}
     values = _values(run, upstream)
-    asked = {(change.file, change.key) for change in request.changes}
+    asked = {(change.file, key) for change in request.changes for key in (change.key, package_of(change.key))}
     taken = [
         Change(file=file, key=key, values=(value,))
         for (file, key), value in values.items()

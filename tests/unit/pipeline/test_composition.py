@@ -210,7 +210,11 @@ def test_all_points_of_a_call_are_composed_in_one_process_and_anew(
             (),
             "conf/db/mysql.yaml: line 2, column 1: found character '\\t'",
         ),
-        ({**CONF, "conf/db/mysql.yaml": "b: 1\nb: 2\n"}, (), "conf/db/mysql.yaml: line 2, column 1: found duplicate key"),
+        (
+            {**CONF, "conf/db/mysql.yaml": "b: 1\nb: 2\n"},
+            (),
+            "conf/db/mysql.yaml: line 2, column 1: found duplicate key",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_one_sentence_that_names_it(
