@@ -108,7 +108,7 @@ def test_a_run_can_be_started_from_another_of_other_config_groups(project: Proje
 
     again = first.again({"seed": 4})
     smaller = first.again({"model": "small"})
-    (big,) = call(project, "train -S +experiment=big")  # type: ignore[misc]
+    (big,) = call(project, "train -S +experiment=big")
     bigger = big.again({"lr_schedule": "cosine"})
 
     assert params_of(again)["model"] == {"name": "full", "layers": 3, "dropout": 0.5}
@@ -191,7 +191,7 @@ def test_a_choice_that_has_to_be_made_is_asked_for_and_can_be_made(
 
     run = project.run("train", {"model": "full"})
     assert (run.params["model"], params_of(run)["seed"]) == ("full", "???")
-    (seeded,) = call(project, "train --model small --seed 5")  # type: ignore[misc]
+    (seeded,) = call(project, "train --model small --seed 5")
     assert params_of(seeded)["seed"] == 5
 
 
