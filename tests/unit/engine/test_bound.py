@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.engine.bound import bound, described, disk_text, own_files
+from dvc_magic.engine.bound import bound, changed, described, disk_text, own_files
 from dvc_magic.errors import OperationError, ParamError
 from dvc_magic.model.operation import Operation, Preset, TextFile
 from dvc_magic.model.record import Override
+from dvc_magic.model.request import ChangeKind
+from dvc_magic.workspace.param_files import ValueChange
 
 CELL = Operation(name="fit", origin="cell", files=(TextFile(path="fit.py", text="lr = 0.1  # small\nn = 3\n"),))
 CONFIG = Operation(
@@ -68,3 +70,42 @@ def test_an_unknown_key_is_refused(tmp_path: Path) -> None:
 
 def test_the_files_that_operations_bring_are_their_own() -> None:
     assert own_files([CELL, CONFIG]) == {"fit.py", "params.json"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what"),
+    [("model", "full", "the text 'full'"), ("model", 5, "the int 5"), ("model.opt", [1], "a list"), ("empty", 1, "1")],
+)
+@pytest.mark.parametrize("kind", [ChangeKind.SET, ChangeKind.FORCE])
+def test_a_single_value_in_the_place_of_a_map_is_refused_with_what_is_in_it(
+    key: str, value: object, what: str, kind: ChangeKind
+) -> None:
+    text = "model:\n  opt: {lr: 1, n: [2]}\n  depth: 3\nempty: {}\n"
+    inside = {
+        "model": "Set what is in it: model.opt.lr, model.opt.n, model.depth.",
+        "model.opt": "Set what is in it: model.opt.lr, model.opt.n.",
+        "empty": "Give it a map: '{KEY:VALUE}'.",
+    }
+
+    with pytest.raises(ParamError) as raised:
+        changed(text, [ValueChange(key=key, value=value, kind=kind)], file="params.yaml")
+
+    assert f"params.yaml: {key!r} is a map, and cannot take " in str(raised.value)
+    assert what in str(raised.value)
+    assert str(raised.value).endswith(inside[key])
+
+
+def test_what_dvc_takes_in_a_maps_place_and_maps_elsewhere_are_taken() -> None:
+    text = "model: {depth: 3, opt: {lr: 1}}\nlr: 1\nsizes: [1, 2]\n"
+
+    def after(key: str, value: object) -> str:
+        return changed(text, [ValueChange(key=key, value=value)], file="params.yaml")
+
+    assert "model: null" in after("model", None)
+    assert "depth: 4" in after("model", {"depth": 4})
+    assert "lr: {a: 1}" in after("lr", {"a": 1})
+    assert "sizes: 5" in after("sizes", 5)
+    with pytest.raises(ParamError, match=r"'model\.opt' is a map, and cannot take the int 5"):
+        after("model", {"opt": 5})
+    with pytest.raises(ParamError, match="is a list, and cannot take a map"):
+        after("sizes", {"a": 1})
