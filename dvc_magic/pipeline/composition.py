@@ -148,12 +148,14 @@ class Composer:
         )
 
     def _with_groups(self, stage: Stage, groups: Mapping[str, Param]) -> Stage:
-        """A stage whose own text stands in the file's place has no part in it."""
+        """One with the groups that can change its params; not so an operation that brings a text of its own instead."""
         entries = [entry for entry in stage.params if entry.path == self.file]
         keys = [flag.key for flag in stage.flags if flag.file == self.file]
         keys += [key for entry in entries for key in entry.keys]
         whole = any(not entry.keys for entry in entries)
-        if not (keys or whole) or self.file in stage.texts:
+        files = stage.operation.files if stage.operation is not None else ()
+        brings_own = any(file.path == self.file != file.origin for file in files)
+        if brings_own or not (keys or whole):
             return stage
         own = [
             group

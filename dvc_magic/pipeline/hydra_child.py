@@ -100,6 +100,8 @@ class _Reads:
         """An audit hook; what it raises, the opening of the file raises."""
         if self._busy or event not in ("open", "os.listdir", "os.scandir") or not isinstance(arguments[0], str):
             return
+        if event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            return
         path = os.path.abspath(arguments[0])
         if path.startswith(self._foreign):
             return

@@ -68,6 +68,17 @@ def test_the_plan_says_once_that_params_are_composed(project: Project) -> None:
     assert "2 runs, model small -> small, full" in repr(call(project, "train --model small,full --dry-run"))
 
 
+def test_a_grid_over_a_group_runs_a_stage_that_has_none_of_its_keys_once(project: Project) -> None:
+    runs = project.grid(["prepare", "train"], {"model": ["small", "full"]})
+
+    assert [(run.stage, run.params.get("model")) for run in runs] == [
+        ("prepare", None),
+        ("train", "small"),
+        ("train", "full"),
+    ]
+    assert [run.upstream["prepare"].id for run in runs[1:]] == [runs[0].id] * 2
+
+
 def test_without_hydra_params_are_taken_as_they_stand(project: Project) -> None:
     text = "seed: 7\ndb: {name: x}\nmodel: {layers: 8}\noptimizer: {}\ntrain: {lr: 0.5}\n"
     (project.root / "params.yaml").write_text(text)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from dvc_magic.engine import Action, Decision, PointPlan, TypeChange
 from dvc_magic.model.record import CallInfo, Override, RunStatus
+from dvc_magic.model.stage import Composition
 from dvc_magic.views import plan_text, reused_line
 from tests.support.plotted import plotted_run
 
@@ -49,6 +50,14 @@ def test_a_value_that_changes_the_type_of_a_param_is_told_once_at_the_end() -> N
 
     assert plan_text((plan,)) == "report 5 runs; wd 0 -> 0.1 (float)"
     assert plan_text((_plan(ASKED), plan, plan)).count("wd 0 -> 0.1 (float)") == 1
+
+
+def test_what_composed_the_params_is_told_once_at_the_end() -> None:
+    plan = replace(_plan(ASKED), composition=Composition(file="params.yaml", source="conf/config.yaml"))
+    composed = "params.yaml composed from conf/config.yaml (as dvc exp run; --no-hydra leaves it as it is)"
+
+    assert plan_text((plan,)) == f"report 5 runs; {composed}"
+    assert plan_text((plan, plan)).count(composed) == 1
 
 
 def test_of_very_many_stages_in_a_row_the_first_are_named() -> None:
