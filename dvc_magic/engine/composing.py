@@ -38,8 +38,8 @@ def describe(
     composer = reader.composer if hydra else None
     if composer is None:
         return _described(reader, operations)
-    base = composer.known((), environ)
-    chosen = [composed for one in choices if (composed := composer.known(one, environ)).problem is None]
+    base = composer.composed((), environ)
+    chosen = [composed for one in choices if (composed := composer.composed(one, environ)).problem is None]
     if chosen or base.problem is None:
         pipelines = [_with_composed(reader, operations, composer, composed, base) for composed in chosen or [base]]
         return _joined(pipelines)
@@ -128,7 +128,7 @@ class Composing:
 
     def with_groups(self, pipeline: Pipeline, overrides: Sequence[Override]) -> Pipeline:
         """A pipeline that was resolved with `text`, with the config groups among its flags."""
-        base = self._composer.known((), self._environ)
+        base = self._composer.composed((), self._environ)
         return self._composer.with_groups(pipeline, self._of(overrides), base)
 
     def _of(self, overrides: Sequence[Override]) -> Composed:
@@ -149,12 +149,12 @@ class Composing:
 
     def _check(self, overrides: Sequence[Override]) -> None:
         """Refuse a single value in the place of a map: Hydra would take it, and every key of the map be gone."""
-        own = [entry for entry in overrides if entry.file == self.file]
-        values = [entry for entry in own if not self._is_group(entry) and _is_set(entry)]
+        entries = [entry for entry in overrides if entry.file == self.file]
+        values = [entry for entry in entries if not self._is_group(entry) and _is_set(entry)]
         if not values:
             return
-        chosen = [entry for entry in own if self._is_group(entry)]
-        composed = self._composer.known(self._texts(chosen), self._environ)
+        chosen = [entry for entry in entries if self._is_group(entry)]
+        composed = self._composer.composed(self._texts(chosen), self._environ)
         if composed.problem is None:
             before = read_values(composed.text, ".yaml", self.file)
             for entry in values:

@@ -6,6 +6,7 @@ from this one: it leaves no modules, no paths and no ``__pycache__`` behind, and
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -42,12 +43,13 @@ class Composed(Struct, frozen=True, kw_only=True):
 
     Attributes:
         text: of the params file.
-        choices: config group, as it is overridden -> what was chosen.
+        choices: config group, as it is overridden -> what was chosen. keys: those at the top of the text.
         problem: why there is no text, or None.
     """
 
     text: str = ""
     choices: Mapping[str, Any] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
     problem: DvcMagicError | None = None
 
 
@@ -85,7 +87,7 @@ class Composer:
     def __init__(self, root: Path, settings: HydraSettings) -> None:
         self.settings = settings
         self._root = root
-        self._known: dict[tuple[str, ...], Composed] = {}
+        self._memory: dict[tuple[str, ...], Composed] = {}
         self._environ: Mapping[str, str] = {}
         self._seen: dict[str, Version] = {}
         self.groups: Mapping[str, tuple[str, ...]] = {}
@@ -93,29 +95,29 @@ class Composer:
     @property
     def remembered(self) -> Composed | None:
         """What the config without overrides gave, if that is known and nothing has changed since."""
-        composed = self._known.get(())
+        composed = self._memory.get(())
         return composed if composed is not None and composed.problem is None and self._is_current else None
 
     @property
     def _is_current(self) -> bool:
         return all(version(path) == seen for path, seen in self._seen.items())
 
-    def known(self, overrides: tuple[str, ...] = (), environ: Mapping[str, str] | None = None) -> Composed:
+    def composed(self, overrides: tuple[str, ...] = (), environ: Mapping[str, str] | None = None) -> Composed:
         """What these overrides give, from memory while nothing that was read for it has changed.
 
         Args:
             overrides: in Hydra's grammar. environ: the variables, those of the last composition unless given.
         """
         environ = (self._environ or os.environ) if environ is None else environ
-        if dict(environ) != self._environ or not self._is_current or len(self._known) >= _KEPT:
-            self._known, self._seen, self._environ = {}, {}, dict(environ)
-        if overrides not in self._known:
+        if dict(environ) != self._environ or not self._is_current or len(self._memory) >= _KEPT:
+            self._memory, self._seen, self._environ = {}, {}, dict(environ)
+        if overrides not in self._memory:
             answer = self._ask([overrides], environ)
             if not answer.seen or not all(map(settled, answer.seen.values())):
                 return answer.composed[0]
             self._seen.update(answer.seen)
-            self._known[overrides] = answer.composed[0]
-        return self._known[overrides]
+            self._memory[overrides] = answer.composed[0]
+        return self._memory[overrides]
 
     def anew(
         self, overrides: Sequence[tuple[str, ...]], environ: Mapping[str, str] | None
@@ -139,7 +141,10 @@ class Composer:
             pipeline: resolved with the composed params.
             composed: what it was resolved with. base: the same without any override.
         """
-        groups = dict(_groups(self.groups, composed, base))
+        groups = [
+            (group, package_of(group.key) if package_of(group.key).partition(".")[0] in composed.keys else "")
+            for group in _groups(self.groups, composed, base)
+        ]
         return replace(
             pipeline,
             stages=tuple(self._with_groups(stage, groups) for stage in pipeline.stages),
@@ -147,8 +152,13 @@ class Composer:
             composition=self.composition(),
         )
 
-    def _with_groups(self, stage: Stage, groups: Mapping[str, Param]) -> Stage:
-        """One with the groups that can change its params; not so an operation that brings a text of its own instead."""
+    def _with_groups(self, stage: Stage, groups: Sequence[tuple[Param, str]]) -> Stage:
+        """One with the groups that can change its params; not so an operation that brings a text of its own instead.
+
+        Args:
+            groups: each with where in the params its choice stands; empty where that is not known, so that it may be
+                anywhere (``# @package _global_``).
+        """
         entries = [entry for entry in stage.params if entry.path == self.file]
         keys = [flag.key for flag in stage.flags if flag.file == self.file]
         keys += [key for entry in entries for key in entry.keys]
@@ -157,14 +167,14 @@ class Composer:
         brings_own = any(file.path == self.file != file.origin for file in files)
         if brings_own or not (keys or whole):
             return stage
-        own = [
+        changing = [
             group
-            for name, group in groups.items()
-            if whole or not _has_package(name, group) or any(keys_overlap(package_of(name), key) for key in keys)
+            for group, package in groups
+            if whole or not package or any(keys_overlap(package, key) for key in keys)
         ]
-        names = {group.name for group in own}
+        names = {group.name for group in changing}
         leaves = (_opened(flag, self.file) for flag in stage.flags if flag.name not in names)
-        return replace(stage, flags=(*own, *leaves))
+        return replace(stage, flags=(*changing, *leaves))
 
     def _ask(self, overrides: Sequence[tuple[str, ...]], environ: Mapping[str, str]) -> _Answer:
         answer = _in_child(self._root, self.settings, overrides, environ)
@@ -172,7 +182,7 @@ class Composer:
         return answer
 
 
-def _groups(options: Mapping[str, tuple[str, ...]], composed: Composed, base: Composed) -> Iterator[tuple[str, Param]]:
+def _groups(options: Mapping[str, tuple[str, ...]], composed: Composed, base: Composed) -> Iterator[Param]:
     """The config groups as params: by the names that defaults give them (``db@source``), and those that none names."""
     named = {name: choice for name, choice in composed.choices.items() if not name.startswith("hydra/")}
     in_defaults = {name.partition("@")[0] for name in named}
@@ -181,15 +191,7 @@ def _groups(options: Mapping[str, tuple[str, ...]], composed: Composed, base: Co
         choices = options.get(name.partition("@")[0], ())
         if choices:
             group = ConfigGroup(choices=choices, appended=base.problem is None and name not in base.choices)
-            yield name, Param(file=COMPOSED_FILE, key=name, value=choice, tracked=False, group=group)
-
-
-def _has_package(name: str, param: Param) -> bool:
-    """Whether what a group brings is known to stand below its package alone.
-
-    Configs of a group without a default may be for any place (``# @package _global_``).
-    """
-    return not package_of(name).startswith("_") and param.group is not None and not param.group.appended
+            yield Param(file=COMPOSED_FILE, key=name, value=choice, tracked=False, group=group)
 
 
 def _opened(flag: Param, file: str) -> Param:
@@ -215,8 +217,9 @@ def _in_child(
         lines = [json.loads(line) for line in _lines(incoming)]
     finally:
         os.close(incoming)
-        os.kill(child, signal.SIGKILL)  # one that has ended is still there to be waited for
-        os.waitpid(child, 0)
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, signal.SIGKILL)  # one that has ended is still there to be waited for
+            os.waitpid(child, 0)
     if not lines or "seen" not in lines[-1]:
         message = (
             f"Hydra did not compose {COMPOSED_FILE} from {settings.source} within {_DEADLINE:.0f} s, or its process "
@@ -234,7 +237,7 @@ def _in_child(
 def _composed(line: Mapping[str, Any]) -> Composed:
     if "error" in line:
         return Composed(problem=from_wire({"error": line["error"], "message": line["message"]}))
-    return Composed(text=line["text"], choices=line["choices"])
+    return Composed(text=line["text"], choices=line["choices"], keys=tuple(line["keys"]))
 
 
 def _lines(incoming: int) -> Iterator[bytes]:

@@ -48,6 +48,8 @@ def main(
     """
     code = 1
     try:
+        for first, end in ((3, outgoing), (outgoing + 1, os.sysconf("SC_OPEN_MAX"))):
+            os.closerange(first, end)  # who waits for this worker's end waits for the end of its pipe
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)  # ends this process also when nobody waits for it any more
         warnings.simplefilter("ignore")
@@ -144,13 +146,13 @@ def _answer(child: _Child, overrides: Sequence[tuple[str, ...]], say: Callable[[
 def _all_groups(parent: str = "") -> dict[str, list[str]]:
     """Each config group with its choices, by its path (``optimizer/lr_schedule``); Hydra's own are left out."""
     loader = GlobalHydra.instance().hydra.config_loader  # type: ignore[union-attr]
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for group in loader.list_groups(parent):
         name = f"{parent}/{group}" if parent else group
         if name != "hydra" and not group.startswith((".", "__")):
-            found[name] = list(loader.get_group_options(name, results_filter=ObjectType.CONFIG))
-            found |= _all_groups(name)
-    return found
+            groups[name] = list(loader.get_group_options(name, results_filter=ObjectType.CONFIG))
+            groups |= _all_groups(name)
+    return groups
 
 
 class _Child:
@@ -173,7 +175,7 @@ class _Child:
             return to_wire(self.problem(error, overrides))
         try:
             OmegaConf.resolve(config)
-            return {"text": OmegaConf.to_yaml(config), "choices": choices}
+            return {"text": OmegaConf.to_yaml(config), "choices": choices, "keys": [str(key) for key in config]}
         except Exception as error:  # noqa: BLE001 - resolvers of the project raise whatever they like
             return to_wire(self._unresolved(config, error))
 

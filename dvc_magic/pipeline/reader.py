@@ -290,7 +290,7 @@ class ProjectReader:
             try:
                 return self._resolution({})
             except PipelineError:
-                composed = composer.known() if composer is not None else None
+                composed = composer.composed() if composer is not None else None
                 if composed is None or composed.problem is not None:
                     raise
         return self._resolution({COMPOSED_FILE: composed.text.encode()})

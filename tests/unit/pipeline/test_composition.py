@@ -14,6 +14,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 
 from dvc_magic.errors import ParamError, PipelineError
+from dvc_magic.model.stage import ParamsFile, Pipeline, Stage
 from dvc_magic.pipeline import Composer, composition
 from dvc_magic.pipeline.hydra_settings import HydraSettings
 from tests.corpus.hydra import CONF
@@ -55,7 +56,7 @@ def composer(root: Path, files: dict[str, str], **section: object) -> Composer:
 
 
 def problem(root: Path, files: dict[str, str], *overrides: str, **section: object) -> str:
-    found = composer(root, files, **section).known(overrides).problem
+    found = composer(root, files, **section).composed(overrides).problem
     assert found is not None
     return f"{type(found).__name__}: {found}"
 
@@ -79,7 +80,7 @@ def test_nothing_is_composed_where_dvcs_configuration_does_not_say_so(tmp_path: 
 def test_the_text_is_the_one_that_dvc_writes(tmp_path: Path, overrides: tuple[str, ...]) -> None:
     root = tmp_path / "project"
 
-    composed = composer(root, CONF).known(overrides)
+    composed = composer(root, CONF).composed(overrides)
 
     target = tmp_path / "params.yaml"
     compose_and_dump(target, os.fspath(root / "conf"), None, "config", os.fspath(root), list(overrides))
@@ -101,7 +102,7 @@ def test_configs_may_be_in_a_module_and_plugins_in_a_folder_and_neither_leaves_a
     found = composer(root, files, config_module="settings", config_name="base", plugins_path="plugins")
     before = sorted(root.rglob("*"))
 
-    composed = found.known((), {**os.environ, "PYTHONPATH": str(root / "code")})
+    composed = found.composed((), {**os.environ, "PYTHONPATH": str(root / "code")})
 
     assert composed.problem is None
     assert composed.text == "model:\n  layers: 1\n'n': null\n"
@@ -113,7 +114,7 @@ def test_configs_may_be_in_a_module_and_plugins_in_a_folder_and_neither_leaves_a
 def test_the_groups_are_those_below_the_config_with_their_choices(tmp_path: Path) -> None:
     found = composer(tmp_path, CONF)
 
-    composed = found.known(("model=full", "+experiment=big"))
+    composed = found.composed(("model=full", "+experiment=big"))
 
     assert found.groups == {
         "db": ("mysql", "pg"),
@@ -132,9 +133,9 @@ def test_the_variables_are_those_of_the_call(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("WHERE", "here")
     found = composer(tmp_path, {"conf/config.yaml": "at: ${oc.env:WHERE}\n"})
 
-    assert found.known((), {**os.environ, "WHERE": "there"}).text == "at: there\n"
-    assert found.known(()).text == "at: there\n"
-    assert found.known((), {**os.environ, "WHERE": "far"}).text == "at: far\n"
+    assert found.composed((), {**os.environ, "WHERE": "there"}).text == "at: there\n"
+    assert found.composed(()).text == "at: there\n"
+    assert found.composed((), {**os.environ, "WHERE": "far"}).text == "at: far\n"
 
 
 def test_what_is_known_is_composed_again_only_when_a_file_of_it_has_changed(
@@ -146,18 +147,18 @@ def test_what_is_known_is_composed_again_only_when_a_file_of_it_has_changed(
     found = composer(tmp_path, CONF)
     time.sleep(0.05)  # until what was just written is sure to show a change
 
-    texts = [found.known(("model=full",)).text, found.known(("model=full",)).text]
+    texts = [found.composed(("model=full",)).text, found.composed(("model=full",)).text]
     assert len(forks) == 1
     (tmp_path / "conf/model/small.yaml").write_text("name: other\n")  # not chosen, not read
-    found.known(("model=full",))
+    found.composed(("model=full",))
     assert len(forks) == 1
     (tmp_path / "conf/model/full.yaml").write_text("name: changed\n")
-    assert found.known(("model=full",)).text == texts[0].replace("full", "changed").replace(
+    assert found.composed(("model=full",)).text == texts[0].replace("full", "changed").replace(
         "  layers: 3\n  dropout: 0.001\n", ""
     )
     time.sleep(0.05)
     (tmp_path / "conf/model/new.yaml").write_text("name: new\n")
-    found.known(("model=full",))
+    found.composed(("model=full",))
     assert found.groups["model"] == ("full", "new", "small")
 
 
@@ -253,5 +254,34 @@ def test_a_resolver_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest
 def test_problems_are_errors_of_ours(tmp_path: Path) -> None:
     found = composer(tmp_path, CONF)
 
-    assert isinstance(found.known(("model=nope",)).problem, ParamError)
-    assert isinstance(composer(tmp_path / "empty", {}).known().problem, PipelineError)
+    assert isinstance(found.composed(("model=nope",)).problem, ParamError)
+    assert isinstance(composer(tmp_path / "empty", {}).composed().problem, PipelineError)
+
+
+def test_a_stage_has_the_groups_that_can_change_its_params(tmp_path: Path) -> None:
+    files = {
+        **CONF,
+        "conf/config.yaml": "defaults: [model: small, db: mysql, size: large, _self_]\nn: 1\n",
+        "conf/size/large.yaml": "# @package _global_\nn: 5\n",
+    }
+    found = composer(tmp_path, files)
+    base = found.composed()
+
+    def flags(*keys: str, whole: bool = False) -> list[str]:
+        stage = Stage(
+            address="t",
+            name="t",
+            dvcfile="dvc.yaml",
+            wdir=".",
+            cmd="x",
+            commands=("x",),
+            params=(ParamsFile(path="params.yaml", declared="params.yaml", keys=keys),) if keys or whole else (),
+        )
+        (with_groups,) = found.with_groups(Pipeline(stages=(stage,)), base, base).stages
+        return [flag.key for flag in with_groups.flags]
+
+    assert flags() == []
+    assert flags("n") == ["size", "experiment", "optimizer", "optimizer/lr_schedule"]
+    assert flags("model.layers", "n") == ["model", "size", "experiment", "optimizer", "optimizer/lr_schedule"]
+    assert flags("db") == ["db", "size", "experiment", "optimizer", "optimizer/lr_schedule"]
+    assert flags(whole=True)[:3] == ["db", "model", "size"]
