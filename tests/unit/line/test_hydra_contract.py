@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir, initialize_config_module
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser, create_functions
@@ -182,3 +184,12 @@ def test_values_that_are_open_or_refer_to_others_are_told_apart() -> None:
 
     assert [OmegaConf.is_missing(config, key) for key in config] == [True, False, False]
     assert [OmegaConf.is_interpolation(config, key) for key in config] == [False, True, False]
+
+
+def test_overrides_of_values_are_applied_to_a_copy_of_a_composed_config_as_hydra_applies_them(configs: Any) -> None:
+    overrides = ["seed=2", "model.layers=3", "+new={a:1}"]
+    copy = deepcopy(compose("config"))
+
+    ConfigLoaderImpl._apply_overrides_to_config(OverridesParser.create().parse_overrides(overrides), copy)
+
+    assert copy == compose("config", overrides=overrides)

@@ -66,26 +66,31 @@ def test_nothing_is_composed_where_dvcs_configuration_does_not_say_so(tmp_path: 
     assert HydraSettings.of({}, tmp_path) is None
 
 
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        (),
-        ("model=full", "model.dropout=0.5"),
-        ("optimizer/lr_schedule=cosine", "seed=5", "train.lr=1e-5"),
-        ("+experiment=big",),
-        ("~train.tags", "+new={a:[1,b],c:null}", "++train.lr=2", "train.name='yes: 1'"),
-        ("+db@other=pg",),
-    ],
+SETS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("model=full", "model.dropout=0.5"),
+    ("optimizer/lr_schedule=cosine", "seed=5", "train.lr=1e-5"),
+    ("+experiment=big",),
+    ("seed=3", "+experiment=big"),
+    ("~train.tags", "+new={a:[1,b],c:null}", "++train.lr=2", "train.name='yes: 1'"),
+    ("+db@other=pg", "+other.more=1"),
+    ("~db", "model={layers:7}"),
+    ("hydra.job.name=x", "seed=${train.lr}"),
+    ("train.tags.1=c", "train.tags=[d]"),
 )
-def test_the_text_is_the_one_that_dvc_writes(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+
+
+def test_each_text_is_the_one_that_dvc_writes_also_for_many_at_once(tmp_path: Path) -> None:
     root = tmp_path / "project"
+    found = composer(root, CONF)
 
-    composed = composer(root, CONF).composed(overrides)
+    together, _ = found.anew(SETS, None)
 
-    target = tmp_path / "params.yaml"
-    compose_and_dump(target, os.fspath(root / "conf"), None, "config", os.fspath(root), list(overrides))
-    assert composed.problem is None
-    assert composed.text == target.read_text()
+    for overrides in SETS:
+        target = tmp_path / "params.yaml"
+        compose_and_dump(target, os.fspath(root / "conf"), None, "config", os.fspath(root), list(overrides))
+        assert together[overrides].problem is None
+        assert together[overrides].text == found.composed(overrides).text == target.read_text()
 
 
 def test_configs_may_be_in_a_module_and_plugins_in_a_folder_and_neither_leaves_a_trace(
