@@ -20,7 +20,8 @@
     │   ├── RecordDamagedError      a record that is torn or altered
     │   └── RecordVersionError      a record of a newer dvc_magic
     └── WorkerError             a worker process could not do what it was told
-        └── WorkerLostError         it died
+        ├── WorkerLostError         it died
+        └── SupervisorLostError     the process that supervised its command died
 
 A message says what was seen, what was expected and what to do next. In IPython each error shows as that
 message alone, through ``_render_traceback_``, and is a real ``error`` output (a ``UsageError`` is not:
@@ -55,6 +56,7 @@ __all__ = [
     "RunsFailedError",
     "StageNotFoundError",
     "StoreError",
+    "SupervisorLostError",
     "WorkerError",
     "WorkerLostError",
     "close_matches",
@@ -178,6 +180,10 @@ class WorkerError(DvcMagicError):
 
 class WorkerLostError(WorkerError):
     """A worker process died."""
+
+
+class SupervisorLostError(WorkerError):
+    """The process that supervised a worker's command died; nothing is left of the command."""
 
 
 def close_matches(word: str, known: list[str], *, limit: int = 3) -> str:

@@ -119,6 +119,7 @@ def _run(
         log=paths.log,
         stop_file=paths.stop,
         control=control,
+        supervisor=control.supervisor,
         timeout=None,  # nobody is to be hurried at the prompt
         meanwhile=lambda: None,
     )

@@ -37,7 +37,7 @@ from dvc_magic.engine.scalars import FoundScalars, ScalarWatch
 from dvc_magic.engine.scripts import scripts_of
 from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.engine.undeclared import undeclared_warning, worth_declaring
-from dvc_magic.errors import DvcMagicError, PipelineError, ProjectError, StoreError
+from dvc_magic.errors import DvcMagicError, PipelineError, ProjectError, StoreError, SupervisorLostError
 from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import DepRecord, Learned, Notes, RunRecord, RunStatus, Times
@@ -237,6 +237,7 @@ class _Run:
             log=self._paths.log,
             stop_file=self._paths.stop,
             control=control,
+            supervisor=control.supervisor,
             timeout=self._order.timeout,
             meanwhile=lambda: self._open(prepared.root),
             now_and_then=scalars.look,
@@ -507,7 +508,8 @@ class _Run:
             text = f"the disk is full, {room} ({self._paths.folder}): make room, then run the stage again"
             return self._final(RunStatus.FAILED, reason=_DISK_FULL, error=text)
         text = _disk_message(error) if isinstance(error, OSError) else str(error)
-        return self._final(RunStatus.FAILED, reason="engine", error=text)
+        reason = "supervisor gone" if isinstance(error, SupervisorLostError) else "engine"
+        return self._final(RunStatus.FAILED, reason=reason, error=text)
 
     def _final(self, status: RunStatus, *, reason: str = "", error: str = "") -> RunRecord:
         return replace(
@@ -604,7 +606,7 @@ def _stop_message(ending: Ending, order: WorkOrder) -> str:
     causes = {
         "user": "stopped on request",
         "timeout": f"stopped after its time limit of {order.timeout:g} s" if order.timeout else "stopped",
-        "kernel": "stopped, because the notebook's kernel ended",
+        "kernel": "stopped, because the notebook's kernel ended, or because its worker was asked to (SIGTERM)",
     }
     return causes[ending.stopped]
 

@@ -1,17 +1,15 @@
-"""Running a stage's commands under supervision, in a worker process.
+"""Running a stage's commands, in a worker process; its supervisor starts them, signals them and ends what is left.
 
 The stop ladder: a stop asked by a person begins with SIGINT, so that a script can save what it has, then SIGTERM 10
 seconds later, then SIGKILL; each further request climbs one step at once. A timeout begins with SIGTERM. When the
-kernel is gone nobody waits for the script: SIGTERM, and SIGKILL after one second.
+kernel is gone nobody waits for the script: SIGTERM, and SIGKILL after one second, for it and for all that it started.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import selectors
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,12 +17,12 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from dvc_magic.executors import end_descendants
+from dvc_magic.errors import SupervisorLostError
+from dvc_magic.executors import Ended, Supervisor
 
 _POLL = 0.1  # seconds between looks at what has no descriptor to wait on: the stop file, a lost parent
 _USER_LADDER = ((signal.SIGINT, 10.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 1.0))
 _TIMEOUT_LADDER = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 1.0))
-_KERNEL_LADDER = ((signal.SIGTERM, 1.0), (signal.SIGKILL, 1.0))
 
 
 class Control(Protocol):
@@ -39,6 +37,10 @@ class Control(Protocol):
     @property
     def abandoned(self) -> bool:
         """Whether whoever ordered the run is gone."""
+
+    @property
+    def supervisor(self) -> Supervisor:
+        """What starts and ends the commands."""
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -58,29 +60,34 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 class _Ladder:
-    """Climbs a list of (signal, seconds until the next step) over one process group."""
+    """Climbs a list of (signal, seconds until the next step) over the command's process group."""
 
-    def __init__(self, group: int) -> None:
-        self._group = group
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
         self._steps: list[tuple[int, float]] = []
         self._next = float("inf")
         self.reason = ""
 
     def begin(self, reason: str, steps: Sequence[tuple[int, float]]) -> None:
-        if not self.reason or reason == "kernel":
-            self.reason = self.reason or reason
+        if not self.reason:
+            self.reason = reason
             self._steps = list(steps)
-        self.climb()
+        self._climb()
 
-    def climb(self) -> None:
+    def _climb(self) -> None:
         number, patience = self._steps.pop(0) if self._steps else (signal.SIGKILL, 1.0)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._group, number)
+        self._supervisor.signal(number)
         self._next = time.monotonic() + patience
 
     def tick(self) -> None:
         if time.monotonic() >= self._next:
-            self.climb()
+            self._climb()
+
+    def end(self, reason: str) -> None:
+        """Leave the rest to the supervisor, which is in a hurry."""
+        self.reason = self.reason or reason
+        self._next = float("inf")
+        self._supervisor.end()
 
 
 def supervise(
@@ -91,6 +98,7 @@ def supervise(
     log: Path,
     stop_file: Path,
     control: Control,
+    supervisor: Supervisor,
     timeout: float | None,
     meanwhile: Callable[[], None],
     now_and_then: Callable[[], None] = lambda: None,
@@ -103,11 +111,16 @@ def supervise(
         log: file that both output streams are appended to, as they come.
         stop_file: its appearance is a stop request from another process.
         control: where requests of the owner come from.
+        supervisor: the parent of the commands.
         timeout: seconds for all commands together, or None.
         meanwhile: called once, right after the first start, while the command already runs; never without a start.
         now_and_then: called some ten times in a second while a command runs; a stop waits for it.
 
     Side effects: no descendant of a command outlives it.
+
+    Raises:
+        SupervisorLostError: the supervisor was killed; nothing is left of the commands.
+        OSError: a command cannot be started.
     """
     began = time.monotonic()
     deadline = began + timeout if timeout else None
@@ -119,23 +132,21 @@ def supervise(
             reason = _asked_before(control, stop_file)
             if reason:
                 break
-            process = subprocess.Popen(
-                command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True,
-            )  # fmt: skip
+            supervisor.start(command, cwd=cwd, environ=environ, output=output.fileno())
             try:
                 if index == 0:
                     meanwhile()
-                reason = _watch(
-                    process, control=control, stop_file=stop_file, deadline=deadline, now_and_then=now_and_then
+                reason, ended = _watch(
+                    supervisor, control=control, stop_file=stop_file, deadline=deadline, now_and_then=now_and_then
                 )
-                exit_code = process.wait()
-            except BaseException:
-                process.kill()
-                process.wait()
-                end_descendants(grace=0.0)
+            except SupervisorLostError:
                 raise
-            leftovers += end_descendants(grace=0.5 if reason else 2.0)
+            except BaseException:
+                supervisor.end(grace=0.0)
+                supervisor.wait()
+                raise
+            exit_code = ended.exit_code
+            leftovers += ended.leftovers
             if reason or exit_code:
                 break
     return Ending(exit_code=exit_code, stopped=reason, duration=time.monotonic() - began, leftovers=leftovers)
@@ -150,32 +161,27 @@ def _asked_before(control: Control, stop_file: Path) -> str:
 
 
 def _watch(
-    process: subprocess.Popen[bytes],
+    supervisor: Supervisor,
     *,
     control: Control,
     stop_file: Path,
     deadline: float | None,
     now_and_then: Callable[[], None],
-) -> str:
-    """Wait for a process, passing on stop requests; returns why it was stopped, or an empty text."""
-    ladder = _Ladder(process.pid)
+) -> tuple[str, Ended]:
+    """Wait for the command's end, passing on stop requests; returns why it was stopped, if it was, and how it ended."""
+    ladder = _Ladder(supervisor)
     stop_seen = gone = False
-    with contextlib.ExitStack() as stack:
-        selector = stack.enter_context(selectors.DefaultSelector())
-        for descriptor in control.descriptors():
+    with selectors.DefaultSelector() as selector:
+        for descriptor in (*control.descriptors(), supervisor.fileno()):
             selector.register(descriptor, selectors.EVENT_READ)
-        if hasattr(os, "pidfd_open"):
-            ended = os.pidfd_open(process.pid)
-            stack.callback(os.close, ended)
-            selector.register(ended, selectors.EVENT_READ)
-        while process.poll() is None:
-            selector.select(_POLL if hasattr(os, "pidfd_open") else 0.02)
+        while (ended := supervisor.ended()) is None:
+            selector.select(_POLL)
             abandoned = control.abandoned
             for _ in range(control.stops()):  # those sent before the owner let go, whenever both are seen
                 ladder.begin("user", _USER_LADDER)
             if abandoned and not gone:
                 gone = True
-                ladder.begin("kernel", _KERNEL_LADDER)
+                ladder.end("kernel")
                 for descriptor in control.descriptors():  # readable for ever now: waiting on it would spin
                     with contextlib.suppress(KeyError):
                         selector.unregister(descriptor)
@@ -186,4 +192,17 @@ def _watch(
                 ladder.begin("timeout", _TIMEOUT_LADDER)
             ladder.tick()
             now_and_then()
-    return ladder.reason
+    return _reason(ladder.reason, ended, control), ended
+
+
+def _reason(asked: str, ended: Ended, control: Control) -> str:
+    """Why a command was stopped, or an empty text.
+
+    What comes when the command has ended, and only its leftovers go on, has not stopped it. A person's request counts
+    even then: nobody will ask again.
+    """
+    if not ended.stopped:
+        return asked if asked == "user" else ""
+    if asked:
+        return asked
+    return "user" if control.stops() else "kernel"  # the supervisor was the first to see that the kernel is gone

@@ -1,7 +1,8 @@
-"""The worker process: ``python -m dvc_magic.engine.worker --parent PID``.
+"""The worker process, which ``python -m dvc_magic.executors.start_worker`` becomes.
 
 It reads requests from its standard input and answers on its standard output, one JSON line each; its own prints and
-DVC's go to standard error. It ends when its parent does or closes the pipe.
+DVC's go to standard error. It ends when its parent does or closes the pipe, on SIGTERM, and when its supervisor is
+gone: what it executes at that moment is stopped and recorded first, and its answer says that it is the last one.
 """
 
 from __future__ import annotations
@@ -18,15 +19,20 @@ from collections import deque
 from typing import Any
 
 from dvc_magic.errors import DvcMagicError, to_wire
-from dvc_magic.executors import Lifeline, become_subreaper
+from dvc_magic.executors import Lifeline, Supervisor, become_subreaper
 
 _READ_SIZE = 1 << 16
 
 
 class Pipe:
-    """The worker's end of its pipe; also what a running stage listens to (`supervise.Control`)."""
+    """The worker's end of its pipe; also what a running stage listens to (`supervise.Control`).
 
-    def __init__(self, *, parent: int) -> None:
+    Attributes:
+        supervisor: starts and ends the commands.
+    """
+
+    def __init__(self, *, parent: int, supervisor: Supervisor) -> None:
+        self.supervisor = supervisor
         # The real descriptors move away, so that a stray print cannot get between two answers.
         self._in = os.dup(0)
         self._out = os.dup(1)
@@ -35,20 +41,34 @@ class Pipe:
         os.close(null)
         os.dup2(2, 1)
         self._lifeline = Lifeline(parent)
+        self._terminated, self._terminating = os.pipe()
+        self._is_terminated = False
         self._buffer = b""
         self._waiting: deque[dict[str, Any]] = deque()
         self._stops = 0
         self._closed = False
 
     def descriptors(self) -> tuple[int, ...]:
-        """The pipe and the parent's pidfd."""
-        return (self._in,) if self._lifeline.fd is None else (self._in, self._lifeline.fd)
+        """The pipe, the parent's pidfd, and what becomes readable on SIGTERM."""
+        lifeline = () if self._lifeline.fd is None else (self._lifeline.fd,)
+        return (self._in, self._terminated, *lifeline)
+
+    def terminate(self) -> None:
+        """Behave as if the parent were gone: it was not, but someone has asked this process to end."""
+        if not self._is_terminated:
+            self._is_terminated = True
+            os.write(self._terminating, b".")
 
     @property
     def abandoned(self) -> bool:
-        """Whether the parent is gone or has let go of the pipe."""
+        """Whether the parent is gone or has let go of the pipe, or this process has to end."""
         self._read_ready()
-        return self._closed or self._lifeline.broken
+        return self._closed or self._is_terminated or self._lifeline.broken
+
+    @property
+    def is_last(self) -> bool:
+        """Whether there will be no next request."""
+        return self.supervisor.gone or self.abandoned
 
     def stops(self) -> int:
         """How many stop requests have come since the last look."""
@@ -76,12 +96,12 @@ class Pipe:
                 self._waiting.append(message)
 
     def next(self) -> dict[str, Any] | None:
-        """The next request; None when the parent is gone."""
+        """The next request; None when this process has to end."""
         with selectors.DefaultSelector() as selector:
-            for descriptor in self.descriptors():
+            for descriptor in (*self.descriptors(), self.supervisor.fileno()):
                 selector.register(descriptor, selectors.EVENT_READ)
             while not self._waiting:
-                if self.abandoned:  # reads what there is
+                if self.is_last:  # reads what there is
                     return None
                 if not self._waiting:
                     selector.select(0.5)
@@ -112,18 +132,22 @@ def answer(request: dict[str, Any], service: Any, pipe: Pipe) -> dict[str, Any]:
 def main() -> None:
     """Serve requests until the parent is gone."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--parent", type=int, required=True)
-    pipe = Pipe(parent=parser.parse_args().parent)
-    # Not SIG_IGN, which the stages' commands would inherit: they would never see an interrupt.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    become_subreaper()
+    for number in ("--parent", "--supervisor", "--channel"):
+        parser.add_argument(number, type=int, required=True)
+    arguments = parser.parse_args()
+    pipe = Pipe(parent=arguments.parent, supervisor=Supervisor(arguments.supervisor, arguments.channel))
+    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which git would inherit
+    signal.signal(signal.SIGTERM, lambda *_: pipe.terminate())
+    become_subreaper()  # what the supervisor leaves if it is killed
     from dvc_magic.engine.service import Service  # noqa: PLC0415 - DVC takes 0.25 s; the lifeline comes first
 
     # What libraries log of a connection can hold an address with a password; without a handler it goes to the log.
     logging.getLogger().addHandler(logging.NullHandler())
     service = Service()
     while (request := pipe.next()) is not None:
-        pipe.say(answer(request, service, pipe))
+        reply = answer(request, service, pipe)
+        pipe.say({**reply, "last": True} if pipe.is_last else reply)
+    pipe.supervisor.close()
     # Python would take all of DVC's modules apart (0.2 s of CPU time), and who closes the pool waits for that. What is
     # open is left to the system, as it is after a SIGKILL; nothing here has files to remove at its end.
     sys.stdout.flush()

@@ -1,18 +1,57 @@
-"""Where runs execute: warm local worker processes, and what keeps them from leaving anything behind."""
+"""Where runs execute: warm local worker processes, and what keeps them from leaving anything behind.
 
-from dvc_magic.executors.lifeline import Lifeline, become_subreaper
-from dvc_magic.executors.local import Message, Worker, WorkerPool
-from dvc_magic.executors.own_process import starting_environment
-from dvc_magic.executors.process_tree import RUN_TOKEN, end_descendants, sweep_run
+Names are imported at their first use: the kernel needs a few of them, and a supervisor, which is forked from a process
+that has imported this package, is a third smaller for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dvc_magic.executors.channel import Ended
+    from dvc_magic.executors.lifeline import Lifeline, become_subreaper
+    from dvc_magic.executors.local import Message, Worker, WorkerPool
+    from dvc_magic.executors.own_process import starting_environment
+    from dvc_magic.executors.process_tree import end_descendants
+    from dvc_magic.executors.supervisor import Supervisor
+    from dvc_magic.executors.supervisor_process import fork_supervisor
+    from dvc_magic.executors.sweep import RUN_TOKEN, sweep_run
 
 __all__ = [
     "RUN_TOKEN",
+    "Ended",
     "Lifeline",
     "Message",
+    "Supervisor",
     "Worker",
     "WorkerPool",
     "become_subreaper",
     "end_descendants",
+    "fork_supervisor",
     "starting_environment",
     "sweep_run",
 ]
+
+_HOMES = {
+    "RUN_TOKEN": "sweep",
+    "Ended": "channel",
+    "Lifeline": "lifeline",
+    "Message": "local",
+    "Supervisor": "supervisor",
+    "Worker": "local",
+    "WorkerPool": "local",
+    "become_subreaper": "lifeline",
+    "end_descendants": "process_tree",
+    "fork_supervisor": "supervisor_process",
+    "starting_environment": "own_process",
+    "sweep_run": "sweep",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -24,6 +24,7 @@ from msgspec import Struct
 from dvc_magic.errors import WorkerError, WorkerLostError, from_wire
 
 _READ_SIZE = 1 << 16
+_START = "dvc_magic.executors.start_worker"  # a worker and its supervisor
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -69,7 +70,7 @@ class Worker:
         utf8 = ("-X", "utf8") if sys.getfilesystemencoding() == "utf-8" else ()
         with _appended(log) as errors:
             self._process = subprocess.Popen(
-                [python, *utf8, "-P", "-m", module, "--parent", str(os.getpid())],
+                [python, *utf8, "-P", "-m", _START, module, "--parent", str(os.getpid())],
                 env=environ,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -80,6 +81,7 @@ class Worker:
         self._log = log
         self._numbers = itertools.count(1)
         self._buffer = b""
+        self._is_leaving = False
         self.busy = False
 
     @property
@@ -94,8 +96,8 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.poll() is None
+        """Whether the process still runs, to take another request."""
+        return not self._is_leaving and self._process.poll() is None
 
     def request(self, do: str, **arguments: Any) -> None:
         """Begin a request; the worker is busy until its answer arrives."""
@@ -118,6 +120,7 @@ class Worker:
         messages = [Message(data=json.loads(line)) for line in lines if line]
         if any(message.is_answer for message in messages):
             self.busy = False
+        self._is_leaving = self._is_leaving or any(message.data.get("last") for message in messages)
         return messages
 
     def _lost(self) -> Message:

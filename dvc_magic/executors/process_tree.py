@@ -1,109 +1,91 @@
-"""Ending everything that a run started, whatever session or group it put itself into."""
+"""Ending everything below this process, whatever session or group it put itself into."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import psutil
+import psutil
+
+from dvc_magic.executors.lifeline import is_living
+from dvc_magic.executors.sweep import processes_of_run, signal_all
 
 _PATIENCE = 10.0  # seconds that a killed process is waited for
-
-RUN_TOKEN = "DVC_MAGIC_RUN"  # noqa: S105 - the name of an environment variable
-"""Environment variable that every process of a run inherits; its value is the run's id."""
-
-
-def _signal_all(processes: Iterable[psutil.Process], number: int) -> None:
-    import psutil  # noqa: PLC0415 - 11 ms of a kernel that may never have to end a process
-
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            process.send_signal(number)
+_LAST_MOMENT = 0.1  # seconds in which a process may end by itself after the command, as the end of a pipeline does
+_HELPER_MOMENT = 2.0  # the same for helpers of Python: they take their leave on a busy machine too
+# Started by multiprocessing and loky, on behalf of a process and without its doing. They end when its pipe closes, and
+# ignore SIGTERM until then: the tracker still has to remove shared memory.
+_HELPERS = ("resource_tracker import main", "multiprocessing.forkserver import main")
 
 
-def _reap() -> None:
-    """Collect children that ended, so that orphans which this process inherited do not stay as zombies."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+class Descendants:
+    """All processes below this one, orphans included.
 
+    A child subreaper (`become_subreaper`) inherits them. For others (macOS) they are those that belong to the run.
 
-def _living(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    import psutil  # noqa: PLC0415 - see above
+    Attributes:
+        exit_codes: of the children that have ended, by process id; negative for a signal.
+        run_id: of the run that they are for; for those who are no child subreaper.
+    """
 
-    living = []
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE:
-                living.append(process)
-    return living
+    def __init__(self, *, is_subreaper: bool = True) -> None:
+        self._is_subreaper = is_subreaper
+        self.exit_codes: dict[int, int] = {}
+        self.run_id = ""
 
+    def reap(self) -> bool:
+        """Take the exit codes of children that have ended, so that none stays a zombie; returns whether any goes on."""
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                self.exit_codes[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+        except ChildProcessError:
+            return False
+        return True
 
-def _has_children() -> bool:
-    """Whether this process has any child, at the price of one system call."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
+    def living(self) -> list[psutil.Process]:
+        """Those that still run, now."""
+        below = psutil.Process().children(recursive=True) if self.reap() else []
+        if not self._is_subreaper and self.run_id:
+            below = [*{*below, *processes_of_run(self.run_id)}]
+        return [process for process in below if is_living(process)]
+
+    def left_running(self) -> int:
+        """How many do not end by themselves, now that the command has; waits a moment for those that do."""
+        began = time.monotonic()
+        while living := self.living():
+            waited = time.monotonic() - began
+            others = [process for process in living if not _is_helper(process)]
+            if waited > (_LAST_MOMENT if others else _HELPER_MOMENT):
+                return len(others)
+            time.sleep(0.005)
+        return 0
+
+    def end(self, *, grace: float) -> int:
+        """End all of them: SIGTERM, then after `grace` seconds SIGKILL, until none is left.
+
+        Returns:
+            How many were still alive at the first look.
+        """
+        first = self.living()
+        signal_all(first, signal.SIGTERM)
+        until = time.monotonic() + grace
+        while living := self.living():
+            if time.monotonic() > until + _PATIENCE:  # one that may not be signalled (sudo), or hangs in the kernel
+                break
+            if time.monotonic() > until:
+                signal_all(living, signal.SIGKILL)
+            time.sleep(0.01)
+        return len(first)
 
 
 def end_descendants(*, grace: float = 2.0) -> int:
-    """End every descendant of this process: SIGTERM, then after `grace` seconds SIGKILL, until none is left.
-
-    Complete only for a child subreaper (`become_subreaper`), which inherits the orphans below it.
-
-    Returns:
-        How many processes were still alive at the first look.
-    """
-    import psutil  # noqa: PLC0415 - see above
-
-    _reap()
-    if not _has_children():
-        return 0
-    me = psutil.Process()
-    first = _living(me.children(recursive=True))
-    _signal_all(first, signal.SIGTERM)
-    until = time.monotonic() + grace
-    while living := _living(me.children(recursive=True)):
-        if time.monotonic() > until + _PATIENCE:  # one that may not be signalled (sudo), or hangs in the kernel
-            break
-        if time.monotonic() > until:
-            _signal_all(living, signal.SIGKILL)
-        time.sleep(0.01)
-        _reap()
-    _reap()
-    return len(first)
+    """End every descendant of this process; see `Descendants.end`."""
+    return Descendants().end(grace=grace)
 
 
-def sweep_run(run_id: str) -> int:
-    """End with SIGKILL every process of this machine that carries the token of the run (for runs whose worker died).
-
-    Returns:
-        How many processes were found.
-    """
-    import psutil  # noqa: PLC0415 - see above
-
-    found = 0
-    while True:
-        marked = [process for process in psutil.process_iter() if _carries(process, run_id)]
-        if not marked:
-            return found
-        found += len(marked)
-        _signal_all(marked, signal.SIGKILL)
-        time.sleep(0.02)  # not psutil.wait_procs, which would take the exit code from whoever started them
-
-
-def _carries(process: psutil.Process, run_id: str) -> bool:
-    import psutil  # noqa: PLC0415 - see above
-
+def _is_helper(process: psutil.Process) -> bool:
     try:
-        alive = process.status() != psutil.STATUS_ZOMBIE
-        return alive and process.pid != os.getpid() and process.environ().get(RUN_TOKEN) == run_id
-    except (psutil.Error, OSError):
+        return any(helper in argument for argument in process.cmdline() for helper in _HELPERS)
+    except psutil.Error:
         return False

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,16 @@ class Calling:
         """The workers that are there now."""
         assert self._process is not None
         return psutil.Process(self._process.pid).children()
+
+    def taking_part(self) -> dict[str, psutil.Process]:
+        """Who takes part in a run: ``kernel``; ``worker``, ``supervisor`` and ``stage`` as far as they are there."""
+        assert self._process is not None
+        names = ("kernel", "worker", "supervisor", "stage")
+        line = [psutil.Process(self._process.pid)]
+        with suppress(psutil.Error):
+            while len(line) < len(names) and (children := line[-1].children()):
+                line.append(children[0])
+        return dict(zip(names, line, strict=False))
 
     def tree(self) -> list[psutil.Process]:
         """The process and all below it."""

@@ -77,6 +77,13 @@ def test_a_worker_that_died_while_idle_is_replaced_unnoticed(pool: WorkerPool) -
     assert pool.ask("pid") != first
 
 
+def test_a_worker_that_said_that_it_leaves_gets_no_other_request(pool: WorkerPool) -> None:
+    first = pool.idle().pid
+    pool.ask("tell", answer={"result": None, "last": True})
+
+    assert pool.ask("pid") != first
+
+
 def test_a_question_that_kills_every_worker_is_an_error_not_a_loop(pool: WorkerPool) -> None:
     with pytest.raises(WorkerLostError, match="ended with 9"):
         pool.ask("die")
