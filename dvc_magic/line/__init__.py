@@ -7,12 +7,12 @@ from dvc_magic.line.expansion import Passed, expand, expand_text
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import find_param, matching
 from dvc_magic.line.formatting import as_word, format_flag, format_line, format_value, format_values
-from dvc_magic.line.guild_filters import read_runs_line
 from dvc_magic.line.operation_line import OPERATION_OPTIONS, OPERATION_USAGE, OperationLine, read_operation_line
 from dvc_magic.line.options import HELP, Option, Options
 from dvc_magic.line.overrides import override_text, read_override
 from dvc_magic.line.partial import Begun, read_begun
 from dvc_magic.line.run_line import OPTION_NAMES, RUN_OPTIONS, RUN_USAGE, RunLine, read_duration, read_run_line
+from dvc_magic.line.runs_line import read_runs_line
 from dvc_magic.line.spaces import Grid, Space
 from dvc_magic.line.stages import StageWords, Target, find_stage, find_target, flags_of, sure_word
 from dvc_magic.line.tokens import Line, Part, Token, quote, read_line, split

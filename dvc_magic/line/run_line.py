@@ -17,7 +17,6 @@ from dvc_magic.line.expansion import Passed, expand, expand_text, expand_texts
 from dvc_magic.line.fit import fit
 from dvc_magic.line.flags import option_or_param
 from dvc_magic.line.formatting import as_word, format_values
-from dvc_magic.line.guild_spellings import answer_run_line, refuse_dependency
 from dvc_magic.line.options import HELP, Given, Option, check_once, is_dashed
 from dvc_magic.line.overrides import DEFAULT_FILE, read_override
 from dvc_magic.line.run_tokens import Assignment, Sorted, Spelling, is_bare_set, sorted_tokens
@@ -147,17 +146,12 @@ def read_run_line(
         described=described,
     )
 
-    def problem(text: str) -> DvcMagicError | None:
-        try:
-            _read(text, known, stage_of=stage_of, reuse=reuse)
-        except DvcMagicError as error:
-            return error
-        return None
-
     try:
         return _read(line, known, stage_of=stage_of, reuse=reuse)
     except DvcMagicError as error:
-        raise answer_run_line(line, error, known, problem=problem) from error
+        from dvc_magic.line.guild_words import answer_run_line  # noqa: PLC0415 - only a line that fails pays for it
+
+        raise answer_run_line(line, error, known) from error
 
 
 def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: bool) -> RunLine:
@@ -185,7 +179,7 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
         _check_unambiguous(given, scope)
     for assignment in items.assignments:
         if assignment.spelling is Spelling.BARE:
-            refuse_dependency(assignment.token, pipeline)
+            _refuse_dependency(assignment.token, pipeline)
     changes = _changes(items, scope)
     request = replace(
         _request(items, scope, pipeline, [each.address for each in targets]),
@@ -212,6 +206,16 @@ def _pipeline(read: Line, known: Known) -> Pipeline:
         return known.described(hydra=False, choices=())
     choices = chosen_groups(read.tokens, known)
     return known.described(hydra=True, choices=choices) if choices else known.pipeline
+
+
+def _refuse_dependency(token: Token, pipeline: Pipeline) -> None:
+    """Refuse Guild AI's ``dvcstage:STAGE=RUN``, which would set a key of a param file that does not exist."""
+    kind, _, stage = token.text.partition("=")[0].partition(":")
+    if not stage or kind not in ("dvcstage", "operation"):
+        return
+    stages = (*pipeline.stages, *pipeline.operations)
+    if all(kind not in (*each.param_files, *each.vars_files) for each in stages):
+        raise token.error(f"{token.raw} names no param. A run of {stage} to build on is --use {as_word(stage)}=RUN.")
 
 
 def _sorted(read: Line, pipeline: Pipeline, every: Scope, target: str) -> Sorted:

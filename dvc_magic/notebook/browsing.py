@@ -77,7 +77,7 @@ class RunsMagics(Magics):
         ``call = c3f2`` are the runs of one call. What comes back is a selection: ``runs[0]`` is its first run.
         """
         names = self._session.names(local_ns)
-        return self._selected(read_runs_line(line, _RUNS, command="%dvc_runs", namespace=names))
+        return self._selected(read_runs_line(line, _RUNS, namespace=names))
 
     def _selected(self, options: Options) -> Runs:
         runs = self._session.project.runs

@@ -146,12 +146,11 @@ def test_a_key_of_no_stage_is_answered_with_the_param_that_ends_in_it():
     with pytest.raises(ParamError) as caught:
         read("train lr=[0.2,0.3]")
 
-    first, *_, last = str(caught.value).split("\n")
-    assert first == (
+    assert str(caught.value) == (
         "lr=[0.2,0.3] sets lr of params.yaml, which no stage here has. For train.lr write "
         "--lr 0.2,0.3; for the other key write -S ++lr=[0.2,0.3]"
     )
-    assert changes(last.partition("%dvc_run ")[2]) == {"train.lr": (0.2, 0.3)}
+    assert changes("train --lr 0.2,0.3") == {"train.lr": (0.2, 0.3)}
 
 
 def test_a_text_in_braces_that_does_not_fit_is_named_as_it_is():
@@ -436,7 +435,7 @@ def test_a_range_from_python_shows_the_grid_too():
         ("train lr=0.3", ParamError, "For train.lr write --lr 0.3"),
         ("train train.lr=[1,2]", ParamError, "write --train.lr 1,2"),
         ("train lr = 3", StageNotFoundError, "KEY=VALUE has no blanks"),
-        ("train --shuffle yes", LineError, "booleans are true and false"),
+        ("train --shuffle yes", LineError, "--shuffle is true or false"),
         ("train --upstream newest", LineError, "auto, latest, project, never"),
         ("train -j 0", LineError, "from 1 up"),
         ("train --timeout soon", RequestError, "30s, 5m or 2h"),
