@@ -218,8 +218,23 @@ def test_toml_keys_are_added_where_their_table_is():
     text = "# c\na = 1\np.q = 2\n\n# t\n[t] # x\nb = 1\n[u.v]\nw = 1\n"
     added = changed(text, ".toml", ChangeKind.ADD, c=3, p__r=3, t__n__m=3, u__o=3)
     assert added == (
-        "# c\na = 1\np.q = 2\np.r = 3\nc = 3\n\n# t\n[t] # x\nb = 1\nn = {m = 3}\n[u]\no = 3\n\n[u.v]\nw = 1\n"
+        "# c\na = 1\np.q = 2\np.r = 3\n\n# t\nc = 3\n\n[t] # x\nb = 1\nn = {m = 3}\n[u]\no = 3\n\n[u.v]\nw = 1\n"
     )
+
+
+def test_toml_stays_as_it_is_where_other_tables_stand_between_those_of_an_array():
+    text = "a = 1\n[[r]]\nn = 1\n\n[t]\nn = 1\n\n[[r]]\nn = 1"
+    assert set_one(text, ".toml", "r.1.n", 5) == text.removesuffix("1") + "5"
+    assert set_one(text, ".toml", "t.n", 5) == text.replace("[t]\nn = 1", "[t]\nn = 5")
+    with pytest.raises(ParamError, match="others between its tables; write these one after the other"):
+        changed(text, ".toml", ChangeKind.REMOVE, t=None)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_toml_keeps_its_kind_of_line_ends(end):
+    text = end.join(["# c", "a = 1", "", "[t]", "b = 'x'"])
+    assert changed(text, ".toml", ChangeKind.ADD, t__c=3) == text + end + "c = 3"
+    assert set_one(text, ".toml", "t.b", "y") == text.replace("'x'", "'y'")
 
 
 @pytest.mark.parametrize("value", [None, [None], {"x": None}])

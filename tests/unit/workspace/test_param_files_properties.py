@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import math
 import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import tomlkit
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -362,6 +365,16 @@ def toml_texts(draw: Any) -> str:
     return "\n".join(lines) + draw(st.sampled_from(["", "\n"]))
 
 
+@contextlib.contextmanager
+def refused_apart(text: str) -> Iterator[None]:
+    """Tables may be neither added nor removed where some stand between those of an array: tomlkit moves these together."""
+    try:
+        yield
+    except ParamError as error:
+        if tomlkit.parse(text).as_string() == text or "write these one after the other" not in str(error):
+            raise
+
+
 def toml_null(value: Any) -> bool:
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return value is None or any(map(toml_null, items))
@@ -381,7 +394,8 @@ def test_in_toml_only_the_asked_value_changes_for_both_readers(data):
     after = set_values(text.replace("\n", ends), ".toml", [ValueChange(key=".".join(map(str, path)), value=value)])
     assert same(tomllib.loads(after), put(tomllib.loads(text.replace("\n", ends)), path, value))
     assert same(read_values(after, ".toml", "p.toml"), put(before, path, value))
-    assert set(after.split(ends)) >= {line for line in text.split("\n") if line.startswith(("#", "["))}
+    marks = [[line for line in lines if line.startswith(("#", "["))] for lines in (after.split(ends), text.split("\n"))]
+    assert marks[0] == marks[1]
 
 
 # Python
@@ -506,10 +520,11 @@ def test_a_key_added_to_toml_or_removed_from_it_changes_nothing_else(data):
     path = (*data.draw(st.sampled_from(maps(before))), data.draw(st.sampled_from(["new", "new key", "é"])))
     value = data.draw(VALUES)
     key = ".".join(map(str, path))
-    longer = set_values(text, ".toml", [ValueChange(key=key, value=value, kind=ChangeKind.ADD)])
-    assert same(tomllib.loads(longer), put(before, path, value))
-    shorter = set_values(longer, ".toml", [ValueChange(key=key, kind=ChangeKind.REMOVE)])
-    assert same(tomllib.loads(shorter), before)
+    with refused_apart(text):
+        longer = set_values(text, ".toml", [ValueChange(key=key, value=value, kind=ChangeKind.ADD)])
+        assert same(tomllib.loads(longer), put(before, path, value))
+        shorter = set_values(longer, ".toml", [ValueChange(key=key, kind=ChangeKind.REMOVE)])
+        assert same(tomllib.loads(shorter), before)
 
 
 @settings(max_examples=100)
@@ -521,7 +536,8 @@ def test_what_was_there_can_be_removed_from_toml(data):
     assume(paths)
     path = data.draw(st.sampled_from(paths))
     change = ValueChange(key=".".join(map(str, path)), kind=ChangeKind.REMOVE)
-    assert same(tomllib.loads(set_values(text, ".toml", [change])), without(before, path))
+    with refused_apart(text):
+        assert same(tomllib.loads(set_values(text, ".toml", [change])), without(before, path))
 
 
 @settings(max_examples=100)
