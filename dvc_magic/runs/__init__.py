@@ -20,7 +20,6 @@ from dvc_magic.runs.printed import MOST_NAMES, LineCutter, Point, PointsFile, Sc
 from dvc_magic.runs.query import (
     Query,
     RowView,
-    format_query,
     order_key,
     parse_query,
     probable_query,
@@ -47,7 +46,6 @@ __all__ = [
     "clear_rows",
     "compiled",
     "flatten_files",
-    "format_query",
     "frame",
     "history_frame",
     "history_of",

@@ -130,7 +130,7 @@ class Query(Struct, frozen=True):
         return {address for address in stages if any(part.holds({"stage": address}) for part in naming)}
 
     def __str__(self) -> str:
-        return format_query(self)
+        return _format(self.node)
 
 
 def _comparisons(node: Node) -> Iterator[Comparison]:
@@ -429,10 +429,8 @@ class _Parser:
             raise self._error(start, "expected a quoted regular expression after '~'")
         try:
             re.compile(value)
-        except (re.error, OverflowError) as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise self._error(start, f"not a regular expression ({error})") from error
-        except RecursionError as error:
-            raise self._error(start, "too many parentheses within each other for a regular expression") from error
 
 
 def _odd(character: str) -> str:
@@ -483,11 +481,6 @@ def _joined(left: Node, right: Node) -> Node:
 
 
 # writing
-
-
-def format_query(query: Query) -> str:
-    """A query as text that `parse_query` reads back to an equal one."""
-    return _format(query.node)
 
 
 def _format(node: Node) -> str:

@@ -367,7 +367,7 @@ def toml_texts(draw: Any) -> str:
 
 @contextlib.contextmanager
 def refused_apart(text: str) -> Iterator[None]:
-    """Tables may be neither added nor removed where some stand between those of an array: tomlkit moves these together."""
+    """Allow the refusal where tables stand between those of an array, which tomlkit would move together."""
     try:
         yield
     except ParamError as error:
