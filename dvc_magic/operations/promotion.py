@@ -14,7 +14,6 @@ from dvc_magic.model.operation import Operation, Source, SourceKind, TextFile
 from dvc_magic.model.promotion import Promotion
 from dvc_magic.model.record import DepRecord, OutRecord, RunRecord, RunStatus
 from dvc_magic.model.stage import Pipeline, address_of, lies_in, overlaps
-from dvc_magic.operations.expressions import slow_rename
 from dvc_magic.operations.promoted_script import check_texts, moved_script, own_scripts
 
 _NAME = r"[\w-]+"
@@ -105,11 +104,6 @@ def _check_served(operation: Operation, pipeline: Pipeline) -> None:
 def _check_source(source: Source, record: RunRecord, pipeline: Pipeline) -> None:
     """Refuse data that lies elsewhere in the project than where the code reads it: a stage has no such thing."""
     for path in _paths(source, pipeline):
-        if slow_rename(source, path):
-            raise OperationError(
-                f"the name that {path} has in a run cannot be told soon: take rename away from the {source.kind} "
-                f"{source.path!r}, run it again, and promote that run"
-            )
         target = source.target(path)
         if target != path and (source.kind is SourceKind.CONFIG or target in record.deps):
             raise OperationError(

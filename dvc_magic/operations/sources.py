@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from dvc_magic.errors import close_matches
 from dvc_magic.model.operation import Rename, Source, SourceKind
-from dvc_magic.operations.expressions import check_expression, slow_rename
 from dvc_magic.operations.fields import (
     abridged,
     check_key,
@@ -208,8 +208,15 @@ def _attributes(fields: Mapping[str, Any], *, at: str) -> dict[str, Any]:
 def _read_select(value: object, key: str, *, at: str) -> tuple[str, ...]:
     patterns = read_texts(value, key, at=at)
     for pattern in patterns:
-        check_expression(pattern, key, at=at)
+        _expression(pattern, key, at=at)
     return patterns
+
+
+def _expression(pattern: str, key: str, *, at: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except (re.error, ValueError, OverflowError, RecursionError, Warning) as error:
+        raise refusal(at, f"{shown(pattern)} in {key!r} is not a regular expression: {error}") from error
 
 
 def _read_rename(value: object, _key: str, *, at: str) -> tuple[Rename, ...]:
@@ -243,7 +250,12 @@ _READERS: Mapping[str, Callable[..., Any]] = {
 
 def _rename(item: object, *, at: str) -> Rename:
     rule = _rename_of_map(item, at=at) if isinstance(item, Mapping) else _rename_of_text(item, at=at)
-    check_expression(rule.pattern, "rename", at=at, repl=rule.repl)
+    pattern = _expression(rule.pattern, "rename", at=at)
+    try:
+        pattern.sub(rule.repl, "")
+    except (re.error, ValueError, IndexError, OverflowError) as error:
+        problem = f"{shown(rule.repl)} in 'rename' cannot take the place of {shown(rule.pattern)}: {error}"
+        raise refusal(at, problem) from error
     if leads_out(posixpath.normpath(rule.repl)):
         raise refusal(at, f"{shown(rule.repl)} in 'rename' leads out of the run; folders go into 'target-path'")
     return rule
@@ -280,22 +292,13 @@ def _rename_of_text(item: object, *, at: str) -> Rename:
 
 
 def _check_target(source: Source, *, at: str) -> None:
-    """See that the source has a place in a run, as far as that can be told here.
-
-    Outs of a stage are not known, and a pattern whose search may never end is left to a worker, which sees to it that
-    it does; only a config file needs its place now, as its flags do.
-    """
+    """See that the source has a place in a run, as far as that can be told here: outs of a stage are not known."""
     if source.kind == SourceKind.DVCSTAGE:
         return
-    slow = slow_rename(source, source.path)
-    if slow is None:
-        target = source.target(source.path)
-        if target == "." or leads_out(target):
-            raise refusal(at, f"its place in a run would be {shown(target)}; change 'rename' or 'target-path'")
-        _check_place(target, at=at)
-    elif source.kind == SourceKind.CONFIG:
-        problem = f"{shown(slow.pattern)} in 'rename' is more than the name of a config file needs"
-        raise refusal(at, f"{problem}; give the new name alone, or a pattern without repeated groups")
+    target = source.target(source.path)
+    if target == "." or leads_out(target):
+        raise refusal(at, f"its place in a run would be {shown(target)}; change 'rename' or 'target-path'")
+    _check_place(target, at=at)
 
 
 def _check_place(path: str, *, at: str) -> None:

@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from dvc_magic.errors import DvcMagicError, OperationError, close_matches
 from dvc_magic.model.operation import Operation, OperationOut, Source, SourceKind
 from dvc_magic.model.stage import Dep, Out, OutKind, Pipeline, Stage, address_of, overlaps
-from dvc_magic.pipeline.deadline import in_time
 from dvc_magic.pipeline.definition import DVCFILE, LISTS, dump, stage_files
 from dvc_magic.pipeline.found import RESERVED, found_data
 from dvc_magic.pipeline.scan import Loader
@@ -140,7 +139,7 @@ class _Compiler:
 
     def _entry(self, operation: Operation) -> _Entry:
         outs = self._outs(operation)
-        deps = in_time(lambda: self._all_deps(operation, outs), name=operation.name)
+        deps = self._all_deps(operation, outs)
         definition: dict[str, Any] = {
             "cmd": list(operation.cmd) if isinstance(operation.cmd, tuple) else operation.cmd,
             "desc": literal(operation.desc),

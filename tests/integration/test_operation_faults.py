@@ -43,18 +43,6 @@ def test_a_bomb_in_guilds_file_is_a_line_below_the_stages(project: Project, fold
     assert "guild.yml: its aliases (*NAME) repeat more than" in project.pipeline().problems[-1]
 
 
-@pytest.mark.parametrize("source", [f"file: '{LONG}', rename: '(a+)+$ b'", "dvcstage: two, select: '(.*.*)*!x'"])
-def test_a_search_that_never_ends_is_a_fault_of_its_operation(project: Project, folder: Path, source: str) -> None:
-    (folder / "dvc.yaml").write_text(FILES["dvc.yaml"].replace("b.txt", f"{'b' * 60}.txt"))
-    (folder / "dvc_magic.yaml").write_text(
-        f"operations:\n  slow: {{cmd: 'true', requires: [{{{source}}}]}}\n  quick: {{cmd: 'true'}}\n"
-    )
-    assert project.run("quick").status == "completed"
-    assert project.run("two").status == "completed"
-    with pytest.raises(OperationError, match="operation 'slow': a regular expression in its 'rename' or 'select'"):
-        project.run("slow")
-
-
 def test_a_wrong_entry_answers_for_itself_alone(project: Project, folder: Path) -> None:
     (folder / "dvc_magic.yaml").write_text("operations:\n  bad: {comd: x}\n  good: {cmd: echo good}\n")
     assert project.run("good").log.text() == "good\n"

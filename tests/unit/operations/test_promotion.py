@@ -153,12 +153,6 @@ def test_a_stage_of_a_folder_is_not_mixed_with_that_of_the_root():
     assert "sub/model.txt" not in " ".join(promotion(record, pipeline, texts=TEXTS).notices)
 
 
-def test_a_rename_that_may_take_for_ever_is_not_tried():
-    rule = Rename(pattern="(a+)+$", repl="b")
-    source = Source(kind=SourceKind.FILE, path=f"{'a' * 60}!", rename=(rule,))
-    assert "take rename away from the file" in _refusal(_with({"requires": (source,)}))
-
-
 def test_outs_of_a_stage_become_plain_deps():
     deps = {**RECORD.deps, "out/model.txt": _dep(SourceKind.DVCSTAGE, hash="m1", run="r1", origin="train")}
     made = promotion(_with({"requires": (DATA, TRAIN)}, deps=deps), PIPELINE, texts=TEXTS)
