@@ -63,8 +63,13 @@ class RunPaths(Struct, frozen=True):
 
 
 def object_path(folder: Path | str, md5: str) -> str:
-    """Where a folder of objects, DVC's or ours, has the one of this md5: ``ab/cdef...``."""
+    """Where a folder of objects has the one of this md5; for what DVC 2 made, that folder is its cache itself."""
     return f"{folder}/{md5[:2]}/{md5[2:]}"
+
+
+def objects_of(cache: Path) -> Path:
+    """The folder of objects in a DVC cache, the project's or the runs': ``ab/cdef...``, a listing ends in ``.dir``."""
+    return cache / "files" / "md5"
 
 
 class StorePaths(Struct, frozen=True):
@@ -104,8 +109,8 @@ class StorePaths(Struct, frozen=True):
 
     @property
     def cache_objects(self) -> Path:
-        """The objects of that cache: ``ab/cdef...``, ``.dir`` behind a directory's listing."""
-        return self.cache / "files" / "md5"
+        """The objects of that cache."""
+        return objects_of(self.cache)
 
     @property
     def quarantine(self) -> Path:

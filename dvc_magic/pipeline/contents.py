@@ -17,12 +17,12 @@ from msgspec.structs import replace
 
 from dvc_magic.errors import MissingInputError, ProjectError, StoreError
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
+from dvc_magic.model.paths import object_path
 from dvc_magic.pipeline.remotes import Remotes
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.scan import Owned
-from dvc_magic.store import DirListing, RunStore, is_directory, listing_hash
+from dvc_magic.store import DirListing, RunStore, check_md5, is_directory, is_hash, listing_hash
 
-_MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _LEGACY = "md5-dos2unix"
 _LEFT_OUT = "__pycache__"  # Python writes it into source directories while a stage runs
@@ -61,23 +61,6 @@ class _Content(Struct, frozen=True):
         if self.single:
             return next(iter(self.files.values())).md5
         return listing_hash(self.listing())
-
-
-def legacy_path(cache: Path, md5: str) -> Path:
-    """Where DVC 2 kept it."""
-    return cache / md5[:2] / md5[2:]
-
-
-def check_md5(md5: str) -> str:
-    """`md5` itself, ``.dir`` at the end or not; hashes come from files that anybody can write, and name paths.
-
-    Raises:
-        MissingInputError: it is something else.
-    """
-    if not _MD5.fullmatch(md5):
-        message = f"{md5!r} is no md5 of DVC; the .dvc file, dvc.lock or listing that names it is damaged"
-        raise MissingInputError(message)
-    return md5
 
 
 class Contents:
@@ -173,7 +156,7 @@ class Contents:
         return place if place is None or place == own or self._has_md5(place, md5, legacy=legacy) else None
 
     def _places(self, md5: str, *, legacy: bool) -> tuple[Path, Path]:
-        own = legacy_path(self._folder_of_cache, md5) if legacy else Path(self._cache.path(md5))
+        own = Path(object_path(self._folder_of_cache, md5) if legacy else self._cache.path(md5))
         return own, Path((self._repo.cache.legacy if legacy else self._repo.cache.local).oid_to_path(md5))
 
     def _has_md5(self, place: Path, md5: str, *, legacy: bool) -> bool:
@@ -302,7 +285,7 @@ class Contents:
     def _data(self, taking: Taking, owned: Owned) -> RemoteData:
         return RemoteData(
             path=taking.path,
-            hash=check_md5(owned.hash),
+            hash=check_md5(owned.hash, MissingInputError),
             file=owned.file,
             remote=taking.remote or owned.remote or self._remotes.default,
             part=taking.path[len(owned.path) + 1 :],
@@ -318,7 +301,8 @@ class Contents:
         if place is None or file_md5(os.fspath(place), name=_kind(legacy)) != md5.removesuffix(".dir"):
             return None
         try:
-            entries = {entry["relpath"]: check_md5(entry["md5"]) for entry in json.loads(place.read_bytes())}
+            files = json.loads(place.read_bytes())
+            entries = {file["relpath"]: check_md5(file["md5"], MissingInputError) for file in files}
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
         return entries if is_directory(entries) else None
@@ -348,7 +332,7 @@ class Contents:
         return self._file(place) if data.legacy else _File(place, md5, place.stat().st_size)
 
     def _differs(self, path: str, owned: Owned, content: _Content) -> bool:
-        recorded = self.listing(self._data(Taking(path=path), owned)) if _MD5.fullmatch(owned.hash) else {}
+        recorded = self.listing(self._data(Taking(path=path), owned)) if is_hash(owned.hash) else {}
         if recorded is None:
             return path == owned.path and content.single == owned.hash.endswith(".dir")
         now = {name: self._recorded_kind(file, owned) for name, file in (content.files or {}).items()}

@@ -24,7 +24,8 @@ from msgspec.structs import replace
 
 from dvc_magic.errors import MissingInputError, StoreError
 from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData
-from dvc_magic.pipeline.contents import Contents, import_hint, legacy_path
+from dvc_magic.model.paths import object_path
+from dvc_magic.pipeline.contents import Contents, import_hint
 from dvc_magic.pipeline.remotes import Beats, OpenRemote, RefusedError, Remotes
 from dvc_magic.store import DIR_SUFFIX, RunStore
 
@@ -265,7 +266,7 @@ class Puller:
     def _place(self, file: Path, item: _Object, beats: Beats) -> None:
         """Rename a good object into the runs' cache; one of DVC 2 gets both names, the old one as a link."""
         file.chmod(_READ_ONLY)
-        alias = legacy_path(self._store.paths.cache, item.oid) if item.data.legacy else None
+        alias = Path(object_path(self._store.paths.cache, item.oid)) if item.data.legacy else None
         if alias is not None and item.oid.endswith(DIR_SUFFIX):
             alias.parent.mkdir(parents=True, exist_ok=True)
             file.replace(alias)

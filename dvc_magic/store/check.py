@@ -26,8 +26,8 @@ from dvc_magic.model.paths import RunPaths, object_path
 from dvc_magic.model.record import Notes, OutRecord, RunRecord, RunStatus
 from dvc_magic.model.relative import is_below
 from dvc_magic.model.snapshot import Snapshot, snapshot_id
-from dvc_magic.store.content import Hasher, is_hash, read_listing, wrong_files
-from dvc_magic.store.dir_listing import DIR_SUFFIX, parsed_listing
+from dvc_magic.store.content import Hasher, read_listing, wrong_files
+from dvc_magic.store.dir_listing import DIR_SUFFIX, is_hash, parsed_listing
 from dvc_magic.store.lock import held
 from dvc_magic.store.record_file import read_noun
 
@@ -200,23 +200,12 @@ class _Examination(Struct):
     # sources and environments
 
     def _snapshots(self) -> Iterator[Finding]:
+        def is_whole(file: Path) -> bool:
+            snapshot = decode(file.read_bytes(), Snapshot)
+            return snapshot.id == file.stem == snapshot_id(snapshot.files, snapshot.linked)
+
         users = self._names_by(lambda record: record.snapshot)
-        files = self._json_files(self._paths.snapshots)
-        for file in files:
-            try:
-                snapshot = decode(file.read_bytes(), Snapshot)
-                whole = snapshot.id == file.stem == snapshot_id(snapshot.files, snapshot.linked)
-            except OSError as error:
-                yield self._unreadable(FindingKind.SNAPSHOT, file, error)
-                continue
-            except (ValueError, RecursionError):
-                whole = False
-            if not whole:
-                runs = users.get(file.stem, ())
-                yield self._finding(FindingKind.SNAPSHOT, file, _NOT_ITS_NAME, Remedy.SET_ASIDE, runs=runs)
-        for name in sorted(users.keys() - {file.stem for file in files}):
-            file = self._paths.snapshots / f"{name}.json"
-            yield self._finding(FindingKind.SNAPSHOT, file, "is missing", runs=users[name])
+        yield from self._named_by_content(FindingKind.SNAPSHOT, self._paths.snapshots, users, is_whole)
 
     def _sources(self) -> Iterator[Finding]:
         """Contents of source files that are missing or other than their names say."""
@@ -234,20 +223,37 @@ class _Examination(Struct):
         yield from self._objects(FindingKind.SOURCE, objects, wrong, users)
 
     def _environments(self) -> Iterator[Finding]:
+        def is_whole(file: Path) -> bool:
+            return hashlib.sha256(file.read_bytes()).hexdigest()[:32] == file.stem
+
         users = self._names_by(lambda record: record.environment.packages)
-        files = self._json_files(self._paths.environments)
+        yield from self._named_by_content(FindingKind.ENVIRONMENT, self._paths.environments, users, is_whole)
+
+    def _named_by_content(
+        self, kind: FindingKind, folder: Path, users: dict[str, tuple[str, ...]], is_whole: Callable[[Path], bool]
+    ) -> Iterator[Finding]:
+        """JSON files whose content is not what their name says, and those that runs name and that are missing.
+
+        Args:
+            kind: of the findings.
+            folder: where the files are.
+            users: the name of a file -> the runs that name it.
+            is_whole: whether a file has the content of its name; a `ValueError` says no.
+        """
+        files = self._json_files(folder)
         for file in files:
             try:
-                whole = hashlib.sha256(file.read_bytes()).hexdigest()[:32] == file.stem
+                whole = is_whole(file)
             except OSError as error:
-                yield self._unreadable(FindingKind.ENVIRONMENT, file, error)
+                yield self._unreadable(kind, file, error)
                 continue
+            except (ValueError, RecursionError):
+                whole = False
             if not whole:
                 runs = users.get(file.stem, ())
-                yield self._finding(FindingKind.ENVIRONMENT, file, _NOT_ITS_NAME, Remedy.SET_ASIDE, runs=runs)
+                yield self._finding(kind, file, _NOT_ITS_NAME, Remedy.SET_ASIDE, runs=runs)
         for name in sorted(users.keys() - {file.stem for file in files}):
-            file = self._paths.environments / f"{name}.json"
-            yield self._finding(FindingKind.ENVIRONMENT, file, "is missing", runs=users[name])
+            yield self._finding(kind, folder / f"{name}.json", "is missing", runs=users[name])
 
     def _names_by(self, key: Callable[[RunRecord], str]) -> dict[str, tuple[str, ...]]:
         """The runs by something that each names, or leaves empty."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import stat
 import time
 from pathlib import Path
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
     from dvc_magic.model.paths import StorePaths
 
 _BLOCK = 1 << 20  # bytes
-_HASH = re.compile(r"[0-9a-f]{32}(\.dir)?")
-
-
-def is_hash(text: str) -> bool:
-    """Whether this is an md5, with or without ``.dir`` behind it: some remotes' etags in a lock are not."""
-    return _HASH.fullmatch(text) is not None
 
 
 class Hasher:

@@ -21,7 +21,12 @@ from dvc_magic.model.relative import is_below
 DirListing: TypeAlias = dict[str, str]
 
 DIR_SUFFIX = ".dir"
-_FILE_MD5 = re.compile(r"[0-9a-f]{32}")
+_MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+
+
+def is_hash(text: str) -> bool:
+    """Whether this is an md5, with or without ``.dir`` behind it: some remotes' etags in a lock are not."""
+    return _MD5.fullmatch(text) is not None
 
 
 def listing_text(listing: Mapping[str, str]) -> bytes:
@@ -50,7 +55,7 @@ def parsed_listing(text: bytes, hash: str) -> DirListing:  # noqa: A002
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise StoreError(f"{hash} is not a directory listing of DVC ({error})") from None
     if not is_directory(listing) or not all(
-        isinstance(md5, str) and _FILE_MD5.fullmatch(md5) for md5 in listing.values()
+        isinstance(md5, str) and is_hash(md5) and not md5.endswith(DIR_SUFFIX) for md5 in listing.values()
     ):
         raise StoreError(f"{hash} lists what cannot be the files of one directory; it is not to be trusted")
     return listing

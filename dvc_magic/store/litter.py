@@ -60,9 +60,9 @@ def sweep(paths: StorePaths) -> None:
 
 def _folders(paths: StorePaths, *, since: float, runs: bool) -> Iterator[Path]:
     """The folders in which files appear that changed after a time, in seconds since the epoch; with those of runs."""
-    files = paths.cache / "files" / "md5"
-    yield from (paths.snapshots, paths.environments, paths.objects, paths.cache, files, paths.sources, paths.home)
-    for entry in chain.from_iterable(map(_entries, (paths.objects, paths.cache, files, *[paths.runs] * runs))):
+    objects = (paths.objects, paths.cache, paths.cache_objects)
+    yield from (*objects, paths.snapshots, paths.environments, paths.sources, paths.home)
+    for entry in chain.from_iterable(map(_entries, (*objects, *[paths.runs] * runs))):
         with suppress(OSError):
             if entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_mtime >= since:
                 yield Path(entry.path)

@@ -5,35 +5,38 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from dvc_magic.errors import StoreError
+from dvc_magic.errors import DvcMagicError, StoreError
 from dvc_magic.model.paths import StorePaths, object_path
 from dvc_magic.store.copying import put_file
-from dvc_magic.store.dir_listing import DIR_SUFFIX, DirListing, listing_hash, listing_text, parsed_listing
+from dvc_magic.store.dir_listing import DIR_SUFFIX, DirListing, is_hash, listing_hash, listing_text, parsed_listing
 from dvc_magic.store.known_good import KnownGood
 from dvc_magic.store.quarantine import move_aside
 from dvc_magic.store.whole_files import write_whole
 
 __all__ = ["Objects", "RunCache", "check_md5"]
 
-_MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
-
 Sources: TypeAlias = Mapping[str, Path | str]
 
 
-def check_md5(md5: str) -> str:
+def check_md5(md5: str, refuse: type[DvcMagicError] = StoreError) -> str:
     """`md5` itself, ``.dir`` at its end or not: it names a path, and comes from files that anybody can write.
 
+    Args:
+        md5: as a record, a listing, a ``.dvc`` file or ``dvc.lock`` has it.
+        refuse: the error to raise.
+
     Raises:
-        StoreError: it is something else.
+        DvcMagicError: it is something else.
     """
-    if not _MD5.fullmatch(md5):
-        message = f"{md5!r} is not an md5 hash of DVC; the record or the listing that names it is damaged"
-        raise StoreError(message)
+    if not is_hash(md5):
+        message = (
+            f"{md5!r} is not an md5 hash of DVC; the record, .dvc file, dvc.lock or listing that has it is damaged"
+        )
+        raise refuse(message)
     return md5
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dvc_magic.errors import DvcMagicError, StoreError
 from dvc_magic.model.checkup import Finding, FindingKind, Remedy, Repair
-from dvc_magic.model.paths import object_path
+from dvc_magic.model.paths import object_path, objects_of
 from dvc_magic.model.relative import is_below
 from dvc_magic.store.check import whole_snapshots
 from dvc_magic.store.content import folder_listing, read_listing
@@ -236,7 +236,7 @@ class _Copies:
     def __init__(self, store: RunStore, findings: Iterable[Finding], *, project: Path, caches: Sequence[Path]) -> None:
         paths = store.paths
         self._wanted = _wanted(store, findings)
-        self._folders = (paths.cache_objects, paths.objects, *(cache / "files" / "md5" for cache in caches), *caches)
+        self._folders = (paths.cache_objects, paths.objects, *map(objects_of, caches), *caches)
         self._places: dict[str, dict[Path, None]] = {}
         if not self._wanted:
             return
