@@ -14,7 +14,7 @@ from dvc_magic.model.operation import Operation, OperationOut
 from dvc_magic.model.stage import Stage, lies_in
 from dvc_magic.pipeline import RunRepo
 from dvc_magic.runs import read_metric_file
-from dvc_magic.untrusted import one_line
+from dvc_magic.untrusted import first_few, one_line
 from dvc_magic.workspace import (
     Tree,
     is_metric_name,
@@ -129,8 +129,7 @@ def into_dep_warning(operation: Operation, dep: str, paths: Sequence[str]) -> st
 
 def few(listed: Sequence[str]) -> str:
     """Some of them, and how many more there are."""
-    more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
-    return ", ".join(listed[:_NAMED]) + more
+    return first_few(listed, _NAMED)
 
 
 class Aside(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import lies_in, overlaps
 from dvc_magic.store import RunStore
-from dvc_magic.untrusted import one_line
+from dvc_magic.untrusted import first_few, one_line
 
 _LOOKED_AT = 1000  # of the newest runs: reading them takes 0.2 s, for which only an error waits
 _NAMED = 3
@@ -29,8 +29,7 @@ def made_before(path: str, *, store: RunStore, project: Path, by_magic: bool) ->
     runs = [stored.record for stored in store.all(limit=_LOOKED_AT) if has_it(stored.record)]
     if not runs:
         return ""
-    more = f" and {len(runs) - _NAMED} more" if runs[_NAMED:] else ""
-    names = ", ".join(one_line(run.name) for run in runs[:_NAMED])
+    names = first_few([one_line(run.name) for run in runs], _NAMED)
     number, copy = runs[0].number, f"copy({path!r}, {str(project / path)!r})"
     lines = [f"run = %dvc_show {number}", f"run.{copy}"] if by_magic else [f"project.runs[{number}].{copy}"]
-    return "\n  ".join([f"Runs made it: {names}{more}. To have it in the project:", *lines])
+    return "\n  ".join([f"Runs made it: {names}. To have it in the project:", *lines])

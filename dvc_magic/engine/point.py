@@ -36,6 +36,7 @@ from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Dep, DepKind, Out, Stage, overlaps
 from dvc_magic.model.values import keys_overlap, same
 from dvc_magic.store import DirListing, RunCache, below, listing_hash, moved, without
+from dvc_magic.untrusted import first_few
 
 _NEAR = 3  # paths in a hint, values in a reason
 
@@ -215,8 +216,7 @@ class PointState:
         ]
         if not changes or not decision.reason.startswith(PARAMS_CHANGED):
             return decision
-        more = f" and {len(changes) - _NEAR} more" if changes[_NEAR:] else ""
-        return replace(decision, reason=f"asked for: {', '.join(changes[:_NEAR])}{more}")
+        return replace(decision, reason=f"asked for: {first_few(changes, _NEAR)}")
 
     def attach(self, stage: Stage, setting: Setting, going: Sequence[RunRecord]) -> Decision | None:
         """The run that still goes and makes what an upstream stage is needed for, if there is one."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from dvc_magic.model.relative import declared
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Stage, lies_in
-from dvc_magic.untrusted import one_line
+from dvc_magic.untrusted import first_few, one_line
 
 __all__ = ["undeclared_warning", "worth_declaring"]
 
@@ -85,7 +85,7 @@ def worth_declaring(
 
 def undeclared_warning(stage: Stage, paths: Sequence[str]) -> str:
     """Says what a stage reads that its deps do not name, and how to declare it: by paths from its wdir, as YAML."""
-    shown = ", ".join(map(one_line, paths[:_SHOWN])) + (f" and {len(paths) - _SHOWN} more" if paths[_SHOWN:] else "")
+    shown = first_few([*map(one_line, paths)], _SHOWN)
     address = stage.operation.runs if stage.operation is not None else stage.address
     which = f"the first {_LISTED} of them" if paths[_LISTED:] else "them"
     deps = ", ".join(declared(path, wdir=stage.wdir) for path in paths[:_LISTED])

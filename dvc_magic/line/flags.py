@@ -10,6 +10,7 @@ from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.line.wording import Wording
 from dvc_magic.model.stage import Param
 from dvc_magic.model.values import ends_with_key
+from dvc_magic.untrusted import first_few
 
 _SHOWN = 40
 
@@ -117,6 +118,4 @@ def _unknown(spelling: str, params: Sequence[Param], options: Collection[str], w
     kind, other = ("flag", " Set another key with -S KEY=V.") if wording is Wording.LINE else ("param", "")
     if not names:
         return f"There is no {kind} {wording.param(spelling)}: no stage here has params.{other}"
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    listed = ", ".join(names[:_SHOWN]) + more
-    return f"There is no {kind} {wording.param(spelling)}.{hint} The {kind}s are {listed}.{other}"
+    return f"There is no {kind} {wording.param(spelling)}.{hint} The {kind}s are {first_few(names, _SHOWN)}.{other}"

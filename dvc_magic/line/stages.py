@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from dvc_magic.errors import LineError, OperationError, StageNotFoundError, close_matches
 from dvc_magic.model.stage import Param, Pipeline, Stage, address_of, group_of
+from dvc_magic.untrusted import first_few
 
 _SHOWN = 30
 _FILE = "dvc.yaml:"
@@ -174,9 +175,10 @@ def _missing(address: str, pipeline: Pipeline) -> str:
     group = group_of(address)
     items = [stage.address for stage in pipeline.items(group or address)]
     if items and group:
-        return f"The group {group!r} has no stage {address!r}.{close_matches(address, items)} It has {_listed(items)}."
+        listed = first_few(items, _SHOWN)
+        return f"The group {group!r} has no stage {address!r}.{close_matches(address, items)} It has {listed}."
     if items:
-        return f"{address!r} is a group of stages. Pick one of them: {_listed(items)}."
+        return f"{address!r} is a group of stages. Pick one of them: {first_few(items, _SHOWN)}."
     operations = operation_names(pipeline)
     if not pipeline.stages and not operations:
         return f"There is no stage {address!r}: {_none_at_all(pipeline)}"
@@ -185,7 +187,7 @@ def _missing(address: str, pipeline: Pipeline) -> str:
     same += _groups_named(address, pipeline)
     hint = f" Did you mean {' or '.join(map(repr, same))}?" if same else close_matches(address, addresses + operations)
     what = "stage or operation" if operations else "stage"
-    stages = f" The stages are {_listed(addresses)}." if addresses else ""
+    stages = f" The stages are {first_few(addresses, _SHOWN)}." if addresses else ""
     return f"There is no {what} {address!r}.{hint}{stages}{_operations(pipeline)}{_problems(pipeline)}"
 
 
@@ -202,16 +204,11 @@ def _none_at_all(pipeline: Pipeline) -> str:
 
 def _operations(pipeline: Pipeline) -> str:
     names = operation_names(pipeline)
-    return f" The operations are {_listed(names)}." if names else ""
+    return f" The operations are {first_few(names, _SHOWN)}." if names else ""
 
 
 def _problems(pipeline: Pipeline) -> str:
     return "".join(f"\n{problem}" for problem in (*pipeline.problems, *pipeline.faults.values()))
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def final_targets(pipeline: Pipeline) -> tuple[Target, ...]:
@@ -252,7 +249,7 @@ def only_final_stage(pipeline: Pipeline) -> Stage:
     """
     final = final_stages(pipeline)
     if len(final) != 1:
-        names = _listed([stage.address for stage in final])
+        names = first_few([stage.address for stage in final], _SHOWN)
         raise LineError(f"Which stage? Several are final: {names}. Name one, or take all of them with --all.")
     return final[0]
 

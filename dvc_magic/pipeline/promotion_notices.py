@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from dvc_magic.model.promotion import Promotion
 from dvc_magic.model.stage import Pipeline, Stage, overlaps
 from dvc_magic.model.values import same
 from dvc_magic.pipeline.reader import ProjectReader
+from dvc_magic.untrusted import first_few
 
 _SHOWN = 3
 
@@ -58,19 +59,20 @@ class Notices:
     def _of_deps(self) -> Iterator[str]:
         outside = [path for path in self._promotion.deps if not _is_inside(path)]
         if outside:
-            yield f"{_listed(outside)} lies outside of the project: a clone will not have it"
+            yield f"{first_few(outside, _SHOWN)} lies outside of the project: a clone will not have it"
         written = {file.path for file in self._promotion.files}
         plain = [path for path in plain_deps(self._promotion, self._pipeline) if path not in written]
         missing = [path for path in plain if not os.path.lexists(self._root / path)]
         if missing:
-            yield f"{_listed(missing)} is not in the project any more: dvc repro needs it"
+            yield f"{first_few(missing, _SHOWN)} is not in the project any more: dvc repro needs it"
         hidden = [path for path in plain if path not in missing and self._scm.is_ignored(os.fspath(self._root / path))]
         if hidden:
             names = " ".join(map(shlex.quote, hidden))
-            yield f"git ignores {_listed(hidden)}, and DVC does not track it: a clone will not have it: dvc add {names}"
+            listed = first_few(hidden, _SHOWN)
+            yield f"git ignores {listed}, and DVC does not track it: a clone will not have it: dvc add {names}"
         scripts = [path for path in written if self._scm.is_ignored(os.fspath(self._root / path))]
         if scripts:
-            yield f"git ignores {_listed(scripts)}: git add -f {' '.join(map(shlex.quote, scripts))}"
+            yield f"git ignores {first_few(scripts, _SHOWN)}: git add -f {' '.join(map(shlex.quote, scripts))}"
 
     def _of_changes(self) -> Iterator[str]:
         """Inputs that are not what the run had: the stage will make something else."""
@@ -81,7 +83,7 @@ class Notices:
         now |= {path: md5 for path in self._promotion.taken if (md5 := self._made(path))}
         differing = [path for path, md5 in now.items() if path in known and md5 != known[path]]
         if differing:
-            yield f"{_listed(differing)} is not what the run had: the stage takes what the project has"
+            yield f"{first_few(differing, _SHOWN)} is not what the run had: the stage takes what the project has"
 
     def _made(self, path: str) -> str:
         """The md5 that ``dvc.lock`` has for an out; empty where it has none."""
@@ -94,7 +96,7 @@ class Notices:
     def _of_outs(self) -> Iterator[str]:
         there = [path for path, out in self._promotion.outs.items() if os.path.lexists(self._root / path)]
         if there:
-            yield f"{_listed(there)} is in the project already: dvc repro replaces it"
+            yield f"{first_few(there, _SHOWN)} is in the project already: dvc repro replaces it"
 
 
 def plain_deps(promotion: Promotion, pipeline: Pipeline) -> list[str]:
@@ -109,8 +111,3 @@ def _is_inside(path: str) -> bool:
 def _is_kept(path: str, pipeline: Pipeline) -> bool:
     tracked = any(overlaps(path, data.path) for data in pipeline.tracked)
     return tracked or bool(pipeline.producers(path))
-
-
-def _listed(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    return ", ".join(paths[:_SHOWN]) + more

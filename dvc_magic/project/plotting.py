@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, overload
 from dvc_magic.errors import RequestError
 from dvc_magic.runs import History, RunRow, UnknownLeafError, history_of, lineage, rows
 from dvc_magic.store import RunStore, StoredRun
-from dvc_magic.untrusted import lines, message, one_line
+from dvc_magic.untrusted import first_few, lines, message, one_line
 from dvc_magic.views import (
     bar_view,
     check_has_series,
@@ -155,9 +155,8 @@ def _line(kind: str, names: Iterable[str], calls: str) -> list[str]:
     listed = list(names)
     if not listed:
         return []
-    more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
     spelled = calls.format(one_line(listed[0]))
-    return [f"  {kind}: {', '.join(map(one_line, listed[:_LISTED]))}{more}{f'    {spelled}' if spelled else ''}"]
+    return [f"  {kind}: {first_few([*map(one_line, listed)], _LISTED)}{f'    {spelled}' if spelled else ''}"]
 
 
 class _Looked:

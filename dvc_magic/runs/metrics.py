@@ -13,7 +13,7 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.model.values import ends_with_key, flatten, spelled_keys
 from dvc_magic.runs.printed import PointsFile
-from dvc_magic.untrusted import DEEPEST, UnreadableError, check_yaml, message, short_repr
+from dvc_magic.untrusted import DEEPEST, UnreadableError, check_yaml, first_few, message, short_repr
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 8 * 2**20  # bytes of a metric file
 _YAML_LIMIT = 2**20  # the pure reader takes about a second for it
-_NODES = 100_000  # values in a file, aliases expanded: a few lines of YAML can mean billions
+_NODES = 100_000  # values in a file, aliases expanded: a first_few lines of YAML can mean billions
 _LISTED = 8
 _FILES = 1000  # of a folder of metrics
 _FORMATS = (".json", ".toml", ".yaml", ".yml")
@@ -73,7 +73,7 @@ class Leaves(Mapping[str, Any]):
         if not keys:
             raise UnknownLeafError(_unknown(name, list(self._values)))
         if len(keys) > 1:
-            raise ParamError(f"{name!r} fits {_listed(keys)}; give more of the key.")
+            raise ParamError(f"{name!r} fits {first_few(keys, _LISTED)}; give more of the key.")
         return self._values[keys[0]]
 
     def __contains__(self, name: object) -> bool:
@@ -101,12 +101,7 @@ def _unknown(name: str, known: list[str]) -> str:
     if not known:
         return f"There is no {name!r}: there are no values."
     hint = close_matches(name, known) or close_matches(name, [key.rpartition(".")[2] for key in known])
-    return f"There is no {name!r}.{hint or f' There are {_listed(known)}.'}"
-
-
-def _listed(keys: tuple[str, ...] | list[str]) -> str:
-    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
-    return f"{', '.join(keys[:_LISTED])}{more}"
+    return f"There is no {name!r}.{hint or f' There are {first_few(known, _LISTED)}.'}"
 
 
 def lookup(values: Mapping[str, Any], name: str) -> Any:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from dvc_magic.errors import QueryError, close_matches
 from dvc_magic.runs.lineage import FIELDS, RunRow
+from dvc_magic.untrusted import first_few
 
 _LISTED = 12
 _NEAR = 3
@@ -64,7 +65,6 @@ def _unknown(name: str, rows: Sequence[RunRow]) -> str:
     if not hint:  # `acc` is too far from `accuracy` for `close_matches`
         longer = [column for column, end in zip(known, ends, strict=True) if end.startswith(name)][:_NEAR]
         hint = f" Did you mean {' or '.join(map(repr, longer))}?" if longer else ""
-    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
     runs, they = ("this run", "It has") if len(rows) == 1 else (f"these {len(rows)} runs", "They have")
-    listed = f" {they} {', '.join(known[:_LISTED])}{more}." if known else f" {they} neither params nor metrics."
+    listed = f" {they} {first_few(known, _LISTED)}." if known else f" {they} neither params nor metrics."
     return f"{name!r} is no field of runs, and no param or metric of {runs}.{hint or listed}"

@@ -30,9 +30,10 @@ from dvc_magic.store.content import Hasher, read_listing, wrong_files
 from dvc_magic.store.dir_listing import DIR_SUFFIX, is_hash, parsed_listing
 from dvc_magic.store.lock import held
 from dvc_magic.store.record_file import read_noun
+from dvc_magic.untrusted import first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from dvc_magic.model.paths import StorePaths
     from dvc_magic.store.directory import RunStore
@@ -289,7 +290,7 @@ class _Examination(Struct):
             if wrong:
                 said = "is gone" if not os.path.lexists(place) else "is not what the run made"
                 if listing is not None and "" not in wrong and os.path.lexists(place):
-                    said += f" in {len(wrong)} of {len(listing)} files: {_few(wrong)}"
+                    said += f" in {len(wrong)} of {len(listing)} files: {first_few(wrong, _NAMED)}"
                 yield self._finding(
                     FindingKind.OUT,
                     place,
@@ -364,7 +365,7 @@ class _Examination(Struct):
         if rows is not None:
             differing |= (entries.keys() - rows.keys()) | (rows.keys() - set(index.ids()))
         if differing:
-            said = f"is out of step with the files of {len(differing)} runs: {_few(sorted(differing))}"
+            said = f"is out of step with the files of {len(differing)} runs: {first_few(sorted(differing), _NAMED)}"
             yield self._finding(FindingKind.INDEX, self._paths.index, said, Remedy.REBUILD)
 
     # the store itself
@@ -472,11 +473,6 @@ def whole_snapshots(paths: StorePaths) -> Iterator[Snapshot]:
 
 def _contents(snapshot: Snapshot) -> set[str]:
     return {file.md5 for file in snapshot.files.values() if file.link is None and is_hash(file.md5)}
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _damage(path: Path) -> str:

@@ -25,6 +25,7 @@ from dvc_magic.store.lock import RunLock
 from dvc_magic.store.quarantine import check_inside, move_aside
 from dvc_magic.store.remove import remove_tree
 from dvc_magic.store.whole_files import sync_folder, write_whole
+from dvc_magic.untrusted import first_few
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -175,9 +176,9 @@ def _restore_out(finding: Finding, place: Path, store: RunStore, hasher: Hasher,
         _put(file, copy, md5, store, hasher, mode=0o555 if record.outs[path].executable else 0o444)
     if not lost:
         return f"taken from whole copies; what lay there was moved to quarantine/{finding.path}"
-    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-    store.mark_spoiled(record.id, {path: f"{lost[0]}{more} was altered or removed after the run, and {_NO_COPY}"})
-    return f"{_NO_COPY} of {lost[0]}{more}: {record.name} is marked, and neither reused nor used upstream any more"
+    what = first_few(lost, 1)
+    store.mark_spoiled(record.id, {path: f"{what} was altered or removed after the run, and {_NO_COPY}"})
+    return f"{_NO_COPY} of {what}: {record.name} is marked, and neither reused nor used upstream any more"
 
 
 def _is_whole(place: Path, md5: str, hasher: Hasher) -> bool:

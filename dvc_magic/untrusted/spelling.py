@@ -8,7 +8,7 @@ The passwords of URLs are hidden.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dvc_magic.untrusted.urls import hidden
@@ -50,6 +50,12 @@ def abridged(text: str, longest: int = LONGEST, *, end: int = 0) -> str:
         return text
     rest = f" ... {text[-end:]}" if end else ""
     return f"{text[: longest - end]}... ({len(text):,} characters){rest}"
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """``a, b and 3 more``: the first `most` names, and how many others there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def short_repr(values: Mapping[str, Any]) -> str:

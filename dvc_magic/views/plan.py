@@ -10,7 +10,7 @@ from typing import Any
 from dvc_magic.engine import Action, Decision, PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.values import type_name
-from dvc_magic.untrusted import one_line
+from dvc_magic.untrusted import first_few, one_line
 from dvc_magic.views.format import few, format_number, format_seconds, format_time, format_value
 from dvc_magic.views.run_card import FileKey, metrics_text, name_of, run_line
 
@@ -159,7 +159,7 @@ def _names(decisions: Sequence[Decision]) -> str:
     """All of them, or of very many the first ones and how many more."""
     if len(decisions) <= _MANY:
         return ", ".join(map(_name, decisions))
-    return f"{', '.join(map(_name, decisions[:_SHOWN]))} and {len(decisions) - _SHOWN} more"
+    return first_few([*map(_name, decisions)], _SHOWN)
 
 
 def _name(decision: Decision) -> str:

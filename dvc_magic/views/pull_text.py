@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dvc_magic.model.inputs import PullProgress
-from dvc_magic.untrusted import one_line
+from dvc_magic.untrusted import first_few, one_line
 from dvc_magic.views.format import format_bytes, format_seconds
 
 _NAMED = 3  # paths named of a pull
@@ -11,9 +11,7 @@ _NAMED = 3  # paths named of a pull
 
 def pulling_text(progress: PullProgress) -> str:
     """What begins: ``pulling data/iris.csv from remote 'storage' ...``."""
-    more = len(progress.paths) - _NAMED
-    shown = [one_line(path) for path in progress.paths[:_NAMED]]
-    names = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    names = first_few([*map(one_line, progress.paths)], _NAMED)
     return f"pulling {names} from remote {one_line(repr(progress.remote))} ..."
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.runs import FIELDS, Leaves, RunRow, UnknownLeafError, order_key
+from dvc_magic.untrusted import first_few
 from dvc_magic.views.format import format_value
 
 MISSING = object()  # what a run lacks; null is a value
@@ -144,14 +145,9 @@ def unknown(name: str, rows: Iterable[RunRow], series: Iterable[str] = (), *, us
     ends = list(dict.fromkeys(re.split("[./:]", key)[-1] for key in known))
     near = (close_matches(name, list(filter(usable, names))) for names in (known, ends))
     hint = next(filter(None, near), "")
-    listed = "; ".join(f"{kind}: {_listed(keys)}" for kind, keys in there.items() if keys)
+    listed = "; ".join(f"{kind}: {first_few(keys, _LISTED)}" for kind, keys in there.items() if keys)
     of = "this run has" if len(rows) == 1 else f"these {len(rows)} runs have"
     return f"There is no {name!r}.{hint} What {of}: {listed or 'no values'}."
-
-
-def _listed(keys: Sequence[str]) -> str:
-    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
-    return f"{', '.join(keys[:_LISTED])}{more}"
 
 
 def is_number(value: Any) -> bool:

@@ -29,6 +29,7 @@ from dvc_magic.line import (
 )
 from dvc_magic.model.stage import ConfigGroup, Dep, OutKind, Param, Pipeline, Stage
 from dvc_magic.model.values import Value, same
+from dvc_magic.untrusted import first_few
 from dvc_magic.views.card import Card, Section
 from dvc_magic.views.format import format_value as shown_value
 
@@ -348,8 +349,8 @@ def stage_facts(stage: Stage, pipeline: Pipeline) -> Card:
     pairs = [
         ("about", stage.desc),
         ("cmd", "\n".join(stage.commands)),
-        ("deps", _listed(deps)),
-        ("outs", _listed(outs)),
+        ("deps", first_few(deps, _LISTED)),
+        ("outs", first_few(outs, _LISTED)),
         ("frozen", "yes" if stage.frozen else ""),
     ]
     problems = "\n".join(pipeline.problems)
@@ -360,11 +361,6 @@ def stage_facts(stage: Stage, pipeline: Pipeline) -> Card:
 def _made_by(dep: Dep, stage: Stage, pipeline: Pipeline) -> str:
     makers = [made.address for made in pipeline.makers(stage, dep)]
     return f" (from {', '.join(makers)})" if makers else ""
-
-
-def _listed(names: list[str]) -> str:
-    more = [f"and {len(names) - _LISTED} more"] if len(names) > _LISTED else []
-    return ", ".join([*names[:_LISTED], *more])
 
 
 def preselected(pipeline: Pipeline, address: str | None) -> str:

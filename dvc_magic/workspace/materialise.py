@@ -12,6 +12,7 @@ from dvc_magic.model.paths import object_path
 from dvc_magic.model.relative import is_below, parent_folders
 from dvc_magic.model.snapshot import Snapshot, SourceFile
 from dvc_magic.store import Objects, clone_content, copy_content, write_all
+from dvc_magic.untrusted import first_few
 
 __all__ = ["materialise"]
 
@@ -80,10 +81,9 @@ def _check_contents(files: Mapping[str, SourceFile], objects: Objects) -> None:
     lacking = set(objects.lacking({file.md5 for file in files.values()}))
     spoiled = [path for path, file in files.items() if file.md5 in lacking]
     if spoiled:
-        more = f" and {len(spoiled) - 1} more" if len(spoiled) > 1 else ""
         message = (
-            f"the store no longer has {spoiled[0]!r}{more} as the run's snapshot says: the kept content is gone or was "
-            "changed; run again, which takes a new snapshot"
+            f"the store no longer has {first_few([*map(repr, spoiled)], 1)} as the run's snapshot says: the kept "
+            "content is gone or was changed; run again, which takes a new snapshot"
         )
         raise StoreError(message)
 

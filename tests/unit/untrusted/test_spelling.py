@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dvc_magic.untrusted import abridged, coloured, lines, one_line, short_repr, uncoloured, whole_escapes
+from dvc_magic.untrusted import abridged, coloured, first_few, lines, one_line, short_repr, uncoloured, whole_escapes
 from tests.support.hostile import hostile_texts, unseen
 
 
@@ -77,3 +77,11 @@ def test_what_is_not_long_is_not_cut(text, longest):
 def test_a_dict_of_many_and_of_long_values_is_cut():
     assert short_repr({"a": 1, "b": ["x"]}) == "{'a': 1, 'b': ['x']}"
     assert len(short_repr({str(key): "x" * 1000 for key in range(1000)})) < 21_000
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(0, ""), (1, "f0"), (3, "f0, f1, f2"), (4, "f0, f1, f2 and 1 more"), (9, "f0, f1, f2 and 6 more")],
+)
+def test_of_many_names_the_first_ones_are_told_and_how_many_others_there_are(count, said):
+    assert first_few([f"f{number}" for number in range(count)], 3) == said
