@@ -8,26 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab_page import LabPage, write_notebook
+from tests.support.small import prepare_and_train
 
 pytestmark = pytest.mark.browser
 
-FILES = {
-    "dvc.yaml": """
-stages:
-  prepare:
-    cmd: python prepare.py
-    deps: [prepare.py]
-    params: [seed]
-    outs: [data.txt]
-  train:
-    cmd: python train.py
-    deps: [train.py, data.txt]
-    params: [train.lr, train.steps, train.shuffle]
-    metrics: [m.json: {cache: false}]
-""",
-    "params.yaml": "seed: 1\ntrain:\n  lr: 0.5\n  steps: 3\n  shuffle: true\n",
-    "prepare.py": "open('data.txt', 'w').write('x')\n",
-    "train.py": """
+FILES = prepare_and_train(
+    "seed",
+    "train.lr, train.steps, train.shuffle",
+    prepare="open('data.txt', 'w').write('x')\n",
+    train="""
 import json, time, yaml
 params = yaml.safe_load(open("params.yaml"))["train"]
 for step in range(params["steps"]):
@@ -35,8 +24,11 @@ for step in range(params["steps"]):
     json.dump({"loss": params["lr"] / (step + 1)}, open("m.json", "w"))
     time.sleep(0.1)
 """,
-    ".gitignore": "/data.txt\n",
-}
+    **{
+        "params.yaml": "seed: 1\ntrain:\n  lr: 0.5\n  steps: 3\n  shuffle: true\n",
+        ".gitignore": "/data.txt\n",
+    },
+)
 CELLS = ("%load_ext dvc_magic", "panel = %dvc_ui\npanel", "panel.wait(60), panel.run")
 
 

@@ -10,30 +10,18 @@ import pytest
 from dvc_magic.errors import ParamError, RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
 from dvc_magic.project import Project
+from tests.support.small import prepare_and_train
 
 pytestmark = pytest.mark.integration
 
-FILES = {
-    "dvc.yaml": """
-stages:
-  prepare:
-    cmd: python prepare.py
-    deps: [prepare.py]
-    params: [prepare.n]
-    outs: [data.txt]
-  train:
-    cmd: python train.py
-    deps: [train.py, data.txt]
-    params: [train.lr, train.layers, conf.json: [depth]]
-    metrics: [m.json: {cache: false}]
-""",
-    "params.yaml": "prepare:\n  n: 2\ntrain:\n  lr: 0.5\n  layers: [64, 64]\nextra: 1\n",
-    "conf.json": '{"depth": 3}\n',
-    "prepare.py": """
+FILES = prepare_and_train(
+    "prepare.n",
+    "train.lr, train.layers, conf.json: [depth]",
+    prepare="""
 import yaml
 open("data.txt", "w").write("x" * yaml.safe_load(open("params.yaml"))["prepare"]["n"])
 """,
-    "train.py": """
+    train="""
 import json, yaml
 params = yaml.safe_load(open("params.yaml"))
 if params["train"]["lr"] < 0:
@@ -41,7 +29,11 @@ if params["train"]["lr"] < 0:
 found = {"lr": params["train"]["lr"], "size": len(open("data.txt").read()), "extra": params.get("extra", 0)}
 json.dump({**found, "depth": json.load(open("conf.json"))["depth"]}, open("m.json", "w"))
 """,
-}
+    **{
+        "params.yaml": "prepare:\n  n: 2\ntrain:\n  lr: 0.5\n  layers: [64, 64]\nextra: 1\n",
+        "conf.json": '{"depth": 3}\n',
+    },
+)
 
 
 @pytest.fixture

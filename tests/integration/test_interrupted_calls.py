@@ -14,35 +14,27 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project
 from dvc_magic.store import check_store
+from tests.support.small import prepare_and_train
 
 pytestmark = pytest.mark.integration
 
-FILES = {
-    "dvc.yaml": """
-stages:
-  prepare:
-    cmd: python prepare.py
-    deps: [prepare.py]
-    params: [pause]
-    outs: [data.txt]
-  train:
-    cmd: python train.py
-    deps: [train.py, data.txt]
-    params: [lr]
-    metrics: [m.json: {cache: false}]
-""",
-    "params.yaml": "pause: 60\nlr: 0.5\n",
-    "prepare.py": """
+FILES = prepare_and_train(
+    "pause",
+    "lr",
+    prepare="""
 import time, yaml
 print("preparing", flush=True)
 time.sleep(yaml.safe_load(open("params.yaml"))["pause"])
 open("data.txt", "w").write("x")
 """,
-    "train.py": """
+    train="""
 import json, yaml
 json.dump({"loss": yaml.safe_load(open("params.yaml"))["lr"]}, open("m.json", "w"))
 """,
-}
+    **{
+        "params.yaml": "pause: 60\nlr: 0.5\n",
+    },
+)
 
 
 class Interrupts(Silent):

@@ -10,27 +10,14 @@ import pytest
 
 from dvc_magic.errors import MissingInputError, RequestError
 from dvc_magic.project import Project, Run
+from tests.support.small import prepare_and_train
 
 pytestmark = pytest.mark.integration
 
-FILES = {
-    "dvc.yaml": """
-stages:
-  prepare:
-    cmd: python prepare.py
-    deps: [prepare.py, raw.txt]
-    params: [prepare.n]
-    outs: [data.txt]
-  train:
-    cmd: python train.py
-    deps: [train.py, data.txt]
-    params: [train.lr]
-    outs: [model.txt]
-    metrics: [m.json: {cache: false}]
-""",
-    "params.yaml": "prepare:\n  n: 2\ntrain:\n  lr: 0.5\n",
-    "raw.txt": "abc\n",
-    "prepare.py": """
+FILES = prepare_and_train(
+    "prepare.n",
+    "train.lr",
+    prepare="""
 import importlib, json, pathlib, yaml
 helper = importlib.import_module("hel" + "per")
 n = yaml.safe_load(open("params.yaml"))["prepare"]["n"]
@@ -38,12 +25,7 @@ settings = json.load(open("conf/settings.json"))
 template = pathlib.Path("template.txt").read_text()
 pathlib.Path("data.txt").write_text(helper.twist(open("raw.txt").read()) * n + template + str(settings))
 """,
-    "helper.py": "def twist(text):\n    return text.upper()\n",
-    "conf/settings.json": '{"a": 1}\n',
-    "template.txt": "T\n",
-    "unused.py": "x = 1\n",
-    "README.md": "hello\n",
-    "train.py": """
+    train="""
 import json, pathlib, yaml
 lr = yaml.safe_load(open("params.yaml"))["train"]["lr"]
 data = pathlib.Path("data.txt").read_text()
@@ -51,7 +33,18 @@ pathlib.Path("model.txt").write_text(str(len(data) * lr))
 json.dump({"loss": lr, "size": len(data)}, open("m.json", "w"))
 print("trained with", lr)
 """,
-}
+    deps="prepare.py, raw.txt",
+    outs="model.txt",
+    **{
+        "params.yaml": "prepare:\n  n: 2\ntrain:\n  lr: 0.5\n",
+        "raw.txt": "abc\n",
+        "helper.py": "def twist(text):\n    return text.upper()\n",
+        "conf/settings.json": '{"a": 1}\n',
+        "template.txt": "T\n",
+        "unused.py": "x = 1\n",
+        "README.md": "hello\n",
+    },
+)
 
 
 @pytest.fixture

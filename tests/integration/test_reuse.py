@@ -17,39 +17,18 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project, Run
 from tests.support.digest import changes, project_digest
+from tests.support.small import prepare_and_train
 
 pytestmark = pytest.mark.integration
 
-FILES = {
-    "dvc.yaml": """
-stages:
-  prepare:
-    cmd: python prepare.py
-    deps: [prepare.py, raw.txt]
-    params: [n]
-    outs: [data.txt]
-  train:
-    cmd: python train.py
-    deps: [train.py, data.txt]
-    params: [lr]
-    outs: [model.txt]
-    metrics: [m.json: {cache: false}]
-  clock:
-    cmd: date
-  always:
-    cmd: date > always.txt
-    deps: [train.py]
-    outs: [always.txt]
-    always_changed: true
-""",
-    "params.yaml": "n: 2\nlr: 0.5\n",
-    "raw.txt": "abc\n",
-    "prepare.py": """
+FILES = prepare_and_train(
+    "n",
+    "lr",
+    prepare="""
 import yaml
 open("data.txt", "w").write(open("raw.txt").read()[: yaml.safe_load(open("params.yaml"))["n"]])
 """,
-    "helper.py": "def loss(lr, size):\n    return lr * size\n",
-    "train.py": """
+    train="""
 import json, os, pathlib, time, yaml
 from helper import loss
 lr = yaml.safe_load(open("params.yaml"))["lr"]
@@ -62,7 +41,23 @@ size = len(pathlib.Path("data.txt").read_text())
 pathlib.Path("model.txt").write_text(str(lr))
 json.dump({"loss": loss(lr, size)}, open("m.json", "w"))
 """,
-}
+    deps="prepare.py, raw.txt",
+    outs="model.txt",
+    stages="""
+  clock:
+    cmd: date
+  always:
+    cmd: date > always.txt
+    deps: [train.py]
+    outs: [always.txt]
+    always_changed: true
+""",
+    **{
+        "params.yaml": "n: 2\nlr: 0.5\n",
+        "raw.txt": "abc\n",
+        "helper.py": "def loss(lr, size):\n    return lr * size\n",
+    },
+)
 
 
 @pytest.fixture

@@ -15,23 +15,22 @@ from nbclient import NotebookClient
 from dvc_magic.model.record import RunStatus
 from dvc_magic.store import RunStore
 from tests.support.digest import changes, project_digest
+from tests.support.small import prepare_and_train
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
 
-FILES = {
-    "dvc.yaml": """
-stages:
-  prepare:
-    cmd: python prepare.py
-    deps: [prepare.py]
-    params: [n]
-    outs: [data.txt]
-  train:
-    cmd: python train.py
-    deps: [train.py, data.txt]
-    params: [lr]
-    outs: [model.txt]
-    metrics: [m.json: {cache: false}]
+FILES = prepare_and_train(
+    "n",
+    "lr",
+    prepare="import yaml\nopen('data.txt', 'w').write('x' * yaml.safe_load(open('params.yaml'))['n'])\n",
+    train="""
+import json, yaml
+lr = yaml.safe_load(open("params.yaml"))["lr"]
+open("model.txt", "w").write(str(lr * len(open("data.txt").read())))
+json.dump({"loss": lr}, open("m.json", "w"))
+""",
+    outs="model.txt",
+    stages="""
   evaluate:
     cmd: python evaluate.py
     deps: [evaluate.py, model.txt]
@@ -41,23 +40,18 @@ stages:
     deps: [slow.py]
     outs: [slow.txt]
 """,
-    "params.yaml": "n: 3\nlr: 0.5\n",
-    "prepare.py": "import yaml\nopen('data.txt', 'w').write('x' * yaml.safe_load(open('params.yaml'))['n'])\n",
-    "train.py": """
-import json, yaml
-lr = yaml.safe_load(open("params.yaml"))["lr"]
-open("model.txt", "w").write(str(lr * len(open("data.txt").read())))
-json.dump({"loss": lr}, open("m.json", "w"))
-""",
-    "evaluate.py": "import json\njson.dump({'acc': float(open('model.txt').read())}, open('e.json', 'w'))\n",
-    "slow.py": """
+    **{
+        "params.yaml": "n: 3\nlr: 0.5\n",
+        "evaluate.py": "import json\njson.dump({'acc': float(open('model.txt').read())}, open('e.json', 'w'))\n",
+        "slow.py": """
 import os, time
 print("going", flush=True)
 while not os.path.exists(os.environ["GATE"]):
     time.sleep(0.02)
 open("slow.txt", "w").write("done")
 """,
-}
+    },
+)
 CELLS = (
     "%load_ext dvc_magic\n%config DvcMagics.reuse = True",
     "run = %dvc_run train --lr 0.25",

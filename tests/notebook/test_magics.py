@@ -12,22 +12,26 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from dvc_magic.errors import DvcMagicError
 from tests.support.digest import changes, project_digest
+from tests.support.small import prepare_and_train
 
 pytestmark = pytest.mark.integration
 
-FILES = {
-    "dvc.yaml": """
-stages:
-  prepare:
-    cmd: python prepare.py
-    deps: [prepare.py]
-    params: [prepare.n]
-    outs: [data.txt]
-  train:
-    cmd: python train.py
-    deps: [train.py, data.txt]
-    params: [train.lr, train.name, train.shuffle, train.layers, model.depth, tree.depth]
-    metrics: [m.json: {cache: false}]
+FILES = prepare_and_train(
+    "prepare.n",
+    "train.lr, train.name, train.shuffle, train.layers, model.depth, tree.depth",
+    prepare="""
+import yaml
+open("data.txt", "w").write("x" * yaml.safe_load(open("params.yaml"))["prepare"]["n"])
+""",
+    train="""
+import json, yaml
+params = yaml.safe_load(open("params.yaml"))["train"]
+if params["name"] == "crash":
+    raise SystemExit("crashed on purpose")
+print("training", params["name"])
+json.dump({"loss": params["lr"], "html": "<script>alert(1)</script>"}, open("m.json", "w"))
+""",
+    stages="""
   lonely:
     cmd: cat not-there.csv
     deps: [not-there.csv]
@@ -40,7 +44,8 @@ stages:
   secretive:
     cmd: cat local/settings.env
 """,
-    "params.yaml": """
+    **{
+        "params.yaml": """
 prepare: {n: 2}
 train:
   lr: 0.5   # learning rate
@@ -50,20 +55,9 @@ train:
 model: {depth: 3}
 tree: {depth: 4}
 """,
-    "prepare.py": """
-import yaml
-open("data.txt", "w").write("x" * yaml.safe_load(open("params.yaml"))["prepare"]["n"])
-""",
-    "train.py": """
-import json, yaml
-params = yaml.safe_load(open("params.yaml"))["train"]
-if params["name"] == "crash":
-    raise SystemExit("crashed on purpose")
-print("training", params["name"])
-json.dump({"loss": params["lr"], "html": "<script>alert(1)</script>"}, open("m.json", "w"))
-""",
-    ".gitignore": "local/\n/data.txt\n",
-}
+        ".gitignore": "local/\n/data.txt\n",
+    },
+)
 
 Magic = Callable[..., Any]
 

@@ -18,26 +18,15 @@ from dvc_magic.project import Run, Runs
 from dvc_magic.store import RunStore
 from dvc_magic.widgets import Panel
 from tests.support.digest import changes, project_digest
+from tests.support.small import prepare_and_train
 
 pytestmark = pytest.mark.integration
 
 _SECONDS = 60
-FILES = {
-    "dvc.yaml": """
-stages:
-  prepare:
-    cmd: python prepare.py
-    deps: [prepare.py]
-    params: [pause]
-    outs: [data.txt]
-  train:
-    cmd: python train.py
-    deps: [train.py, data.txt]
-    params: [lr, name]
-    metrics: [m.json: {cache: false}]
-""",
-    "params.yaml": "pause: 0\nlr: 0.5   # learning rate\nname: base\n",
-    "prepare.py": """
+FILES = prepare_and_train(
+    "pause",
+    "lr, name",
+    prepare="""
 import subprocess, time, yaml
 pause = yaml.safe_load(open("params.yaml"))["pause"]
 if pause:
@@ -46,7 +35,7 @@ if pause:
     time.sleep(pause)
 open("data.txt", "w").write("x")
 """,
-    "train.py": """
+    train="""
 import json, time, yaml
 params = yaml.safe_load(open("params.yaml"))
 if params["name"] == "crash":
@@ -57,8 +46,11 @@ for step in range(1, 4):
     if params["name"] == "slow":
         time.sleep(0.7)
 """,
-    ".gitignore": "/data.txt\n",
-}
+    **{
+        "params.yaml": "pause: 0\nlr: 0.5   # learning rate\nname: base\n",
+        ".gitignore": "/data.txt\n",
+    },
+)
 
 
 @pytest.fixture
