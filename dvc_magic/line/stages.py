@@ -212,7 +212,7 @@ def _problems(pipeline: Pipeline) -> str:
 
 
 def final_targets(pipeline: Pipeline) -> tuple[Target, ...]:
-    """The stages that nothing depends on; a group of which that holds for every item is one target.
+    """The stages that nothing depends on; a group is one target where nothing depends on any of its items.
 
     Raises:
         StageNotFoundError: the project has no stages.

@@ -118,7 +118,7 @@ def with_body(lines: list[str]) -> list[str]:
 
 
 def _refuse_assignment(line: str) -> None:
-    """Answer ``run = %%dvc_op fit``, of which `with_body` makes a line of the magic."""
+    """Answer ``run = %%dvc_op fit``: the line to write names the variable by ``--into``."""
     if assigned := _ASSIGNED.match(line):
         own = assigned["line"].strip()
         wanted = own if "--into" in own else f"{own} --into {assigned['name']}".strip()

@@ -49,7 +49,7 @@ def cell_operation(
         first_line: the number that people see beside the first line of the code.
 
     Raises:
-        OperationError: the name cannot be used; the code is no plain Python or uses names that it has from nowhere; its
+        OperationError: the name cannot be used; the code is no plain Python or uses names that it does not define; its
             block cannot be read or contradicts the settings.
     """
     at = _checked(name)

@@ -1,4 +1,4 @@
-"""Names that a cell uses and has from nowhere: in a notebook they may be there, in a script they are not."""
+"""Names that a cell uses but neither defines nor imports: the notebook may have them, a script does not."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def check_names(tree: ast.Module, code: str, names: Mapping[str, object], *, fir
     if not found:
         return
     said = [f"  {_lines(found[name], first_line)}: {_explained(name, names)}" for name in found]
-    count = "a name that it has" if len(found) == 1 else f"{len(found)} names that it has"
-    lead = f"the cell uses {count} from nowhere. An operation is a script of its own, which sees files and flags only:"
+    count = "a name" if len(found) == 1 else f"{len(found)} names"
+    lead = f"the cell uses {count} that it neither defines nor imports. A script sees files and flags only:"
     raise OperationError("\n".join([lead, *said]))
 
 

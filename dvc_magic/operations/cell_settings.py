@@ -20,7 +20,7 @@ _FOREIGN = (".dvc", ".git", ".dvc_magic")
 
 
 class CellSettings(Struct, frozen=True, kw_only=True):
-    """What a cell needs and makes, and what is to be done with it.
+    """What a cell needs and makes, and how it runs.
 
     Attributes:
         requires: its sources. outs: what it makes.

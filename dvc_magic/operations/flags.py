@@ -148,7 +148,7 @@ def _read_dest(value: object, *, at: str) -> str:
 
 
 def _usual_dest(flags: Flags, program: Program, configs: Sequence[Source], *, at: str) -> str:
-    """Where flags go of which nobody says so; empty where there are none."""
+    """Where the flags go when `flags-dest` does not say so; empty when there are no flags."""
     if flags.names and any(templated(name, program.cmd) for name in flags.names):
         return ARGS
     if len(configs) == 1:

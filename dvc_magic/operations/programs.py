@@ -88,7 +88,7 @@ def read_cmd(value: object, *, at: str, files: ProjectFiles) -> Program:
 
 
 def commands(cmd: str | tuple[str, ...]) -> tuple[str, ...]:
-    """The commands, of which there may be one."""
+    """The commands as a tuple, one or several."""
     return (cmd,) if isinstance(cmd, str) else cmd
 
 

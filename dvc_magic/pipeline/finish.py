@@ -184,7 +184,7 @@ class RunRepo:
         return True
 
     def close(self) -> None:
-        """Let go of what DVC has open."""
+        """Close what DVC has open."""
         self._repo.close()
 
     @property

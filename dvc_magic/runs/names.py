@@ -27,7 +27,7 @@ def check_names(names: Iterable[str], rows: Sequence[RunRow]) -> None:
 
 
 class ClearRow(Struct, frozen=True):
-    """A row of which names are asked that mean one thing for other rows; what is vague here is missing.
+    """A row that has no value for a name which means one thing in other rows and several things in this one.
 
     `evaluate` on two models has the loss of neither: ``loss < 0.1`` is about the runs that have one.
     """

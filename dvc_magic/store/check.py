@@ -329,7 +329,7 @@ class _Examination(Struct):
                     yield md5, "is no listing of files in one directory"
 
     def _holds(self, file: Path, md5: str) -> bool:
-        """Whether an object has its content, or has when a run that is making it has let go of it.
+        """Whether an object has its content, now or once the run that makes it has unlocked it.
 
         DVC's reflink makes an object empty, then fills it or falls back to a hardlink.
         """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Listing(Sequence["StoredRun"]):
-    """``store.listing()[:20]``: runs, newest number first, of which only those looked at are read, each once.
+    """``store.listing()[:20]``: runs, newest number first. A run is read when it is looked at, once.
 
     Which runs they are is fixed; one that is removed, or whose record is damaged, before it was looked at drops out.
 

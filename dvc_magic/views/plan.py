@@ -14,7 +14,7 @@ from dvc_magic.untrusted import first_few, one_line
 from dvc_magic.views.format import few, format_number, format_seconds, format_time, format_value
 from dvc_magic.views.run_card import FileKey, metrics_text, name_of, run_line
 
-_MANY, _SHOWN = 12, 8  # stages of which the same is said, links of a chain: when some are left out, and how many stay
+_MANY, _SHOWN = 12, 8  # stages in one phrase, links in a chain: over the first number, only the second one is shown
 _VALUES, _FIXED = 60, 120  # characters of the values of one param, and of the params with one value
 _EXECUTED = (Action.RUN, Action.WHEN_CHANGED)
 
@@ -149,7 +149,7 @@ def _chain(links: Sequence[Sequence[Decision]]) -> str:
 
 
 def _together(decisions: Sequence[Decision]) -> str:
-    """What becomes of stages of which the same is said."""
+    """What becomes of stages that share one fate."""
     said = _said(decisions[0])
     several = len(decisions) > 1 and said.startswith("runs")
     return f"{_names(decisions)} {'run' + said.removeprefix('runs') if several else said}"

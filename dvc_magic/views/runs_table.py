@@ -11,7 +11,7 @@ from dvc_magic.views.table import Table
 
 _CELL = 24
 _HEADER = 28
-_COLUMNS = 6  # of params, and of metrics: what is to be compared has to stay in view
+_COLUMNS = 6  # of params, and of metrics: more would push what one compares out of view
 
 
 def runs_table(

@@ -61,7 +61,7 @@ class FlagRow:
         self.note.layout.margin = f"0 0 0 {label_width}" if field.error else None
 
     def close(self) -> None:
-        """Let go of the widgets."""
+        """Close the widgets."""
         for widget in (self.control, self.reset, self.note, self.box):
             widget.close()
 

@@ -66,7 +66,7 @@ class SourceRules(Struct, frozen=True, kw_only=True):
 
 
 def _is_dvc_file(folders: list[str], name: str) -> bool:
-    """DVC's own files, of which a workspace has its own: config, temporary files, locks, or a link to them."""
+    """DVC's own files, which each workspace gets anew: config, temporary files, locks, or a link to them."""
     if ".dvc" in folders:
         after = folders[folders.index(".dvc") + 1 :]
         return after[:1] != ["plots"]
@@ -303,7 +303,7 @@ def _inside(project: Path, text: str) -> str:
 def _refuse_own_files(text: str, path: str, rules: SourceRules) -> None:
     parts = set(path.split("/"))
     if not parts.isdisjoint({".dvc", ".git", ".dvc_magic"}) or (rules.store and in_any(path, (rules.store,))):
-        message = f"cannot copy {text!r}: it belongs to DVC, git or dvc_magic, of which every run has its own"
+        message = f"cannot copy {text!r}: it belongs to DVC, git or dvc_magic, and every run gets its own"
         raise MissingInputError(message)
 
 

@@ -188,7 +188,7 @@ def _item_index(node: ast.expr, part: Any) -> int:
 
 
 class PythonFormat(Struct, frozen=True):
-    """Python, of which DVC reads literals only."""
+    """Python; DVC reads only its literals."""
 
     name: str = "Python"
 

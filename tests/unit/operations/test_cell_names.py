@@ -78,7 +78,7 @@ def test_a_check_that_begins_inside_of_a_notebook_gives_the_same(tmp_path):
 def test_all_names_stand_in_one_message():
     said = message("import os\nprint(df)\nlr * df\n", df={1: 2}, lr=0.1).split("\n")
 
-    assert said[0].startswith("the cell uses 2 names that it has from nowhere")
+    assert said[0].startswith("the cell uses 2 names that it neither defines nor imports")
     assert said[1].startswith("  lines 3, 4: df lives in the notebook (a dict)")
     assert said[2] == "  line 4: lr lives in the notebook; at the top of the cell it becomes a flag: lr = 0.1"
 
