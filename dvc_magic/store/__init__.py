@@ -9,7 +9,7 @@
 from dvc_magic.store.boot import UNSAFE, this_boot
 from dvc_magic.store.check import check_store, examine
 from dvc_magic.store.content import Hasher
-from dvc_magic.store.copying import clone_content, copy_content, write_all
+from dvc_magic.store.copying import clone_content, copy_content
 from dvc_magic.store.database import DATABASE_ERRORS, is_damage
 from dvc_magic.store.dir_listing import (
     DIR_SUFFIX,
@@ -33,7 +33,7 @@ from dvc_magic.store.remove import remove_tree
 from dvc_magic.store.repair import kept_aside, repair
 from dvc_magic.store.stat_table import Facts, StatTable, file_facts, hash_steady
 from dvc_magic.store.stored import DamagedRun, StoredRun
-from dvc_magic.store.whole_files import NewFile, aside, cannot, is_full, nearly_full, room_left, write_whole
+from dvc_magic.store.whole_files import NewFile, aside, cannot, is_full, nearly_full, room_left, write_all, write_whole
 
 __all__ = [
     "DATABASE_ERRORS",

@@ -9,21 +9,14 @@ import os
 import sys
 from pathlib import Path
 
-from dvc_magic.store.whole_files import aside
+from dvc_magic.store.whole_files import aside, write_all
 
-__all__ = ["clone_content", "copy_content", "put_file", "write_all"]
+__all__ = ["clone_content", "copy_content", "put_file"]
 
 _FICLONE = 0x40049409  # linux/fs.h
 _CHUNK = 1 << 20  # bytes
 _SPAN = 1 << 30  # bytes in one call of copy_file_range
 _NOT_HERE = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EPERM, errno.EBADF)
-
-
-def write_all(target: int, content: bytes | memoryview) -> None:
-    """Write all of `content` to an open file."""
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(target, rest) :]
 
 
 def clone_content(source: int, target: int) -> bool:

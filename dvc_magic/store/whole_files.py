@@ -47,9 +47,7 @@ class NewFile:
 
     def write(self, content: bytes) -> None:
         """Write all of `content` at the end."""
-        rest = memoryview(content)
-        while rest:
-            rest = rest[os.write(self.descriptor, rest) :]
+        write_all(self.descriptor, content)
 
     def close(self) -> None:
         """Close the file: on a network file system this is where a full disk shows."""
@@ -80,6 +78,13 @@ class NewFile:
         if self._temporary:
             with suppress(OSError):
                 self.path.unlink()
+
+
+def write_all(target: int, content: bytes | memoryview) -> None:
+    """Write all of `content` to an open file."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(target, rest) :]
 
 
 @contextmanager
