@@ -217,7 +217,7 @@ def test_a_command_ends_when_the_kernel_does_with_all_below_it(system: None, tmp
     mark = _mark()
     kernel = subprocess.Popen(["sleep", "600"])
     with supervisor_of_this_process(kernel=kernel.pid) as supervisor:
-        _start(supervisor, f"(setsid sh -c 'trap : TERM; sleep {mark}; sleep {mark}' &) ; sleep {mark}", tmp_path)
+        _start(supervisor, f"(setsid sh -c 'trap : TERM; sleep {mark}; sleep {mark}' &) ; exec sleep {mark}", tmp_path)
         _wait_for(3, mark)
 
         kernel.kill()
