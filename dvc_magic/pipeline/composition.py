@@ -25,7 +25,7 @@ from dvc_magic.errors import DvcMagicError, PipelineError, from_wire
 from dvc_magic.model.stage import Composition, ConfigGroup, Param, Pipeline, Stage, package_of
 from dvc_magic.model.values import keys_overlap
 from dvc_magic.pipeline.hydra_settings import HydraSettings
-from dvc_magic.pipeline.rooted import Version, settled, version
+from dvc_magic.pipeline.rooted import Version, settled, unchanged
 
 COMPOSED_FILE: str = ParamsDependency.DEFAULT_PARAMS_FILE
 """The file that ``dvc exp run`` writes what it composes to, whatever the project's params are."""
@@ -66,11 +66,6 @@ class _Answer(Struct, frozen=True, kw_only=True):
     composed: tuple[Composed, ...]
     seen: Mapping[str, Version]
 
-    @property
-    def current(self) -> bool:
-        """Whether what was read is still as it was."""
-        return all(version(path) == known for path, known in self.seen.items())
-
 
 class Composer:
     """Composes the params file of a project.
@@ -96,11 +91,7 @@ class Composer:
     def remembered(self) -> Composed | None:
         """What the config without overrides gave, if that is known and nothing has changed since."""
         composed = self._memory.get(())
-        return composed if composed is not None and composed.problem is None and self._is_current else None
-
-    @property
-    def _is_current(self) -> bool:
-        return all(version(path) == seen for path, seen in self._seen.items())
+        return composed if composed is not None and composed.problem is None and unchanged(self._seen) else None
 
     def composed(self, overrides: tuple[str, ...] = (), environ: Mapping[str, str] | None = None) -> Composed:
         """What these overrides give, from memory while nothing that was read for it has changed.
@@ -109,7 +100,7 @@ class Composer:
             overrides: in Hydra's grammar. environ: the variables, those of the last composition unless given.
         """
         environ = (self._environ or os.environ) if environ is None else environ
-        if dict(environ) != self._environ or not self._is_current or len(self._memory) >= _KEPT:
+        if dict(environ) != self._environ or not unchanged(self._seen) or len(self._memory) >= _KEPT:
             self._memory, self._seen, self._environ = {}, {}, dict(environ)
         if overrides not in self._memory:
             answer = self._ask([overrides], environ)
@@ -128,7 +119,7 @@ class Composer:
         """
         distinct = list(dict.fromkeys(overrides))
         answer = self._ask(distinct, os.environ if environ is None else environ)
-        return dict(zip(distinct, answer.composed, strict=True)), answer.current
+        return dict(zip(distinct, answer.composed, strict=True)), unchanged(answer.seen)
 
     def composition(self, problem: str = "") -> Composition:
         """What to say of it."""

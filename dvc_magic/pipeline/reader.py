@@ -24,7 +24,7 @@ from dvc_magic.pipeline.pull import Puller, Watch
 from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.remotes import Remotes
 from dvc_magic.pipeline.repos import StillRepo
-from dvc_magic.pipeline.rooted import RootedFileSystem, Version, settled, version
+from dvc_magic.pipeline.rooted import RootedFileSystem, Version, settled, unchanged, version
 from dvc_magic.pipeline.scan import Loaded, Loader, Memo, Owned, walk
 from dvc_magic.pipeline.values import tracked
 from dvc_magic.store import RunStore
@@ -56,7 +56,7 @@ class _State(Struct):
 
     @property
     def current(self) -> bool:
-        return bool(self.seen) and all(version(path) == known for path, known in self.seen.items())
+        return bool(self.seen) and unchanged(self.seen)
 
     @property
     def settled(self) -> bool:
@@ -264,7 +264,7 @@ class ProjectReader:
         if self._config is None:
             return None
         versions, config = self._config
-        if any(version(path) != known for path, known in versions.items()):
+        if not unchanged(versions):
             return None
         for path, known in versions.items():
             seen.setdefault(path, known)

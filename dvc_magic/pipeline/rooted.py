@@ -37,6 +37,11 @@ def settled(known: Version) -> bool:
     return known is None or known[1] < time.time_ns() - _UNSETTLED_NS
 
 
+def unchanged(seen: Mapping[str, Version]) -> bool:
+    """Whether all that was seen is still in the version that it had."""
+    return all(version(path) == known for path, known in seen.items())
+
+
 def _open_unseen(path: str, flags: int) -> int:
     """Open without renewing the access time: what a stage reads, and which folders it lists, is told from these."""
     try:
