@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from dvc_magic.executors.lifeline import Lifeline, become_subreaper
     from dvc_magic.executors.local import Message, Worker, WorkerPool
     from dvc_magic.executors.own_process import starting_environment
-    from dvc_magic.executors.process_tree import end_descendants
     from dvc_magic.executors.supervisor import Supervisor
     from dvc_magic.executors.supervisor_process import fork_supervisor
     from dvc_magic.executors.sweep import RUN_TOKEN, sweep_run
@@ -28,7 +27,6 @@ __all__ = [
     "Worker",
     "WorkerPool",
     "become_subreaper",
-    "end_descendants",
     "fork_supervisor",
     "starting_environment",
     "sweep_run",
@@ -43,7 +41,6 @@ _HOMES = {
     "Worker": "local",
     "WorkerPool": "local",
     "become_subreaper": "lifeline",
-    "end_descendants": "process_tree",
     "fork_supervisor": "supervisor_process",
     "starting_environment": "own_process",
     "sweep_run": "sweep",

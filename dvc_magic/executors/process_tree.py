@@ -79,11 +79,6 @@ class Descendants:
         return len(first)
 
 
-def end_descendants(*, grace: float = 2.0) -> int:
-    """End every descendant of this process; see `Descendants.end`."""
-    return Descendants().end(grace=grace)
-
-
 def _is_helper(process: psutil.Process) -> bool:
     try:
         return any(helper in argument for argument in process.cmdline() for helper in _HELPERS)

@@ -13,10 +13,11 @@ from dvc_magic.executors import RUN_TOKEN, sweep_run
 
 _SUPERVISOR = """
 import subprocess, sys, time
-from dvc_magic.executors import become_subreaper, end_descendants
+from dvc_magic.executors import become_subreaper
+from dvc_magic.executors.process_tree import Descendants
 become_subreaper()
 subprocess.run(["sh", "-c", "setsid sleep 300 & (setsid sh -c 'trap \\"\\" TERM; sleep 300; sleep 300' &) ; sleep 0.2"])
-print(end_descendants(grace=0.2), end_descendants(grace=0.2), flush=True)
+print(Descendants().end(grace=0.2), Descendants().end(grace=0.2), flush=True)
 """
 
 
