@@ -138,7 +138,7 @@ stages:
             "sub/dvc.yaml": """\
 stages:
   train:
-    wdir: work
+    wdir: job
     cmd: cat ../params.yaml > o.txt
     deps: [../params.yaml]
     params:
@@ -146,7 +146,7 @@ stages:
       - ../more.json: [lr]
     outs: [o.txt]
 """,
-            "sub/work/.gitkeep": "",
+            "sub/job/.gitkeep": "",
             "sub/more.json": '{"lr": 1}\n',
             "sub/.dvc/config": f"{CONFIG}    config_dir = settings/main\n    config_name = base\n",
         },
