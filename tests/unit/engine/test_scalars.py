@@ -6,13 +6,14 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from dvc_magic.engine import scalars as module
 from dvc_magic.engine.scalars import ScalarWatch
 from dvc_magic.model.operation import Operation, PrintedScalars, ScalarPattern
 from dvc_magic.model.paths import RunPaths
-from dvc_magic.model.stage import Param, Stage
 from dvc_magic.runs import PointsFile
+from tests.support.stages import made_up_stage
 
 EVIL = ScalarPattern(key="evil", pattern=r"(a+)+$")
 LOSS = ScalarPattern(key="loss", pattern=r"loss (\value)")
@@ -20,17 +21,7 @@ LOSS = ScalarPattern(key="loss", pattern=r"loss (\value)")
 
 def watch(folder: Path, *patterns: ScalarPattern, scalars: PrintedScalars | None = None) -> ScalarWatch:
     operation = Operation(name="fit", origin="guild.yml", scalars=scalars or PrintedScalars(patterns=patterns))
-    flags = (Param(file="fit.py", key="lr", value=1),)
-    stage = Stage(
-        address="op:fit",
-        name="fit",
-        dvcfile="dvc.yaml",
-        wdir=".",
-        cmd="",
-        commands=(),
-        operation=operation,
-        flags=flags,
-    )
+    stage = replace(made_up_stage("op:fit", {"lr": 1}, file="fit.py"), operation=operation)
     return ScalarWatch(stage, RunPaths(folder))
 
 
@@ -62,8 +53,8 @@ def test_what_the_log_has_of_an_earlier_attempt_is_not_read_again(tmp_path: Path
 
 def test_output_of_which_nothing_is_asked_is_left_alone(tmp_path: Path) -> None:
     operation = Operation(name="fit", origin="guild.yml")
-    stage = Stage(address="t", name="t", dvcfile="dvc.yaml", wdir=".", cmd="", commands=())
-    for one in (stage, Stage(address="op:t", name="t", dvcfile="", wdir=".", cmd="", commands=(), operation=operation)):
+    stage = made_up_stage("t")
+    for one in (stage, replace(made_up_stage("op:t"), operation=operation)):
         following = ScalarWatch(one, RunPaths(tmp_path))
         write(tmp_path, b"loss: 1\n")
         following.look()

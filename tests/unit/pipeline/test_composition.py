@@ -12,13 +12,15 @@ import pytest
 from dvc.utils.hydra import compose_and_dump
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
+from msgspec.structs import replace
 
 from dvc_magic.errors import ParamError, PipelineError
-from dvc_magic.model.stage import ParamsFile, Pipeline, Stage
+from dvc_magic.model.stage import ParamsFile, Pipeline
 from dvc_magic.pipeline import Composer, composition
 from dvc_magic.pipeline.hydra_settings import HydraSettings
 from tests.corpus.hydra import CONF
 from tests.support.projects import write
+from tests.support.stages import made_up_stage
 
 SECTION = {"enabled": True}
 PLUGIN = """
@@ -273,15 +275,8 @@ def test_a_stage_has_the_groups_that_can_change_its_params(tmp_path: Path) -> No
     base = found.composed()
 
     def flags(*keys: str, whole: bool = False) -> list[str]:
-        stage = Stage(
-            address="t",
-            name="t",
-            dvcfile="dvc.yaml",
-            wdir=".",
-            cmd="x",
-            commands=("x",),
-            params=(ParamsFile(path="params.yaml", declared="params.yaml", keys=keys),) if keys or whole else (),
-        )
+        tracked = (ParamsFile(path="params.yaml", declared="params.yaml", keys=keys),) if keys or whole else ()
+        stage = replace(made_up_stage("t"), params=tracked)
         (with_groups,) = found.with_groups(Pipeline(stages=(stage,)), base, base).stages
         return [flag.key for flag in with_groups.flags]
 
