@@ -218,14 +218,14 @@ class _Texts(Struct, frozen=True):
         """The files that differ from the project's, or may."""
         if self.composing is None:
             return _written(self.source, overrides)
-        others = [entry for entry in overrides if entry.file != self.composing.file]
+        others = [entry for entry in overrides if not self.is_composed(entry.file)]
         return {self.composing.file: self.composing.text(overrides), **_written(self.source, others)}
 
     def of(self, file: str, overrides: Sequence[Override]) -> str:
         """The text of one file, composed under a call's values or as the project has it."""
-        if self.composing is None or file != self.composing.file:
-            return self.source(file)
-        return self.composing.text(overrides)
+        if self.composing is not None and self.is_composed(file):
+            return self.composing.text(overrides)
+        return self.source(file)
 
     def is_composed(self, file: str) -> bool:
         """Whether the text of a file has a call's values already."""

@@ -11,16 +11,16 @@ from msgspec.structs import replace
 
 from dvc_magic.debugging import INJECTED, VARIABLE
 from dvc_magic.engine.execute import command_variables, take_spoiled
+from dvc_magic.engine.links import project_links
 from dvc_magic.engine.order import CopyEnd, CopyRequest, WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.engine.surroundings import keep_surroundings
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import StorePaths
-from dvc_magic.model.surroundings import ProjectLinks
 from dvc_magic.pipeline import ProjectReader, shell_argv
 from dvc_magic.store import RunCache, RunLock, RunStore, read_noun, remove_tree, write_noun
-from dvc_magic.workspace import environment_folders, linkable, load_snapshot
+from dvc_magic.workspace import environment_folders, load_snapshot
 
 
 def execute_copy(
@@ -66,11 +66,8 @@ def _present(order: WorkOrder, store: RunStore, reader: ProjectReader, environ: 
         return order
     snapshot = load_snapshot(store.paths, order.record.snapshot)
     kept_as, _ = keep_surroundings(reader, snapshot, store=store, python_path=environ.get("PYTHONPATH", ""))
-    found = environment_folders(reader.root, snapshot.files, wdir=order.stage.wdir)
-    outs = [out.path for out in order.stage.outs]
-    links = ProjectLinks(
-        environments=linkable(found, commands=order.stage.commands, outs=outs), secrets=snapshot.linked
-    )
+    environments = environment_folders(reader.root, snapshot.files, wdir=order.stage.wdir)
+    links = project_links(order.stage, environments=environments, secrets=snapshot.linked)
     return replace(order, surroundings=kept_as, links=links)
 
 
@@ -119,7 +116,6 @@ def _run(
         log=paths.log,
         stop_file=paths.stop,
         control=control,
-        supervisor=control.supervisor,
         timeout=None,  # nobody is to be hurried at the prompt
         meanwhile=lambda: None,
     )

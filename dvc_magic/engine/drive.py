@@ -597,7 +597,12 @@ class Driver:
             timeout=self._request.timeout,
             known_reads=self._known_reads(stage),
             surroundings=self._capture.surroundings,
-            links=project_links(stage, self._capture, self._snapshot.linked),
+            links=project_links(
+                stage,
+                environments=self._capture.environments.get(stage.wdir, ()),
+                secrets=self._snapshot.linked,
+                git_objects=self._capture.git_objects,
+            ),
         )
 
     def _known_reads(self, stage: Stage) -> tuple[str, ...]:

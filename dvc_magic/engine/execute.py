@@ -237,7 +237,6 @@ class _Run:
             log=self._paths.log,
             stop_file=self._paths.stop,
             control=control,
-            supervisor=control.supervisor,
             timeout=self._order.timeout,
             meanwhile=lambda: self._open(prepared.root),
             now_and_then=scalars.look,

@@ -98,7 +98,6 @@ def supervise(
     log: Path,
     stop_file: Path,
     control: Control,
-    supervisor: Supervisor,
     timeout: float | None,
     meanwhile: Callable[[], None],
     now_and_then: Callable[[], None] = lambda: None,
@@ -110,8 +109,7 @@ def supervise(
         cwd, environ: of the commands; their standard input is empty.
         log: file that both output streams are appended to, as they come.
         stop_file: its appearance is a stop request from another process.
-        control: where requests of the owner come from.
-        supervisor: the parent of the commands.
+        control: where requests of the owner come from; it has the supervisor, the parent of the commands.
         timeout: seconds for all commands together, or None.
         meanwhile: called once, right after the first start, while the command already runs; never without a start.
         now_and_then: called some ten times in a second while a command runs; a stop waits for it.
@@ -124,6 +122,7 @@ def supervise(
     """
     began = time.monotonic()
     deadline = began + timeout if timeout else None
+    supervisor = control.supervisor
     exit_code: int | None = None
     reason, leftovers = "", 0
     with log.open("ab", buffering=0) as output:

@@ -132,8 +132,8 @@ def answer(request: dict[str, Any], service: Any, pipe: Pipe) -> dict[str, Any]:
 def main() -> None:
     """Serve requests until the parent is gone."""
     parser = argparse.ArgumentParser()
-    for number in ("--parent", "--supervisor", "--channel"):
-        parser.add_argument(number, type=int, required=True)
+    for option in ("--parent", "--supervisor", "--channel"):
+        parser.add_argument(option, type=int, required=True)
     arguments = parser.parse_args()
     pipe = Pipe(parent=arguments.parent, supervisor=Supervisor(arguments.supervisor, arguments.channel))
     signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which git would inherit

@@ -62,7 +62,6 @@ def _ending(folder: Path, owner: _Owner | _Late, *, command: str = "exec sleep 3
         log=folder / "log",
         stop_file=folder / "stop",
         control=owner,
-        supervisor=owner.supervisor,
         timeout=timeout,
         meanwhile=lambda: None,
     )
