@@ -12,8 +12,10 @@ from msgspec.structs import replace
 
 from dvc_magic.errors import StoreError
 from dvc_magic.model.record import Notes
+from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.store import RunStore, check_store, new_run_id
 from dvc_magic.workspace import HashCache, load_snapshot, python_environment, read_packages, take_snapshot
+from dvc_magic.workspace import snapshot as snapshots
 from tests.support.faults import READS, WRITES, FailingCalls
 from tests.support.records import add_run
 
@@ -121,8 +123,13 @@ def test_what_is_kept_beside_runs_says_that_it_cannot_be_read_now_and_is_read_la
     snapshot, _ = take_snapshot(project, store, outs=[], named=[], hashes=hashes)
     packages = python_environment(store.paths, sys.executable).packages
     digest = store.cache.put_listing({"a": "a" * 32})
+
+    def read_snapshot() -> Snapshot:
+        snapshots._loaded.cache_clear()  # one that was read before is not read again
+        return load_snapshot(store.paths, snapshot.id)
+
     for read in (
-        lambda: load_snapshot(store.paths, snapshot.id),
+        read_snapshot,
         lambda: read_packages(store.paths, packages),
         lambda: store.cache.listing(digest),
     ):
