@@ -108,6 +108,7 @@ class RunRepo:
         # DVC stages objects in one memory file system per process, by content: an older run's files would serve.
         MemoryFileSystem().fs.store.clear()
         self._repo.trust(cache.known)
+        self._repo.clone_whole()
         with translated(root=self._root, path=self._dvcfile), listening() as warnings, self._repo.lock:
             self._save(stage)
             _commit(stage, cache)

@@ -9,6 +9,7 @@ from typing import Any
 from dvc.config import Config
 from dvc.repo import Repo
 from dvc.utils.objects import cached_property
+from dvc_objects.fs.utils import as_atomic
 
 from dvc_magic.pipeline.known_state import KnownState
 from dvc_magic.pipeline.quiet import silence
@@ -70,6 +71,21 @@ class StillRepo(Repo):  # type: ignore[misc]
     def trust(self, known: KnownGood) -> None:
         """Hash no file whose content is known."""
         self.state = self.cache.local.state = KnownState(self._root, known)
+
+    def clone_whole(self) -> None:
+        """Have objects that are clones appear whole.
+
+        DVC makes the object, empty, before it clones the file into it, and where nothing can be cloned removes it
+        again: a kill between leaves an empty object.
+        """
+        objects: Any = self.cache.local.fs
+        clone = objects.reflink
+
+        def reflink(source: str, target: str) -> None:
+            with as_atomic(objects, target) as aside:
+                clone(source, aside)
+
+        objects.reflink = reflink
 
     def _get_repo_dirs(self, *args: Any, **kwargs: Any) -> tuple[str, str | None]:
         return self._root, None

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 from dvc_data.hashfile import hash as hash_module
+from dvc_objects.fs import system
 
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.stage import OutKind, Stage
@@ -69,6 +71,25 @@ def test_an_empty_out_is_a_warning_and_nothing_is_printed(root, tmp_path, capfd)
     (root / "model.bin").write_text("")
     assert any("model.bin" in line and "empty" in line for line in _finish(root, tmp_path).warnings)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_process_that_is_killed_while_it_makes_an_object_leaves_none_that_is_empty(root, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def made_empty(_: str, target: str) -> None:
+        Path(target).touch()  # as DVC does before it clones
+        monkeypatch.setattr(os, "unlink", lambda *_, **__: None)  # a process that is killed removes nothing
+        raise Killed
+
+    monkeypatch.setattr(system, "reflink", made_empty)
+
+    with pytest.raises(Killed):
+        _finish(root, tmp_path)
+
+    objects = [file for file in (tmp_path / "cache/files/md5").rglob("*") if file.is_file()]
+    assert [file.name for file in objects if not file.name.endswith(".tmp")] == []
+    assert objects
 
 
 def test_content_of_an_older_run_does_not_serve(root, tmp_path):
