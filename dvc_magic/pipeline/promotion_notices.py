@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +65,25 @@ class Notices:
         missing = [path for path in plain if not os.path.lexists(self._root / path)]
         if missing:
             yield f"{first_few(missing, _SHOWN)} is not in the project any more: dvc repro needs it"
-        hidden = [path for path in plain if path not in missing and self._scm.is_ignored(os.fspath(self._root / path))]
-        if hidden:
-            names = " ".join(map(shlex.quote, hidden))
-            listed = first_few(hidden, _SHOWN)
-            yield f"git ignores {listed}, and DVC does not track it: a clone will not have it: dvc add {names}"
-        scripts = [path for path in written if self._scm.is_ignored(os.fspath(self._root / path))]
+        hidden = [path for path in plain if path not in missing and self._is_lost(path)]
+        # DVC refuses to write a .dvc file that git ignores, as it does in a folder that git ignores.
+        for_dvc = [path for path in hidden if not self._is_lost(f"{path}.dvc")]
+        if for_dvc:
+            listed, command = first_few(for_dvc, _SHOWN), f"dvc add {_words(for_dvc)}"
+            yield f"git ignores {listed}, and DVC does not track it: a clone will not have it: {command}"
+        for_git = [path for path in hidden if path not in for_dvc]
+        if for_git:
+            listed, command = first_few(for_git, _SHOWN), f"git add -f {_words(for_git)}"
+            yield f"git ignores {listed}, and would a .dvc file there: a clone will not have it: {command}"
+        scripts = [path for path in written if self._is_lost(path)]
         if scripts:
-            yield f"git ignores {first_few(scripts, _SHOWN)}: git add -f {' '.join(map(shlex.quote, scripts))}"
+            yield f"git ignores {first_few(scripts, _SHOWN)}: git add -f {_words(scripts)}"
+
+    def _is_lost(self, path: str) -> bool:
+        """Whether git ignores a path and does not have it all the same."""
+        place = os.fspath(self._root / path)
+        named = f"{place}/" if os.path.isdir(place) else place  # git's rule ``data/`` is for folders only
+        return bool(self._scm.is_ignored(named)) and not self._scm.is_tracked(place)
 
     def _of_changes(self) -> Iterator[str]:
         """Inputs that are not what the run had: the stage will make something else."""
@@ -102,6 +113,10 @@ class Notices:
 def plain_deps(promotion: Promotion, pipeline: Pipeline) -> list[str]:
     """Deps inside the project that DVC does not keep: git has to."""
     return [path for path in promotion.deps if _is_inside(path) and not _is_kept(path, pipeline)]
+
+
+def _words(paths: Iterable[str]) -> str:
+    return " ".join(map(shlex.quote, paths))
 
 
 def _is_inside(path: str) -> bool:

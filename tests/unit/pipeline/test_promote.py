@@ -272,6 +272,24 @@ def test_deps_that_a_clone_would_lack_are_told(make_project):
     assert "gone.csv is not in the project any more" in told
 
 
+def test_what_git_has_although_it_ignores_it_is_not_told(make_project):
+    project = make_project({".gitignore": "secret.csv\n*.py\n", "secret.csv": "1\n", "data.csv": ""})
+    promotion = replace(PROMOTION, deps={"fit.py": "", "secret.csv": ""})
+    told = _promote(project, promotion).notices
+    assert "git ignores fit.py: git add -f fit.py" in told
+    git(project, "add", "-f", "secret.csv", "fit.py")
+    dvc(project, "remove", "fit")
+    assert not any("git ignores" in notice for notice in _promote(project, promotion, dry_run=True).notices)
+
+
+def test_in_a_folder_that_git_ignores_a_dep_is_for_git(make_project):
+    project = make_project({".gitignore": "own/\n", "own/a b.csv": "1\n"})
+    told = _promote(project, replace(PROMOTION, deps={"own/a b.csv": ""}), dry_run=True).notices
+    assert (
+        "git ignores own/a b.csv, and would a .dvc file there: a clone will not have it: git add -f 'own/a b.csv'"
+    ) in told
+
+
 def test_deps_that_git_does_not_have_are_named_for_it(project):
     (project / "helper.py").write_text("x = 1\n")
     done = _promote(project, replace(PROMOTION, deps={**PROMOTION.deps, "helper.py": ""}), dry_run=True)
