@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -256,7 +257,7 @@ class PointState:
                 else:
                     message = (
                         f"--upstream project needs the output {out.path!r} of stage {stage.address!r}, {where}; make "
-                        f"it with dvc repro {stage.address}, or use --upstream auto"
+                        f"it with dvc repro {shlex.quote(stage.address)}, or use --upstream auto"
                     )
                 raise MissingInputError(message)
 

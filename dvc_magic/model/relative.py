@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Collection, Iterable
 
-__all__ = ["declared", "in_any", "is_below", "parent_folders"]
+__all__ = ["declared", "in_any", "in_yaml", "is_below", "parent_folders"]
 
 # A letter first and a dot or slash later: neither YAML 1.1 nor 1.2 takes it for a number or a word of its own.
 _PLAIN = r"(?:\.\./)+[\w./-]*\w|[^\W\d_][\w-]*[./][\w./-]*\w"
@@ -19,13 +19,20 @@ def declared(path: str, *, wdir: str) -> str:
     >>> declared("conf/a.txt", wdir="src")
     '../conf/a.txt'
     """
-    relative = posixpath.relpath(path, wdir)
-    if re.fullmatch(_PLAIN, relative):
-        return relative
-    escaped = relative.replace("${", "\\${")  # else DVC would read a template
-    if escaped.isprintable():
-        return json.dumps(escaped, ensure_ascii=False)
-    return '"' + escaped.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
+    return in_yaml(posixpath.relpath(path, wdir).replace("${", "\\${"))  # else DVC would read a template
+
+
+def in_yaml(path: str) -> str:
+    """A path as an item of a list or a map in YAML, in quotes where it needs them.
+
+    >>> in_yaml("a, b.csv")
+    '"a, b.csv"'
+    """
+    if re.fullmatch(_PLAIN, path):
+        return path
+    if path.isprintable():
+        return json.dumps(path, ensure_ascii=False)
+    return '"' + path.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
 
 
 def is_below(path: str) -> bool:

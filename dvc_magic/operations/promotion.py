@@ -94,7 +94,7 @@ def _check_served(operation: Operation, pipeline: Pipeline) -> None:
     if served is not None:
         raise OperationError(
             f"{operation.name!r} makes what the stage {served.address!r} makes, and DVC allows one maker of a path: "
-            f"take that stage away (dvc remove {served.address}), or let the operation write elsewhere"
+            f"take that stage away (dvc remove {shlex.quote(served.address)}), or let the operation write elsewhere"
         )
 
 

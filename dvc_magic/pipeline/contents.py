@@ -6,6 +6,7 @@ import json
 import os
 import posixpath
 import re
+import shlex
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -234,7 +235,8 @@ class Contents:
             return f"always-pull cannot take {path!r}: {uncached} has it as cache: false, so that no remote gets it"
         below = [owned.path for owned in self._owned if owned.path.startswith(f"{path}/")]
         hint = f", or take what DVC tracks in it: {', '.join(below[:_SHOWN])}" if below else ""
-        return f"always-pull needs a .dvc file or dvc.lock entry for {path!r}, and there is none; dvc add {path}{hint}"
+        add = f"dvc add {shlex.quote(path)}"
+        return f"always-pull needs a .dvc file or dvc.lock entry for {path!r}, and there is none; {add}{hint}"
 
     def _find(self, taking: Taking) -> _Content | None:
         content = None if taking.recorded else self._in_workspace(taking.path)
@@ -352,4 +354,4 @@ def _kind(legacy: bool) -> str:
 
 def import_hint(source: str, file: str) -> str:
     """What to do about content that was imported; empty for other content."""
-    return f" (it was imported from {source}; dvc pull {file} fetches it from there)" if source else ""
+    return f" (it was imported from {source}; dvc pull {shlex.quote(file)} fetches it from there)" if source else ""

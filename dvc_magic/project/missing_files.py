@@ -12,7 +12,7 @@ from pathlib import Path
 from dvc_magic.line import as_word
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import RunRecord
-from dvc_magic.model.relative import declared
+from dvc_magic.model.relative import declared, in_yaml
 from dvc_magic.model.stage import Pipeline, Stage, lies_in
 from dvc_magic.untrusted import check_document
 
@@ -55,7 +55,8 @@ def missing_file_hint(
         if (project / path).exists():
             return (
                 f"{path!r} is in the project but not in the run: git ignores it, and no dep {_of(record)} names it. "
-                f"{_with_copy(record, path)} takes it along; 'copy-paths: [{path}]' in dvc_magic.yaml always does"
+                f"{_with_copy(record, path)} takes it along; 'copy-paths: [{in_yaml(path)}]' in dvc_magic.yaml always "
+                "does"
             )
     return ""
 
@@ -71,7 +72,7 @@ def _with_dep(record: RunRecord, path: str) -> str:
     if record.op is not None and record.op.origin == "api":
         return f"Add it to the operation: deps=[{path!r}]"
     if record.op is not None:
-        return f"Add it to the operation in {record.op.origin}: requires: [dvcfile: {path}]"
+        return f"Add it to the operation in {record.op.origin}: requires: [dvcfile: {in_yaml(path)}]"
     return f"Add it to the stage: deps: [{declared(path, wdir=record.wdir)}]"
 
 

@@ -709,9 +709,10 @@ class Project:
 
     def _driver(self, request: RunRequest, observer: Observer, *, further: tuple[Operation, ...] = ()) -> Driver:
         self.store.check_writable()
+        settings = read_settings(self.root)  # as it is now: an error may have told to put a line there
         complete = replace(
             self._with_values(request),
-            copy_paths=tuple(dict.fromkeys([*self.settings.copy_paths, *request.copy_paths])),
+            copy_paths=tuple(dict.fromkeys([*settings.copy_paths, *request.copy_paths])),
         )
         environ = stage_environment(os.environ)
         operations = (*self._known.all().operations, *further)
@@ -736,7 +737,7 @@ class Project:
             environ=environ,
             observer=observer,
             operations=operations,
-            pull_timeout=self.settings.pull_timeout,
+            pull_timeout=settings.pull_timeout,
         )
 
     def _with_values(self, request: RunRequest) -> RunRequest:

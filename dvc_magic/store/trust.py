@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ def check_owner(paths: StorePaths) -> None:
     if mode & others and paths.runs.is_dir() and _keeps_modes(paths.home, mode):
         raise StoreError(
             f"Other users can write to the run store {paths.home} (mode {mode:04o}, expected 0700): what they put "
-            f"there would run as you. If all of it is yours: chmod 700 {paths.home}"
+            f"there would run as you. If all of it is yours: chmod 700 {shlex.quote(str(paths.home))}"
         )
 
 

@@ -6,7 +6,6 @@ import ast
 import atexit
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ import dvc_magic
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.project import Project, Run, Runs
 from dvc_magic.project.settings import find_root
-from tests.support.commands import dvc, git
+from tests.support.commands import dvc, git, run
 from tests.support.projects import create
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -427,12 +426,38 @@ def test_an_out_of_a_frozen_stage_is_taken_from_a_run(make_project: Callable[...
         assert project.run("use", use={use[1]: made}).status == "completed"
 
 
-def _execute(root: Path, command: str) -> None:
+def test_what_git_ignores_reaches_a_clone_by_the_commands_of_a_promotion(
+    make_project: Callable[..., Path], clone: Callable[..., Path]
+) -> None:
+    root = make_project({"dvc.yaml": "stages: {}\n", ".gitignore": "*.csv\n*.py\nown/\nbig/\n"})
+    files = ("secret 1.csv", "own/x.txt", "big/y.txt")
+    for file in files:
+        (root / file).parent.mkdir(exist_ok=True)
+        (root / file).write_text("1\n")
+    code = f"open('model.txt', 'w').write(''.join(open(name).read() for name in {files}))\n"
+    with Project.open(root) as project:
+        promoted = project.op("fit", code, deps=["secret 1.csv", "own/x.txt", "big"], outs=["model.txt"]).promote()
+    hints = re.findall(r"^git ignores .*: ((?:dvc|git) add .*)$", "\n".join(promoted.notices), re.MULTILINE)
+    assert [(hint.split()[0], *sorted(shlex.split(hint)[2:])) for hint in hints] == [
+        ("dvc", "big", "secret 1.csv"),
+        ("git", "-f", "own/x.txt"),
+        ("git", "-f", "fit.py"),
+    ]
+    for command in (*hints, *promoted.commands):
+        for told_by_dvc in re.findall(r"^\t(git add .*)$", _execute(root, command), re.MULTILINE):
+            _execute(root, told_by_dvc)
+    for command in (FAR, "dvc push -q", "git commit -q -a -m Promote"):
+        _execute(root, command)
+    copy = clone(root)
+    for command in ("dvc pull -q", "rm dvc.lock model.txt", promoted.commands[0]):
+        _execute(copy, command)
+    assert (copy / "model.txt").read_text() == "1\n1\n1\n"
+
+
+def _execute(root: Path, command: str) -> str:
+    """What a command of DVC or git prints."""
     program, *words = shlex.split(command)
-    if program == "dvc":
-        dvc(root, *words)
-    else:
-        subprocess.run([program, *words], cwd=root, check=True)
+    return dvc(root, *words) if program == "dvc" else run(root, program, *words)
 
 
 @pytest.mark.parametrize("git_at", [None, ".", ".."])
@@ -445,6 +470,97 @@ def test_a_folder_becomes_a_project_by_the_command_that_is_told(tmp_path: Path, 
         Project.open(folder)
     _execute(folder, str(caught.value).partition("make this folder one with: ")[2])
     assert find_root(folder) == folder
+
+
+# --- what is to be put into a file ------------------------------------------------------------------------------------
+
+WRITTEN = {
+    "dvc.yaml": """
+stages:
+  make:
+    cmd: cp 'notes 1.txt' 'made, 1.csv'
+    deps: [notes 1.txt]
+    outs: ['made, 1.csv']
+  peek:
+    cmd: python peek.py
+    # peek
+  data:
+    wdir: src
+    cmd: cat '../kept, 1.csv'
+    # data
+  out:
+    cmd: cat 'made, 1.csv'
+    # out
+  secret:
+    cmd: cat 'local/s, 1.env'
+  asks:
+    cmd: python asks.py
+    # asks
+""",
+    "dvc_magic.yaml": """
+# secret
+operations:
+  op-data:
+    cmd: cat 'kept, 1.csv'
+    # op-data
+  op-out:
+    cmd: cat 'made, 1.csv'
+    # op-out
+  op-asks:
+    main: asks.py
+    # op-asks
+""",
+    "peek.py": "open('notes 1.txt').read()\n",
+    "asks.py": "import dvc_magic as dm\nopen(dm.dvcfile('kept.csv'))\n",
+    "notes 1.txt": "1\n",
+    "kept, 1.csv": "1\n",
+    "kept.csv": "1\n",
+    "src/.keep": "",
+    ".gitignore": "local/\n",
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, dvc_template: Path) -> Iterator[Project]:
+    root = tmp_path_factory.mktemp("written") / "project"
+    create(root, files=WRITTEN, template=dvc_template, track=["kept, 1.csv", "kept.csv"])
+    (root / "local").mkdir()
+    (root / "local/s, 1.env").write_text("1\n")
+    with Project.open(root) as project:
+        yield project
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "said", "line"),
+    [
+        ("peek", "dvc.yaml", r"to declare them: (deps: \[.*\])", "{0}"),
+        ("data", "dvc.yaml", r"Add it to the stage: (deps: \[.*\])", "{0}"),
+        ("out", "dvc.yaml", r"Add it to the stage: (deps: \[.*\])", "{0}"),
+        ("asks", "dvc.yaml", r"Add (\S+) to those of 'asks' in dvc\.yaml", "deps: [{0}]"),
+        ("secret", "dvc_magic.yaml", r"'(copy-paths: \[.*\])' in dvc_magic\.yaml", "{0}"),
+        ("op-data", "dvc_magic.yaml", r"operation in dvc_magic\.yaml: (requires: \[.*\])", "{0}"),
+        ("op-out", "dvc_magic.yaml", r"operation in dvc_magic\.yaml: (requires: \[.*\])", "{0}"),
+        ("op-asks", "dvc_magic.yaml", r"Add ('\S+') to 'requires' of 'op-asks'", "requires: [{0}]"),
+    ],
+)
+def test_the_line_of_a_message_helps_in_the_file_that_it_names(
+    written: Project, name: str, file: str, said: str, line: str
+) -> None:
+    message = _message(written, name)
+    hint = re.search(said, message)
+    assert hint is not None, message
+    path = written.root / file
+    path.write_text(path.read_text().replace(f"# {name}\n", f"{line.format(hint[1])}\n"))
+    assert re.search(said, _message(written, name)) is None
+    assert written.last.status == "completed"
+
+
+def _message(project: Project, name: str) -> str:
+    """What a run says: its error or its warnings."""
+    try:
+        return "\n".join(project.run(name).record.warnings)
+    except DvcMagicError as error:
+        return str(error)
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------
