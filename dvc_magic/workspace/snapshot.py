@@ -62,6 +62,7 @@ def take_snapshot(
     Raises:
         MissingInputError: one of `copy_paths` is missing or outside the project.
         ProjectError: files keep changing while they are read.
+        StoreError: they cannot be kept.
     """
     paths = store.paths
     dvc = project / ".dvc"
@@ -150,8 +151,11 @@ def _keep(paths: StorePaths, snapshot: Snapshot) -> None:
 
 
 def _make_private(paths: StorePaths) -> None:
-    paths.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    paths.snapshots.mkdir(exist_ok=True)
+    try:
+        paths.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        paths.snapshots.mkdir(exist_ok=True)
+    except OSError as error:  # the first to write: root is refused only now where the mode of a folder says nothing
+        raise cannot(f"make the run store {paths.home}", error, at=paths.home) from error
 
 
 class _Seen(Struct):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -147,10 +148,16 @@ def test_the_method_of_a_run_has_the_same_prompt(kernel: Kernel) -> None:
 
 
 def test_commands_are_given_along_where_nothing_can_be_asked(kernel: Kernel) -> None:
-    shown = kernel.run('%dvc_debug 1 -c "p lr" --command w', stdin=False)
+    told = re.search(
+        r"give them along: (%dvc_debug .*), or (run\.debug\(.*\))$", kernel.run("%dvc_debug 1", stdin=False).text
+    )
+    assert told is not None
+    kernel.run("run = %dvc_show 1")
 
-    assert (shown.reply["status"], shown.prompts) == ("ok", ())
-    assert "(Pdb) p lr\n0\n(Pdb) w\n" in shown.text
+    for line in (*told.groups(), f"{told[1]} --command u"):
+        shown = kernel.run(line.replace("NAME", "lr"), stdin=False)
+        assert (shown.reply["status"], shown.prompts) == ("ok", ())
+        assert "(Pdb) p lr\n0\n(Pdb) w\n" in shown.text
 
 
 def test_without_a_run_named_it_is_the_last_that_failed_whatever_ran_since(kernel: Kernel) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import atexit
+import fcntl
+import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -219,6 +223,21 @@ LINES = [
         "%%dvc_op fit {0}\nimport dvc_magic as dm\nname = 'kept.csv'\nopen(dm.dvcfile(name))\n",
     ),
     Hint(
+        "%%dvc_op fit\n# /// dvc_magic\n# deps: [dvcfile:raw.csv]\n# ///\nx = 1\n",
+        r"'(requires: \[.*\])'",
+        "%%dvc_op fit --dry-run\n# /// dvc_magic\n# {0}\n# ///\nx = 1\n",
+    ),
+    Hint(
+        "project.op('fit', \"open('kept.csv')\\n\")",
+        r"Add it to the operation: (deps=\[.*\])",
+        "project.op('fit', \"open('kept.csv')\\n\", {0})",
+    ),
+    Hint(
+        "project.op('fit', \"open('later.csv')\\n\")",
+        r"Add it to the operation: (requires=\[.*\])",
+        "project.op('fit', \"open('later.csv')\\n\", {0})",
+    ),
+    Hint(
         "open(dm.dvcstage('later'))", r"have to run first: (%dvc_run later)", "{0}\nopen(dm.dvcstage('later')).close()"
     ),
     Hint(
@@ -303,6 +322,94 @@ def test_a_run_that_lacks_its_order_is_made_to_fail_once_more(notebook: Notebook
     assert hint is not None
     assert "ZeroDivisionError" in notebook.tells(hint[1])
     notebook.does('%dvc_debug -c "p x"')
+
+
+# --- where runs are kept, and what is damaged there -------------------------------------------------------------------
+
+HOME = r"(%env DVC_MAGIC_HOME=\S+), then (%dvc_project \.)"
+
+
+@pytest.fixture
+def elsewhere(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> Notebook:
+    """A shell in a project of its own, whose environment is as before at the end."""
+    monkeypatch.setenv("DVC_MAGIC_HOME", "")
+    return Notebook(shell)
+
+
+def test_a_store_that_cannot_be_written_is_left_for_one_in_the_own_home(elsewhere: Notebook) -> None:
+    Path("dvc_magic.yaml").write_text("home: /sys/runs\n")  # not even root can make a folder there
+    elsewhere.does("%dvc_project .")
+    hint = re.search(HOME, elsewhere.tells("%dvc_run failed"))
+    assert hint is not None
+    for line in hint.groups():
+        elsewhere.does(line)
+    elsewhere.does("%dvc_run failed")
+    assert len([*Path("~/dvc_magic_runs").expanduser().glob("*/runs/*/run.json")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "cell"),
+    [
+        (r"(home:) in dvc_magic\.yaml", "%%writefile dvc_magic.yaml\n{0} ../one\n"),
+        (r"\b(DVC_MAGIC_HOME) or", "%env {0}=../two"),
+        (r"(%config DvcMagics\.home)\.", "{0} = '../three'"),
+    ],
+)
+def test_a_store_beside_other_files_gets_a_folder_of_its_own(elsewhere: Notebook, said: str, cell: str) -> None:
+    shutil.rmtree(".dvc_magic")
+    Path(".dvc_magic").mkdir()
+    Path(".dvc_magic/notes.txt").touch()
+    message = elsewhere.tells("%dvc_project .")
+    hint = re.search(said, message)
+    assert hint is not None, message
+    elsewhere.does(cell.format(hint[1]))
+    elsewhere.does("%dvc_project .")
+    elsewhere.does("%dvc_run failed")
+
+
+def test_a_store_that_others_can_write_is_closed_by_the_command_that_is_told(
+    make_project: Callable[..., Path],
+) -> None:
+    root = make_project({"dvc.yaml": "stages:\n  t:\n    cmd: echo\n"}, name="a b")
+    with Project.open(root) as project:
+        project.run("t")
+    (root / ".dvc_magic").chmod(0o777)
+    with Project.open(root) as project:
+        with pytest.raises(DvcMagicError) as caught:
+            project.run("t")
+        _execute(root, str(caught.value).partition("If all of it is yours: ")[2])
+        project.run("t")
+
+
+def test_what_the_doctor_finds_is_repaired_by_the_line_that_it_ends_with(notebook: Notebook) -> None:
+    Path(".dvc_magic/.gitignore").write_text("")
+    hint = re.search(r"^next\n  (%dvc_doctor .*)$", notebook.tells("%dvc_doctor"), re.MULTILINE)
+    assert hint is not None
+    with _locked(Path(".dvc_magic")):
+        told = re.search(r"wait until that ends, then: (%dvc_doctor .*)$", notebook.tells(hint[1]), re.MULTILINE)
+    assert told is not None
+    assert (told[1], Path(".dvc_magic/.gitignore").read_text()) == (hint[1], "")
+    notebook.does(told[1])
+    assert "is in order" in notebook.does("%dvc_doctor")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """As while another process repairs the store."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def test_an_example_goes_where_there_is_room(shell: InteractiveShell, tmp_path: Path) -> None:
+    notebook = Notebook(shell)
+    told = {notebook.tells(f"%dvc_example guild {taken}").strip().rpartition(": ")[2] for taken in ("conf", "raw.csv")}
+    assert {line.rpartition(" ")[2] for line in told} == {"DIR"}
+    for at, line in enumerate(sorted(told)):
+        assert f"{tmp_path}/new {at}" in notebook.does(line.replace("DIR", f"'{tmp_path}/new {at}'"))
 
 
 # --- what is to be done in a shell, with DVC --------------------------------------------------------------------------
