@@ -98,20 +98,16 @@ class RunLine(Struct, frozen=True, kw_only=True):
     all: bool = False
 
 
-def _unknown_run(name: str) -> str:
-    raise LineError(f"--from {name} needs a stage here: STAGE --from {name}.")
-
-
 def read_run_line(
     line: str,
     *,
     namespace: Mapping[str, object],
     pipeline: Pipeline,
+    stage_of: Callable[[str], str],
     command: str = "%dvc_run",
     options: Sequence[Option] = RUN_OPTIONS,
     target: str = "",
     folder: str = "",
-    stage_of: Callable[[str], str] = _unknown_run,
     reuse: bool = False,
     described: Describe | None = None,
 ) -> RunLine:
@@ -121,11 +117,11 @@ def read_run_line(
         line: what follows the magic's name.
         namespace: the names that ``{name}`` can mean.
         pipeline: the project's stages.
+        stage_of: the address of a run's stage, by what people call the run; asked for ``--from`` without a stage.
         command: the magic's name, for the record.
         options: the options of the magic; those that ``%dvc_run`` has not are passed over.
         target: the address of what runs, when the line's word is not the name of a stage.
         folder: where the line is typed, from the project's root: a stage's name alone begins its search there.
-        stage_of: the address of a run's stage, by what people call the run; asked for ``--from`` without a stage.
         reuse: what holds when the line has neither ``--reuse`` nor ``--no-reuse``.
         described: the stages with params as their files have them, or under other choices of config groups; asked for
             where the params of `pipeline` are composed and the line wants others. Without it, the flags are those of
@@ -165,6 +161,7 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
         options=known.options,
         folder=known.folder,
         composed=pipeline.composition is not None,
+        like_sets=frozenset(name for stage in pipeline.stages for name in (stage.address, stage.name) if "=" in name),
     )
     items = _sorted(read, pipeline, every, target)
     check_once(items.options)
@@ -223,7 +220,7 @@ def _sorted(read: Line, pipeline: Pipeline, every: Scope, target: str) -> Sorted
 
     Those are the words that stand first, and whatever else names a stage: it may be a value, but then one of a flag.
     """
-    words = [*takewhile(lambda token: not (is_dashed(token) or is_bare_set(token)), read.tokens)]
+    words = [*takewhile(lambda token: not (is_dashed(token) or is_bare_set(token, every)), read.tokens)]
     if target:
         stages = [find_stage(target, pipeline)]
     elif words:

@@ -59,8 +59,10 @@ class Sorted(Struct, frozen=True, kw_only=True):
         return [given.value for given in self.options if given.option.name == name and given.value is not None]
 
 
-def is_bare_set(token: Token) -> bool:
+def is_bare_set(token: Token, scope: Scope) -> bool:
     """Whether a token is an override without an option before it: ``KEY=V``, ``~KEY``."""
+    if token.text in scope.like_sets:
+        return False
     if token.raw.startswith("~"):
         return True
     key, value = partition(token, "=")
@@ -91,7 +93,7 @@ def sorted_tokens(read: Line, scope: Scope) -> Sorted:
         else:
             index += 1
             _check_comma(read.tokens, index - 1)
-            if is_bare_set(token):
+            if is_bare_set(token, scope):
                 assignments.append(Assignment(spelling=Spelling.BARE, token=token, value=token))
             else:
                 words.append(token)
@@ -130,7 +132,7 @@ def _take_flag(tokens: Sequence[Token], index: int, scope: Scope) -> tuple[Assig
         return flag, index + 1
     if scope.is_bool(name) and not _is_boolean(tokens[index + 1 : index + 2], scope):
         following = tokens[index + 1] if index + 1 < len(tokens) else None
-        is_word = following is not None and not is_dashed(following) and not is_bare_set(following)
+        is_word = following is not None and not is_dashed(following) and not is_bare_set(following, scope)
         return replace(flag, behind=following if is_word else None), index + 1
     example = format_value(known[0].value) if (known := scope.matching(name)) else ""
     try:

@@ -52,6 +52,7 @@ class Scope(Struct, frozen=True, kw_only=True):
 
     Attributes:
         composed: whether params are composed of config groups.
+        like_sets: the stages whose address looks like an override, ``KEY=V``: an item's key or a folder has an ``=``.
     """
 
     namespace: Mapping[str, object]
@@ -60,6 +61,7 @@ class Scope(Struct, frozen=True, kw_only=True):
     options: Sequence[Option]
     folder: str = ""
     composed: bool = False
+    like_sets: frozenset[str] = frozenset()
 
     def matching(self, spelling: str) -> tuple[Param, ...]:
         """The params that `spelling` can mean."""

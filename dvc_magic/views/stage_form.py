@@ -221,7 +221,7 @@ def stage_form(
     word = sure_word(stage.address, (other.address for other in pipeline.stages))
     flags = format_line(word, changes, command=COMMAND, reserved=OPTION_NAMES | doubled)
     line = f"{flags} {options.strip()}".strip()
-    asked, problem = _asked(line, pipeline)
+    asked, problem = _asked(line, stage, pipeline)
     return StageForm(
         pipeline=pipeline,
         stage=stage,
@@ -325,11 +325,11 @@ def default_text(param: Param) -> str:
         return shown_value(value)
 
 
-def _asked(line: str, pipeline: Pipeline) -> tuple[RunLine | None, str]:
+def _asked(line: str, stage: Stage, pipeline: Pipeline) -> tuple[RunLine | None, str]:
     """The line as the magic reads it, or why it cannot be run from a form."""
     typed = line.removeprefix(COMMAND).strip()
     try:
-        asked = read_run_line(typed, namespace={}, pipeline=pipeline, command=COMMAND)
+        asked = read_run_line(typed, namespace={}, pipeline=pipeline, stage_of=lambda _: stage.address, command=COMMAND)
     except DvcMagicError as error:
         return None, str(error)
     given = {"--help": asked.help, "--dry-run": asked.dry_run, "--into": bool(asked.into), "--all": asked.all}

@@ -103,9 +103,11 @@ def test_params_that_no_stage_has_any_more_are_one_error_that_names_them(project
 def test_keys_that_are_no_params_are_set_and_removed_again(project: Project) -> None:
     from dvc_magic.line import read_run_line
 
-    line = read_run_line("train -S extra=5 -S +new=1", namespace={}, pipeline=project.pipeline())
+    line = read_run_line("train -S extra=5 -S +new=1", namespace={}, pipeline=project.pipeline(), stage_of=str)
     first = project.start(line.request)[0]
-    gone = project.start(read_run_line("train ~extra", namespace={}, pipeline=project.pipeline()).request)[0]
+    gone = project.start(
+        read_run_line("train ~extra", namespace={}, pipeline=project.pipeline(), stage_of=str).request
+    )[0]
 
     assert (first.metrics["extra"], gone.metrics["extra"]) == (5, 0)
     assert (first.params["extra"], first.params["new"], "extra" in gone.params) == (5, 1, False)

@@ -30,7 +30,7 @@ def params_of(run: Run) -> Any:
 
 def call(project: Project, line: str) -> Plan | list[Run]:
     """What a line of ``%dvc_run`` does."""
-    asked = read_run_line(line, namespace={}, pipeline=project.pipeline(), described=project.pipeline)
+    asked = read_run_line(line, namespace={}, pipeline=project.pipeline(), stage_of=str, described=project.pipeline)
     return project.preview(asked.request) if asked.dry_run else list(project.start(asked.request))
 
 

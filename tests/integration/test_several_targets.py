@@ -125,7 +125,7 @@ def test_a_group_has_the_items_that_the_values_of_the_call_give_it(project: Proj
         ("fit@c", {"names": ["c", "d"]}),
         ("fit@d", {"names": ["c", "d"]}),
     ]
-    line = read_run_line("fit@c* -S names=[cd,a,ce]", namespace={}, pipeline=project.pipeline())
+    line = read_run_line("fit@c* -S names=[cd,a,ce]", namespace={}, pipeline=project.pipeline(), stage_of=str)
     assert [point.target for point in project.preview(line.request).points] == ["fit@cd", "fit@ce"]
     with pytest.raises(ProjectError, match=r"no stage of the group 'fit' is 'fit@b\*'; it has fit@x"):
         project.grid(["names", "fit@b*"], {"names": [["x"]]})
@@ -201,8 +201,12 @@ def test_operations_with_params_of_their_own_run_beside_stages(project: Project)
 
 
 def test_a_key_that_no_stage_declares_holds_for_every_target(project: Project) -> None:
-    request = read_run_line("report prepare -S +seed=1,2", namespace={}, pipeline=project.pipeline()).request
+    request = read_run_line(
+        "report prepare -S +seed=1,2", namespace={}, pipeline=project.pipeline(), stage_of=str
+    ).request
 
     assert [point.target for point in project.preview(request).points] == ["report"] * 2 + ["prepare"]
-    request = read_run_line("train prepare -S +seed=1,2", namespace={}, pipeline=project.pipeline()).request
+    request = read_run_line(
+        "train prepare -S +seed=1,2", namespace={}, pipeline=project.pipeline(), stage_of=str
+    ).request
     assert [point.target for point in project.preview(request).points] == ["train"] * 2 + ["prepare"] * 2

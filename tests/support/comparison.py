@@ -110,7 +110,7 @@ def _run(case: Case, project: Project) -> Iterator[str]:
         pipeline = project.pipeline()
         for target in case.targets or [quote(stage.address) for stage in pipeline.final_stages()]:
             asked = read_run_line(
-                f"{target} {case.options}", namespace={}, pipeline=pipeline, described=project.pipeline
+                f"{target} {case.options}", namespace={}, pipeline=pipeline, stage_of=str, described=project.pipeline
             )
             project.start(asked.request)
     except DvcMagicError as error:

@@ -58,7 +58,9 @@ class Described:
 
 
 def read(line: str, described: Described | None = None) -> list[tuple[str, tuple[Any, ...], str]]:
-    asked = read_run_line(line, namespace={"models": ["full", "small"]}, pipeline=BASE, described=described)
+    asked = read_run_line(
+        line, namespace={"models": ["full", "small"]}, pipeline=BASE, stage_of=str, described=described
+    )
     return [(change.key, change.values, change.kind.value) for change in asked.request.changes]
 
 
@@ -127,7 +129,7 @@ def test_a_line_that_chooses_nothing_is_read_with_the_stages_as_they_are() -> No
 def test_no_hydra_takes_the_flags_of_the_files_and_knows_no_groups() -> None:
     described = Described()
 
-    asked = read_run_line("t --no-hydra --layers 2", namespace={}, pipeline=BASE, described=described)
+    asked = read_run_line("t --no-hydra --layers 2", namespace={}, pipeline=BASE, stage_of=str, described=described)
 
     assert (asked.request.hydra, described.asked) == (False, [(False, ())])
     with pytest.raises(ParamError, match="model is a map in params.yaml"):
@@ -137,7 +139,7 @@ def test_no_hydra_takes_the_flags_of_the_files_and_knows_no_groups() -> None:
 def test_a_package_is_known_only_where_there_are_groups() -> None:
     assert read("t -S model@other=full") == [("model@other", ("full",), "set")]
     with pytest.raises(LineError, match="there are no config groups here"):
-        read_run_line("t -S model@other=full", namespace={}, pipeline=pipeline(LAYERS, composed=False))
+        read_run_line("t -S model@other=full", namespace={}, pipeline=pipeline(LAYERS, composed=False), stage_of=str)
 
 
 def test_a_flag_that_names_a_map_is_answered_with_what_is_in_it() -> None:

@@ -304,6 +304,7 @@ def test_the_line_of_a_cell_is_answered_too():
 def test_a_line_that_can_be_read_does_not_load_the_table():
     code = (
         "import sys; from dvc_magic.line import *; from dvc_magic.model.stage import Pipeline\n"
-        "read_run_line('--help', namespace={}, pipeline=Pipeline()); print('dvc_magic.line.guild_words' in sys.modules)"
+        "read_run_line('--help', namespace={}, pipeline=Pipeline(), stage_of=str)\n"
+        "print('dvc_magic.line.guild_words' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -68,7 +68,7 @@ WORDS = st.sampled_from(
 
 
 def read(line, pipeline=PIPELINE):
-    return read_run_line(line, namespace=NAMES, pipeline=pipeline)
+    return read_run_line(line, namespace=NAMES, pipeline=pipeline, stage_of=str)
 
 
 def changes(line):
@@ -240,13 +240,22 @@ def test_from_alone_means_the_stage_of_its_run():
     assert of("prepare --from abc").stages == ("prepare",)
     with pytest.raises(LineError, match="expects one run"):
         of("--from '41,42'")
-    with pytest.raises(LineError, match="needs a stage here"):
-        read("--from 41")
+
+
+def test_a_stage_whose_address_looks_like_an_override_is_a_stage():
+    stages = (*PIPELINE.stages, stage("each@lr=1", {"n": 1}), stage("year=2024/dvc.yaml:fit", {"n": 1}))
+    pipeline = Pipeline(stages=stages)
+    for address in ("each@lr=1", "year=2024/dvc.yaml:fit"):
+        for word in (address, f"'{address}'"):
+            request = read(f"{word} --from 41 n=2", pipeline).request
+            assert (request.stages, request.from_run) == ((address,), "41")
+            assert [(change.key, change.values) for change in request.changes] == [("n", (2,))]
+    assert changes("train train.lr=1") == {"train.lr": (1,)}
 
 
 def test_reuse_is_what_the_line_says_or_else_the_default():
     def of(line, default):
-        return read_run_line(line, namespace=NAMES, pipeline=PIPELINE, reuse=default).request.reuse
+        return read_run_line(line, namespace=NAMES, pipeline=PIPELINE, stage_of=str, reuse=default).request.reuse
 
     assert (of("train", default=False), of("train", default=True)) == (False, True)
     assert (of("train --reuse", default=False), of("train --no-reuse", default=True)) == (True, False)
@@ -402,7 +411,7 @@ def test_a_range_to_search_shows_a_grid_over_it(flag, grid):
 def test_a_range_from_python_shows_the_grid_too():
     names = {"space": Space(kind="float", low=0.0, high=1.0)}
     with pytest.raises(LineError, match=r"--lr linspace\(0\.0,1\.0,5\)"):
-        read_run_line("train --lr {space}", namespace=names, pipeline=PIPELINE)
+        read_run_line("train --lr {space}", namespace=names, pipeline=PIPELINE, stage_of=str)
 
 
 @pytest.mark.parametrize(

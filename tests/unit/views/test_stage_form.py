@@ -155,6 +155,13 @@ def test_options_that_a_form_cannot_carry_out_are_a_problem(options: str) -> Non
         form.read()
 
 
+def test_the_form_of_a_stage_whose_address_looks_like_an_override_takes_a_run_to_start_from() -> None:
+    form = stage_form(Pipeline(stages=(_stage("each@lr=1"), _stage("train"))), "each@lr=1", {}, "--from 41")
+
+    assert form.line == "%dvc_run each@lr=1 --from 41"
+    assert (form.read().request.stages, form.read().request.from_run) == (("each@lr=1",), "41")
+
+
 def test_what_was_typed_survives_another_stage_and_another_look_at_the_files() -> None:
     form = stage_form(_pipeline(), "train").with_text(LR.name, "0.1").with_text(SEED.name, "7")
 
