@@ -228,6 +228,9 @@ LINES = [
         "%%dvc_op fit --dry-run\n# /// dvc_magic\n# {0}\n# ///\nx = 1\n",
     ),
     Hint(
+        "open(dm.dvcstage('later'))", r"have to run first: (%dvc_run later)", "{0}\nopen(dm.dvcstage('later')).close()"
+    ),
+    Hint(
         "project.op('fit', \"open('kept.csv')\\n\")",
         r"Add it to the operation: (deps=\[.*\])",
         "project.op('fit', \"open('kept.csv')\\n\", {0})",
@@ -236,9 +239,6 @@ LINES = [
         "project.op('fit', \"open('later.csv')\\n\")",
         r"Add it to the operation: (requires=\[.*\])",
         "project.op('fit', \"open('later.csv')\\n\", {0})",
-    ),
-    Hint(
-        "open(dm.dvcstage('later'))", r"have to run first: (%dvc_run later)", "{0}\nopen(dm.dvcstage('later')).close()"
     ),
     Hint(
         "%dvc_promote last",
@@ -484,10 +484,10 @@ COMMANDS = {
         {"NAME": "far", "URL": "../far"},
     ),
     "no record": Command(
-        {"d.txt": "1\n"},
-        lambda project: project.op("look", "open('d.txt')\n", requires=[{"dvcfile": "d.txt", "always-pull": True}]),
-        r"and there is none; (dvc add d\.txt)",
-        begun=("git rm -q --cached d.txt",),
+        {"d 1.txt": "1\n"},
+        lambda project: project.op("look", "open('d 1.txt')\n", requires=[{"dvcfile": "d 1.txt", "always-pull": True}]),
+        r"and there is none; (dvc add 'd 1\.txt')",
+        begun=("git rm -q --cached 'd 1.txt'",),
     ),
     "an out that is not made": Command(
         PIPELINE, lambda project: project.run("use", upstream="project"), r"make it with (dvc repro make), or"
