@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from dvc_magic.codec import to_data
 from dvc_magic.engine.bound import bound, changed, changes_of, own_files, values_for
 from dvc_magic.engine.composing import Composing, describe
-from dvc_magic.engine.order import Capture, CaptureRequest, Point, TypeChange
+from dvc_magic.engine.order import Capture, CaptureRequest, Point
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.engine.source_marks import text_marks
 from dvc_magic.engine.surroundings import keep_surroundings
@@ -23,6 +23,7 @@ from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError, P
 from dvc_magic.model.inputs import InputFacts, Taking
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths, object_path
+from dvc_magic.model.plan import TypeChange
 from dvc_magic.model.record import Override
 from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.snapshot import Snapshot

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from dvc_magic.debugging import INJECTED, VARIABLE
 from dvc_magic.engine.execute import command_variables, take_spoiled
 from dvc_magic.engine.links import project_links
-from dvc_magic.engine.order import CopyEnd, CopyRequest, WorkOrder
+from dvc_magic.engine.order import CopyRequest, WorkOrder
 from dvc_magic.engine.prepare import Prepared, prepare
 from dvc_magic.engine.supervise import Control, Ending, supervise
 from dvc_magic.engine.surroundings import keep_surroundings
@@ -20,6 +20,7 @@ from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.pipeline import ProjectReader, shell_argv
 from dvc_magic.store import RunCache, RunLock, RunStore, read_noun, remove_tree, write_noun
+from dvc_magic.wire import CopyEnd
 from dvc_magic.workspace import environment_folders, load_snapshot
 
 

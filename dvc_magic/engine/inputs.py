@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine.observer import Observer
+from dvc_magic.engine.answered import UnansweredError
 from dvc_magic.errors import ProjectError
 from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData
 from dvc_magic.store import DirListing, RunStore
@@ -19,9 +20,11 @@ _PATIENCE = 10.0  # seconds for the question whether a remote has something, whi
 
 
 class Ask(Protocol):
-    """Asks a worker, as `dvc_magic.executors.WorkerPool.ask` does."""
+    """Asks a worker, as `dvc_magic.executors.Workers.ask` does."""
 
-    def __call__(self, do: str, *, heard: Callable[[Mapping[str, Any]], None] | None = None, **arguments: Any) -> Any:
+    async def __call__(
+        self, do: str, *, heard: Callable[[Mapping[str, Any]], None] | None = None, **arguments: Any
+    ) -> Any:
         """The answer to one request; `heard` gets what the worker says before."""
 
 
@@ -36,7 +39,7 @@ class CallInputs:
         project: the root. store: the run store. call: id of the call.
         ask: a worker. environ: variables of the call, for credentials of remotes.
         deadline: seconds that a pull may stay without a sign of life.
-        observer: is told how pulls go.
+        pulling: is told how pulls go.
     """
 
     def __init__(
@@ -49,7 +52,7 @@ class CallInputs:
         ask: Ask,
         environ: Mapping[str, str],
         deadline: float,
-        observer: Observer,
+        pulling: Callable[[PullProgress], None],
     ) -> None:
         self._facts = dict(facts)
         self._place: dict[str, Any] = {"project": str(project), "home": str(store.home)}
@@ -58,9 +61,11 @@ class CallInputs:
         self._ask = ask
         self._environ = dict(environ)
         self._deadline = deadline
-        self._observer = observer
+        self._pulling = pulling
         self._done: set[str] = set()  # in the runs' cache
-        self._confirmed: set[str] = set()
+        self._confirmed: set[str] = set()  # a remote was asked whether it has them
+        self._missing: set[str] = set()  # and it has not
+        self._listed: set[str] = set()  # of what is in a remote, the list of its files is in the runs' cache
         self._wanted: dict[str, RemoteData] = {}
         self.notices: list[str] = []
 
@@ -72,7 +77,7 @@ class CallInputs:
         """The same, None for a path that it did not look at."""
         return self._facts.get(path)
 
-    def resolve(self) -> None:
+    async def resolve(self) -> None:
         """Fetch the listings without which the hash of some input is not known.
 
         Raises:
@@ -81,14 +86,14 @@ class CallInputs:
         unknown = {path: facts for path, facts in self._facts.items() if facts.present and self._is_open(facts)}
         if unknown:
             wanted = [facts.remote for facts in unknown.values() if facts.remote is not None]
-            self._facts |= self._look(wanted, list(unknown))
+            self._facts |= await self._look(wanted, list(unknown))
 
     @staticmethod
     def _is_open(facts: InputFacts) -> bool:
         return facts.remote is not None and not facts.hash
 
-    def _look(self, wanted: list[RemoteData], paths: list[str]) -> dict[str, InputFacts]:
-        answer = self._ask_remote("look", wanted, paths=paths, takings=self._takings(paths))
+    async def _look(self, wanted: list[RemoteData], paths: list[str]) -> dict[str, InputFacts]:
+        answer = await self._ask_remote("look", wanted, paths=paths, takings=self._takings(paths))
         return {facts.path: facts for facts in from_data(answer, list[InputFacts])}
 
     def _takings(self, paths: Iterable[str]) -> Any:
@@ -96,83 +101,123 @@ class CallInputs:
         return to_data([taking for path in paths if (taking := self._facts[path].taking) is not None])
 
     def confirm(self, paths: Iterable[str]) -> bool:
-        """Whether everything at `paths` can be had, as far as remotes can tell; what cannot is absent from now on."""
+        """Whether everything at `paths` can be had, as far as remotes can tell; what cannot is absent from now on.
+
+        Raises:
+            UnansweredError: a remote has to be asked first.
+        """
+        wanted = list(paths)
         asked = {
             path: facts.remote
-            for path in paths
+            for path in wanted
             if (facts := self._facts.get(path)) is not None and facts.remote is not None
-            if path not in self._confirmed
         }
-        if not asked:
-            return True
+        unknown = {path: remote for path, remote in asked.items() if path not in self._confirmed}
+        if unknown:
+            raise UnansweredError(partial(self._find_missing, unknown))
+        return self._missing.isdisjoint(wanted)
+
+    async def _find_missing(self, asked: Mapping[str, RemoteData]) -> None:
         patience = min(self._deadline, _PATIENCE)
-        missing: dict[str, str] = self._ask_remote("missing", list(asked.values()), deadline=patience)
-        self._confirmed |= asked.keys() - missing.keys()
+        missing: dict[str, str] = await self._ask_remote("missing", list(asked.values()), deadline=patience)
+        self._confirmed |= asked.keys()
+        self._missing |= missing.keys()
         for path, reason in missing.items():
             problem = reason or f"remote {asked[path].remote!r} does not have it"
             self._facts[path] = replace(
                 self._facts[path], present=False, hash="", origin="", remote=None, problem=problem
             )
         self.notices += [f"a remote could not be asked for outputs: {reason}" for reason in {*missing.values()} - {""}]
-        return not missing
 
-    def keep(self, path: str) -> None:
-        """Keep what the project has at a path now; what is in a remote is noted for the next `pull`.
+    async def keep(self, paths: Iterable[str]) -> None:
+        """Keep what the project has at these paths now; what is in a remote is noted for the next `pull`.
 
         Raises:
             ProjectError: it is not what was captured any more.
         """
-        facts = self._facts[path]
-        if path in self._done:
+        local = []
+        for path in dict.fromkeys(paths):
+            if path in self._done:
+                continue
+            remote = self._facts[path].remote
+            if remote is not None:
+                self._wanted[path] = remote
+            else:
+                local.append(path)
+        if not local:
             return
-        if facts.remote is not None:
-            self._wanted[path] = facts.remote
-            return
-        answer = self._ask("ingest", paths=[path], takings=self._takings([path]), **self._place)
-        found = from_data(answer, list[InputFacts])[0]
-        if found.hash != facts.hash:
-            message = f"{path!r} changed in the project while the call was being prepared; run again"
-            raise ProjectError(message)
-        if found.remote is not None:  # it has gone from the project's cache meanwhile
-            self._facts[path] = found
-            self._wanted[path] = found.remote
-            return
-        self._done.add(path)
+        answer = await self._ask("ingest", paths=local, takings=self._takings(local), **self._place)
+        for found in from_data(answer, list[InputFacts]):
+            if found.hash != self._facts[found.path].hash:
+                message = f"{found.path!r} changed in the project while the call was being prepared; run again"
+                raise ProjectError(message)
+            if found.remote is not None:  # it has gone from the project's cache meanwhile
+                self._facts[found.path] = found
+                self._wanted[found.path] = found.remote
+            else:
+                self._done.add(found.path)
 
-    def pull(self) -> None:
+    async def pull(self) -> None:
         """Bring all that `keep` has noted into the runs' cache, in one go.
 
         Raises:
             MissingInputError: a remote does not have it, has it damaged, or cannot be asked.
-            KeyboardInterrupt: it was stopped; nothing half-done stays behind.
+            CancelledError: it was stopped; nothing half-done stays behind.
         """
         if not self._wanted:
             return
-        answer = self._ask_remote("pull", list(self._wanted.values()))
+        answer = await self._ask_remote("pull", list(self._wanted.values()))
         for found in from_data(answer, list[InputFacts]):
             known = self._facts[found.path]
             self._facts[found.path] = replace(known, hash=found.hash, size=found.size, files=found.files)
             self._done.add(found.path)
         self._wanted.clear()
 
+    def require_kept(self, path: str) -> None:
+        """See that the runs' cache, or a remote, has what the project had at a path at the call.
+
+        Raises:
+            UnansweredError: it has to be kept first.
+        """
+        if path not in self._done and self._facts[path].remote is None:
+            raise UnansweredError(partial(self.keep, [path]))
+
     def hash(self, path: str) -> str:
-        """The md5 of what the project has at a path, which the runs' cache holds from now on."""
+        """The md5 of what the project has at a path, which the runs' cache holds from now on.
+
+        Raises:
+            UnansweredError: it has to be kept or pulled first.
+        """
         if path not in self._done:
-            self.keep(path)
-            self.pull()
+            raise UnansweredError(partial(self._keep_and_pull, path))
         return self._facts[path].hash
 
+    async def _keep_and_pull(self, path: str) -> None:
+        await self.keep([path])
+        await self.pull()
+
     def listing(self, path: str) -> DirListing:
-        """The files of what the project has at a path and their md5; of what is in a remote only this is fetched."""
+        """The files of what the project has at a path and their md5; of what is in a remote only this is fetched.
+
+        Raises:
+            UnansweredError: it has to be kept, or the listing to be fetched, first.
+        """
         facts = self._facts[path]
         if facts.remote is None or path in self._done:
             return self._cache.listing(self.hash(path))
-        self._look([facts.remote], [path])
+        if path not in self._listed:
+            raise UnansweredError(partial(self._fetch_listing, path, facts.remote))
         return self._cache.listing(facts.hash)
 
-    def _ask_remote(self, do: str, wanted: list[RemoteData], *, deadline: float | None = None, **arguments: Any) -> Any:
+    async def _fetch_listing(self, path: str, remote: RemoteData) -> None:
+        await self._look([remote], [path])
+        self._listed.add(path)
+
+    async def _ask_remote(
+        self, do: str, wanted: list[RemoteData], *, deadline: float | None = None, **arguments: Any
+    ) -> Any:
         try:
-            return self._ask(
+            return await self._ask(
                 do,
                 heard=self._heard,
                 wanted=to_data(wanted),
@@ -188,4 +233,4 @@ class CallInputs:
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         if "pulling" in message:
-            self._observer.pulling(from_data(message["pulling"], PullProgress))
+            self._pulling(from_data(message["pulling"], PullProgress))

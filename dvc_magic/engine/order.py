@@ -12,10 +12,10 @@ from msgspec import Struct, field
 
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.operation import Operation
+from dvc_magic.model.plan import Placement, TypeChange
 from dvc_magic.model.record import Environment, Notes, Override, RunRecord
 from dvc_magic.model.stage import Composition, Pipeline, PipelineFile, Stage
 from dvc_magic.model.surroundings import ProjectLinks
-from dvc_magic.model.values import Value
 
 
 class CaptureRequest(Struct, frozen=True, kw_only=True):
@@ -53,14 +53,6 @@ class CheckRequest(Struct, frozen=True, kw_only=True):
     project: str
     home: str
     repair: bool = False
-
-
-class TypeChange(Struct, frozen=True, kw_only=True):
-    """A value of the call whose type is another than that of the value in the project's file."""
-
-    key: str
-    before: Value
-    after: Value
 
 
 class Point(Struct, frozen=True, kw_only=True):
@@ -128,21 +120,6 @@ class Capture(Struct, frozen=True, kw_only=True):
         return f"Capture(snapshot={self.snapshot!r}, {len(self.points)} points)"
 
 
-class Placement(Struct, frozen=True, kw_only=True):
-    """One dependency to put into a workspace from the runs' cache.
-
-    Attributes:
-        path: where, from the DVC root. hash: md5 of the content, ``.dir`` at the end for a directory.
-        executable: whether the file has execute bits, which DVC notes of a file, and of those in a directory not.
-        alone: whether it shares no file with the cache, so that its access times tell of this run.
-    """
-
-    path: str
-    hash: str
-    executable: bool = False
-    alone: bool = False
-
-
 class WorkOrder(Struct, frozen=True, kw_only=True):
     """One run to execute.
 
@@ -190,17 +167,3 @@ class CopyRequest(Struct, frozen=True, kw_only=True):
     run: str
     copy: str
     prompt: str
-
-
-class CopyEnd(Struct, frozen=True, kw_only=True):
-    """How a copy ended.
-
-    Attributes:
-        exit_code: of the last command, negative for a signal; None when none was started.
-        stopped: why it was stopped, or an empty text.
-        spoiled: deps that its commands wrote into, kept for other runs no longer.
-    """
-
-    exit_code: int | None
-    stopped: str = ""
-    spoiled: tuple[str, ...] = ()

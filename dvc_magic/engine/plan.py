@@ -16,11 +16,11 @@ than the ones chosen now does not match.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct, field
 
+from dvc_magic.model.plan import Action, NamedRun, PlannedStage
 from dvc_magic.model.record import Environment, Override, RunRecord
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.stage import DepKind, Stage
@@ -40,16 +40,6 @@ def _always(_: RunRecord) -> bool:
     return True
 
 
-class Action(StrEnum):
-    """What happens to a stage in a call; `ATTACH` waits for an equal run that another call has started."""
-
-    REUSE = "reuse"
-    ATTACH = "attach"
-    PROJECT = "project"
-    RUN = "run"
-    WHEN_CHANGED = "when changed"
-
-
 class Decision(Struct, frozen=True, kw_only=True):
     """What happens to one stage, and why.
 
@@ -57,8 +47,6 @@ class Decision(Struct, frozen=True, kw_only=True):
         run: the record of the run that is reused or waited for; of `WHEN_CHANGED` the one that is if nothing changes.
         reason: one phrase for people: ``code changed: helper.py``.
         stale: True when policy ``latest`` reuses a run that does not match the project now.
-        number: of the run that is going to be made, when it is known already.
-        work: equal for upstream stages of a call's points that one run is going to serve.
     """
 
     stage: str
@@ -66,8 +54,13 @@ class Decision(Struct, frozen=True, kw_only=True):
     reason: str
     run: RunRecord | None = None
     stale: bool = False
-    number: int | None = None
-    work: int = 0
+
+    def shown(self, *, number: int | None = None, work: int = 0) -> PlannedStage:
+        """The decision as a plan shows it; see `PlannedStage` for `number` and `work`."""
+        run = None
+        if self.run is not None:
+            run = NamedRun(id=self.run.id, number=self.run.number, stage=self.run.stage)
+        return PlannedStage(stage=self.stage, action=self.action, reason=self.reason, run=run, number=number, work=work)
 
 
 class Facts(Struct, frozen=True, kw_only=True):

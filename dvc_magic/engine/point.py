@@ -11,11 +11,10 @@ from msgspec.structs import replace
 
 from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.new_files import NewFiles
-from dvc_magic.engine.order import Capture, Placement, Point
+from dvc_magic.engine.order import Capture, Point
 from dvc_magic.engine.plan import (
     FROZEN,
     PARAMS_CHANGED,
-    Action,
     Decision,
     Facts,
     Setting,
@@ -31,6 +30,7 @@ from dvc_magic.engine.source_marks import text_marks
 from dvc_magic.errors import MissingInputError, close_matches
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.operation import SourceKind
+from dvc_magic.model.plan import Action, Placement
 from dvc_magic.model.record import DepRecord, Override, RunRecord
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.snapshot import Snapshot
@@ -288,8 +288,7 @@ class PointState:
     def settle_from_project(self, stage: Stage) -> None:
         """The project's own outputs are the ones to use. Those on a disk here are kept in the runs' cache."""
         for out in stage.outs:
-            if self._inputs[out.path].remote is None:
-                self._inputs.keep(out.path)
+            self._inputs.require_kept(out.path)
         self.settled[stage.address] = Settled(
             outs={out.path: self._inputs[out.path].hash for out in stage.outs}, run=None
         )

@@ -16,7 +16,10 @@ from dvc_magic.engine.composing import describe
 from dvc_magic.engine.debug import execute_copy
 from dvc_magic.engine.execute import execute
 from dvc_magic.engine.intact import altered_outs
-from dvc_magic.engine.order import CaptureRequest, CheckRequest, CopyEnd, CopyRequest, WorkOrder
+from dvc_magic.engine.left_behind import sweep_copies, sweep_lost
+from dvc_magic.engine.order import CaptureRequest, CheckRequest, CopyRequest, WorkOrder
+from dvc_magic.engine.power_cut import mend_after_power_cut
+from dvc_magic.engine.source_copies import place_source
 from dvc_magic.engine.supervise import Control
 from dvc_magic.errors import StoreError
 from dvc_magic.model.checkup import CheckProgress, StoreCheckup
@@ -25,7 +28,8 @@ from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.promotion import Promotion
 from dvc_magic.pipeline import ProjectReader, Watch, make_dvc_project, preload, promote
-from dvc_magic.store import RunStore, cannot
+from dvc_magic.store import RunStore, cannot, this_boot
+from dvc_magic.wire import CopyEnd
 from dvc_magic.workspace import HashCache
 
 # What goes wrong with a disk or a limit of the system is no bug, wherever it shows.
@@ -101,9 +105,8 @@ class Service:
             store, hashes = self._store(request.home), self._hash_cache(request.home)
             environ = arguments.get("environ")
             return to_data(capture(reader, request, store=store, hashes=hashes, environ=environ))
-        if do == "altered_outs":
-            store = self._store(arguments["home"])
-            return altered_outs(store.read(arguments["run"]), store)
+        if do in ("altered_outs", "mend", "place", "sweep_copies"):
+            return self._about_store(do, self._store(arguments["home"]), arguments)
         reader = self._reader(arguments["project"], arguments["home"])
         if do == "describe":
             operations = from_data(arguments.get("operations", []), tuple[Operation, ...])
@@ -120,6 +123,17 @@ class Service:
             with variables(arguments["environ"]):
                 return self._from_remotes(do, reader, arguments, control)
         raise ValueError(do)
+
+    @staticmethod
+    def _about_store(do: str, store: RunStore, arguments: Mapping[str, Any]) -> Any:
+        if do == "altered_outs":
+            return altered_outs(store.read(arguments["run"]), store)
+        if do == "place":
+            return str(place_source(store, arguments["hash"], arguments["path"], executable=arguments["executable"]))
+        if do == "sweep_copies":
+            return sweep_copies(store)
+        sweep_lost(store)
+        return mend_after_power_cut(store, boot=this_boot())
 
     def _from_remotes(self, do: str, reader: ProjectReader, arguments: dict[str, Any], control: Line) -> Any:
         home, incoming = arguments["home"], Path(arguments["incoming"])

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dvc_magic.executors.channel import Ended
     from dvc_magic.executors.lifeline import Lifeline, become_subreaper
-    from dvc_magic.executors.local import Message, Worker, WorkerPool
-    from dvc_magic.executors.own_process import starting_environment
+    from dvc_magic.executors.local import Message, Worker
     from dvc_magic.executors.supervisor import Supervisor
     from dvc_magic.executors.supervisor_process import fork_supervisor
     from dvc_magic.executors.sweep import RUN_TOKEN, sweep_run
+    from dvc_magic.executors.workers import Task, Workers
 
 __all__ = [
     "RUN_TOKEN",
@@ -24,11 +24,11 @@ __all__ = [
     "Lifeline",
     "Message",
     "Supervisor",
+    "Task",
     "Worker",
-    "WorkerPool",
+    "Workers",
     "become_subreaper",
     "fork_supervisor",
-    "starting_environment",
     "sweep_run",
 ]
 
@@ -38,11 +38,11 @@ _HOMES = {
     "Lifeline": "lifeline",
     "Message": "local",
     "Supervisor": "supervisor",
+    "Task": "workers",
     "Worker": "local",
-    "WorkerPool": "local",
+    "Workers": "workers",
     "become_subreaper": "lifeline",
     "fork_supervisor": "supervisor_process",
-    "starting_environment": "own_process",
     "sweep_run": "sweep",
 }
 

@@ -11,11 +11,9 @@ import contextlib
 import itertools
 import json
 import os
-import selectors
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -134,12 +132,16 @@ class Worker:
         self._process.kill()
         self._process.wait()
 
-    def close(self, *, patience: float = 2.0) -> None:
-        """Let go of the worker: it ends when its pipe closes, and is killed after `patience` seconds."""
+    def let_go(self) -> None:
+        """Close the pipe, at which the worker stops its run and ends; does not wait for that."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+    def close(self, *, patience: float = 2.0) -> None:
+        """Let go of the worker: it ends when its pipe closes, and is killed after `patience` seconds."""
+        self.let_go()
         try:
             self._process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -153,109 +155,3 @@ def _appended(log: Path) -> BinaryIO:
         return log.open("ab")
     except OSError:
         return Path(os.devnull).open("ab")
-
-
-class WorkerPool:
-    """Warm workers of one store. Not safe to share between threads.
-
-    Args:
-        module: what a worker is, as ``python -m`` takes it.
-        log: gets what they print.
-        environ: asked for a worker's variables when it is started; those of this process by default.
-
-    Side effects: starts processes; appends to `log`.
-    """
-
-    def __init__(
-        self, *, module: str, log: Path, environ: Callable[[], Mapping[str, str]] = lambda: os.environ
-    ) -> None:
-        self._module = module
-        self._log = log
-        self._environ = environ
-        self._workers: list[Worker] = []
-
-    def warm(self, count: int = 1) -> None:
-        """Start workers until there are `count`; does not wait until they are ready."""
-        while len(self._workers) < count:
-            self._workers.append(Worker(module=self._module, log=self._log, environ=self._environ()))
-
-    def idle(self) -> Worker:
-        """A worker with nothing to do, started when there is none."""
-        for worker in [worker for worker in self._workers if not worker.busy and not worker.alive]:
-            self.discard(worker)
-        for worker in self._workers:
-            if not worker.busy:
-                return worker
-        self.warm(len(self._workers) + 1)
-        return self._workers[-1]
-
-    def discard(self, worker: Worker) -> None:
-        """Forget a worker that died or whose state is in doubt."""
-        worker.kill()
-        worker.close()
-        self._workers = [other for other in self._workers if other is not worker]
-
-    def ask(self, do: str, *, heard: Callable[[Mapping[str, Any]], None] | None = None, **arguments: Any) -> Any:
-        """One request, waiting for its answer.
-
-        Args:
-            do, arguments: the request.
-            heard: gets what the worker says meanwhile. The request is then one that threads of the worker may outlive
-                when it ends badly, so that the worker is ended as well.
-
-        Raises:
-            DvcMagicError: what the worker answered with.
-            WorkerLostError: it died twice in a row.
-            KeyboardInterrupt: the worker is given up, as its answer would come to nobody.
-        """
-        for attempt in (1, 2):
-            worker = self.idle()
-            try:
-                worker.request(do, **arguments)
-                message = self._answer(worker, heard)
-                if heard is not None and not message.good:
-                    self.discard(worker)
-            except BaseException:
-                self.discard(worker)
-                raise
-            if message.lost:
-                self.discard(worker)
-                if attempt == 1:
-                    continue
-            return message.result()
-        raise AssertionError
-
-    def _answer(self, worker: Worker, heard: Callable[[Mapping[str, Any]], None] | None) -> Message:
-        while True:
-            for _, message in self.wait([worker], timeout=None):
-                if message.is_answer:
-                    return message
-                if heard is not None:
-                    heard(message.data)
-
-    @staticmethod
-    def until_ready(workers: list[Worker], *, timeout: float) -> None:
-        """Sleep until one of these workers has something to say, or for `timeout` seconds; reads nothing."""
-        with selectors.DefaultSelector() as selector:
-            for worker in workers:
-                selector.register(worker, selectors.EVENT_READ)
-            selector.select(timeout)
-
-    @staticmethod
-    def wait(workers: list[Worker], *, timeout: float | None) -> list[tuple[Worker, Message]]:
-        """What these workers say within `timeout` seconds; returns at the first word."""
-        if not workers:
-            if timeout:
-                time.sleep(timeout)
-            return []
-        with selectors.DefaultSelector() as selector:
-            for worker in workers:
-                selector.register(worker, selectors.EVENT_READ, worker)
-            ready = [key.data for key, _ in selector.select(timeout)]
-        return [(worker, message) for worker in ready for message in worker.receive()]
-
-    def close(self) -> None:
-        """End all workers; a run that one of them still has is stopped by the worker itself."""
-        for worker in self._workers:
-            worker.close(patience=15.0 if worker.busy else 2.0)
-        self._workers = []

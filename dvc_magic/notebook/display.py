@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from dvc_magic.engine import PointPlan
 from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.plan import PointPlan
 from dvc_magic.model.record import RunRecord
 from dvc_magic.project import LogTail
 from dvc_magic.runs import metrics_of
@@ -19,7 +19,7 @@ _SLOW, _PAUSE = 2.0, 1.0  # seconds until a pull's progress is worth a line, and
 
 
 class ForegroundDisplay:
-    """Prints a call while it goes, as the engine's observer; with several runs at once, lines carry the run's name."""
+    """Prints a call while it goes, as a call's observer; with several runs at once, lines carry the run's name."""
 
     def __init__(
         self,

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from IPython.core.getipython import get_ipython
 
-from dvc_magic.engine import Placement
 from dvc_magic.model.operation import Source
-from dvc_magic.model.record import DepRecord
+from dvc_magic.model.plan import Supplied
 from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.notebook.magics import DvcMagics
 from dvc_magic.project import Project, SourcePath
@@ -45,13 +44,21 @@ class NotebookProject:
         """Its run store."""
         return self._project.store
 
-    def supply(self, source: Source) -> tuple[dict[str, DepRecord], tuple[Placement, ...]]:
+    def supply(self, source: Source) -> Supplied:
         """What a source stands for now; see `dvc_magic.Project.supply`."""
         if self._session is None:
-            with self._project:
-                return self._project.supply(source)
+            return self._project.supply(source)
         display = ForegroundDisplay(self.store.paths, prefix=False, show=self._session.show)
         return self._project.supply(source, observer=display)
+
+    def place(self, md5: str, path: str, *, executable: bool) -> Path:
+        """Content of the runs' cache as a read-only file or folder."""
+        return self._project.place(md5, path, executable=executable)
+
+    def close(self) -> None:
+        """End the host of a project that was opened for one source; that of the magics stays."""
+        if self._session is None:
+            self._project.close()
 
 
 def _here(source: Callable[..., SourcePath]) -> Callable[..., SourcePath]:

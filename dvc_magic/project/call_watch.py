@@ -1,21 +1,22 @@
-"""An engine's observer that makes views of a call while it goes, and passes on what its user asks for."""
+"""An observer that makes views of a call while it goes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from dvc_magic.engine import PointPlan, Silent
 from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.paths import RunPaths, StorePaths
+from dvc_magic.model.plan import PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.failures import log_tail
+from dvc_magic.project.follow import Silent
 from dvc_magic.runs import PointsFile, metric_files, metrics_of
 from dvc_magic.views import (
     LiveCall,
@@ -81,17 +82,18 @@ class CallWatch(Silent):
     """Shows a call through `show`, a few times in a second.
 
     Args:
-        paths: of the store. show: gets each view. obey: raises what is to happen to the call, if anything is.
+        paths: of the store. show: gets each view. varying: file and key of the params that name a run.
 
     Attributes:
         records: those of the runs that have ended, in that order.
-        varying: file and key of the params that name a run, once the request is known.
     """
 
-    def __init__(self, paths: StorePaths, *, show: Callable[[LiveCall], None], obey: Callable[[], None]) -> None:
+    def __init__(
+        self, paths: StorePaths, *, show: Callable[[LiveCall], None], varying: Collection[tuple[str, str]] = ()
+    ) -> None:
         self._paths = paths
         self._send = show
-        self._obey = obey
+        self._varying = varying
         self._plan = ""
         self._running: dict[str, _Followed] = {}
         self._pulls: dict[str, str] = {}
@@ -99,20 +101,17 @@ class CallWatch(Silent):
         self._last: _Followed | None = None
         self._shown = 0.0
         self.records: list[RunRecord] = []
-        self.varying: frozenset[tuple[str, str]] = frozenset()
 
     def planned(self, plan: Sequence[PointPlan]) -> None:
         """Show the plan."""
         self._plan = plan_text(tuple(plan))
         self._show()
-        self._obey()
 
     def pulling(self, progress: PullProgress) -> None:
         """Show how far a pull has come."""
         said = pulled_text(progress) if progress.done else f"{pulling_text(progress)} {progress_text(progress)}"
         self._pulls[progress.remote] = said
         self._show()
-        self._obey()
 
     def started(self, record: RunRecord) -> None:
         """Follow a run."""
@@ -121,14 +120,13 @@ class CallWatch(Silent):
         self._running[record.id] = _Followed(record=record, paths=paths, printed=printed, began=time.monotonic())
 
     def waiting(self) -> None:
-        """Show what is new, and do as told."""
+        """Show what is new."""
         if time.monotonic() - self._shown >= _PAUSE:
             self._show()
-        self._obey()
 
     def finished(self, record: RunRecord) -> None:
         """Take down how a run ended."""
-        line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self.varying)
+        line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
         self._ended += [line, *(f"  {warning}" for warning in record.warnings)]
         self._last = self._running.pop(record.id, self._last)
         self.records.append(record)
@@ -136,7 +134,7 @@ class CallWatch(Silent):
 
     def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
         """Take down a run that answers without being one of this call's."""
-        line = reused_line(record, metrics_of(record, self._paths.run(record.id)), varying=self.varying)
+        line = reused_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
         self._ended += [line, *(f"  {notice}" for notice in notices)]
         self._last = self._running.pop(record.id, self._last)
         self._show()

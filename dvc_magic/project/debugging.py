@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import os
-import selectors
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from contextlib import suppress
+from select import select
 
 from msgspec import Struct
 
-from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine import CopyEnd, CopyRequest
-from dvc_magic.executors import Message, Worker, WorkerPool, sweep_run
-from dvc_magic.model.paths import RunPaths
+from dvc_magic.client import Host, Pending, stage_environment
 from dvc_magic.project.debuggable import debuggable
-from dvc_magic.project.environment import stage_environment
 from dvc_magic.project.failures import log_tail
 from dvc_magic.project.log_tail import LogTail
 from dvc_magic.project.prompt import Prompt
-from dvc_magic.store import RunStore, StoredRun, held, is_run_id, remove_tree
+from dvc_magic.store import RunStore, StoredRun, remove_tree
 from dvc_magic.untrusted import message
+from dvc_magic.wire import CopyEnd, Debug
 
 _TICK = 0.05  # seconds between looks at the log
 _GRACE = 1.0  # seconds for a program to end by itself once its debugger was told to quit
 _PATIENCE = 12.0  # seconds for a worker to stop a copy; SIGKILL comes 5 seconds after SIGTERM
-_STALE = 60.0  # seconds after which a copy that no worker holds is one that nobody will remove
+_KILL = 4  # steps of a stop that end the worker itself
 _LINES = 400  # of a log, looked through for a traceback
 _TRACEBACK = "Traceback (most recent call last)"
 _SHELL_SIGNAL = 128  # what a shell adds to the number of the signal that has ended a command
@@ -73,8 +70,7 @@ def debug(
     run: StoredRun,
     *,
     store: RunStore,
-    pool: WorkerPool,
-    project: Path,
+    host: Host,
     commands: Sequence[str] = (),
     ask: Callable[[str], str] = ask_here,
     show: Callable[[str], None] = show_here,
@@ -82,7 +78,7 @@ def debug(
     """Execute a failed run again in a copy, and serve the debugger that opens at an uncaught exception of Python.
 
     Args:
-        run: the one that failed, or one that was never executed because of it. store, pool, project: where it belongs.
+        run: the one that failed, or one that was never executed because of it. store, host: where it belongs.
         commands: pdb's commands to give, instead of asking for them.
         ask: gets the prompt and returns a command; see `dvc_magic.project.prompt.Prompt`.
         show: gets the copy's output and the debugger's, as they come.
@@ -96,20 +92,7 @@ def debug(
         KeyboardInterrupt: again, after the copy was stopped and removed.
     """
     failed = debuggable(run, store)
-    sweep_copies(store)
-    copy = _Copy(failed, store=store, pool=pool, commands=commands, ask=ask, show=show)
-    return copy.follow(project)
-
-
-def sweep_copies(store: RunStore) -> None:
-    """Remove copies whose worker and kernel were killed, and end what they have left running."""
-    if not store.paths.debug.is_dir():
-        return
-    for folder in store.paths.debug.iterdir():
-        old = time.time() - folder.stat().st_mtime > _STALE
-        if is_run_id(folder.name) and old and not held(RunPaths(folder).lock):
-            sweep_run(folder.name)
-            remove_tree(folder)
+    return _Copy(failed, store=store, host=host, commands=commands, ask=ask, show=show).follow()
 
 
 class _Copy:
@@ -120,14 +103,13 @@ class _Copy:
         run: StoredRun,
         *,
         store: RunStore,
-        pool: WorkerPool,
+        host: Host,
         commands: Sequence[str],
         ask: Callable[[str], str],
         show: Callable[[str], None],
     ) -> None:
         self._record = run.record
-        self._home = store.home
-        self._pool = pool
+        self._host = host
         self._show = show
         self._id = store.new_id()
         self._paths = store.paths.copy(self._id)
@@ -143,79 +125,63 @@ class _Copy:
             meanwhile=self._show_log,
         )
 
-    def follow(self, project: Path) -> Debugged:
+    def follow(self) -> Debugged:
         """Execute the copy to its end; it is removed however that is."""
         self._show(f"{self._record.name} once more, in a copy: the same code, params and inputs\n")
         try:
             with self._prompt:
-                end = from_data(self._ended(project).result(), CopyEnd)
-                return self._outcome(end)
+                return self._outcome(self._ended())
         finally:
             remove_tree(self._paths.folder)
 
-    def _ended(self, project: Path) -> Message:
-        """The worker's answer, after serving who asked for the debugger meanwhile."""
-        request = CopyRequest(
-            project=str(project),
-            home=str(self._home),
+    def _ended(self) -> CopyEnd:
+        """How the copy ended, after serving who asked for the debugger meanwhile."""
+        question = Debug(
             run=self._record.id,
             copy=self._id,
             prompt=str(self._prompt.folder),
+            environ=stage_environment(os.environ),
         )
-        worker = self._pool.idle()
+        pending = self._host.begin(question)
         try:
-            worker.request("debug", request=to_data(request), environ=stage_environment(os.environ))
-            answer = self._wait(worker)
+            self._wait(pending)
         except BaseException:
-            self._give_up(worker)
+            self._give_up(pending)
             raise
-        if answer.lost:
-            self._forget(worker)
-        return answer
+        end: CopyEnd = pending.result()
+        return end
 
-    def _wait(self, worker: Worker) -> Message:
+    def _wait(self, pending: Pending) -> None:
         hurry = 0.0
         while True:
-            answers = self._look(worker)
+            is_over = pending.done
+            if not is_over:
+                self._serve(pending)
             if not self._prompt.quitting:
-                self._show_log(last=bool(answers))
-            if answers:
-                return answers[0]
+                self._show_log(last=is_over)
+            if is_over:
+                return
             if self._prompt.quitting:
                 hurry = hurry or time.monotonic() + _GRACE
                 if time.monotonic() > hurry:
-                    worker.send({"do": "stop", "steps": 2})
+                    pending.stop(2)
                     hurry = float("inf")
 
-    def _look(self, worker: Worker) -> list[Message]:
-        """Wait a little; serve a program that wants it; what the worker answers, if it does."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(worker, selectors.EVENT_READ)
-            for listener in self._prompt.listening:
-                selector.register(listener, selectors.EVENT_READ)
-            ready = [key.fileobj for key, _ in selector.select(_TICK)]
-        if worker in ready:
-            return [message for message in worker.receive() if message.is_answer]
-        if ready:
+    def _serve(self, pending: Pending) -> None:
+        """Wait a little, and serve a program that wants it."""
+        if not self._prompt.listening:
+            pending.wait(_TICK)
+        elif select(self._prompt.listening, [], [], _TICK)[0]:
             self._prompt.serve()
-        return []
 
-    def _give_up(self, worker: Worker) -> None:
+    def _give_up(self, pending: Pending) -> None:
         """Stop the copy at once, because nobody will look at it."""
         self._prompt.close()
-        try:
-            worker.send({"do": "stop", "steps": 2})
-            until = time.monotonic() + _PATIENCE
-            while time.monotonic() < until:
-                if any(message.is_answer for _, message in self._pool.wait([worker], timeout=_TICK)):
-                    return
-        except KeyboardInterrupt:  # once more: at once, then
-            pass
-        self._forget(worker)
-
-    def _forget(self, worker: Worker) -> None:
-        self._pool.discard(worker)
-        sweep_run(self._id)
+        with suppress(KeyboardInterrupt):  # once more: at once, then
+            pending.stop(2)
+            pending.wait(_PATIENCE)
+        if not pending.done:
+            pending.stop(_KILL)
 
     def _show_log(self, *, last: bool = False) -> None:
         text = self._tail.read(last=last)

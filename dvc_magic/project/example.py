@@ -17,9 +17,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from dvc_magic.client import Host
 from dvc_magic.errors import ProjectError, RequestError, close_matches
-from dvc_magic.executors import WorkerPool
-from dvc_magic.project.environment import worker_environment
+from dvc_magic.wire import MakeProject
 from dvc_magic.workspace import start_git
 
 _HOME = Path(__file__).parent / "examples"
@@ -31,7 +31,6 @@ _TRACKED = {
 _CONFIG_IN = "dvc.config.in"  # a sample that has it needs no .dvc/config
 _NAMED = 3  # files of a folder that is taken
 _NEEDED = "sklearn"
-_WORKER = "dvc_magic.engine.worker"
 
 # Nobody's git settings have a say: no identity is needed, no hook runs, nothing is signed, ignored or converted.
 _GIT_SETTINGS = (
@@ -148,12 +147,11 @@ def _build(name: str, folder: Path) -> None:
     _copy(_HOME / name, folder)
     _git(folder, "init", "--quiet", "--template=")
     _git(folder, "config", *_IGNORING_NOTHING)  # DVC, too, would refuse what the user's git ignores everywhere
-    log = folder.parent / "worker.log"
-    pool = WorkerPool(module=_WORKER, log=log, environ=lambda: worker_environment(os.environ))
+    host = Host(project=folder, home=folder / ".dvc_magic", log=folder.parent / "host.log")
     try:
-        pool.ask("make_project", root=str(folder), tracked=_TRACKED[name])
+        host.ask(MakeProject(tracked=dict(_TRACKED[name])))
     finally:
-        pool.close()
+        host.close()
     if (folder / _CONFIG_IN).exists():
         (folder / ".dvc" / "config").unlink()
     _git(folder, "config", "--unset", _IGNORING_NOTHING[0])

@@ -13,20 +13,8 @@ from typing import Any, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine import (
-    Capture,
-    CaptureRequest,
-    CheckRequest,
-    Driver,
-    Observer,
-    Placement,
-    PointPlan,
-    Silent,
-    mend_after_power_cut,
-)
+from dvc_magic.client import Follower, Host, Pending, stage_environment
 from dvc_magic.errors import DvcMagicError, RequestError, RunFailedError, RunsFailedError, StageNotFoundError
-from dvc_magic.executors import WorkerPool, sweep_run
 from dvc_magic.line import (
     Target,
     Wording,
@@ -38,17 +26,20 @@ from dvc_magic.line import (
     group_change,
     matching,
 )
-from dvc_magic.model.checkup import CheckProgress, StoreCheckup
+from dvc_magic.model.checkup import CheckProgress
 from dvc_magic.model.operation import Operation, Source
-from dvc_magic.model.record import DepRecord, RunRecord, RunStatus
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.model.plan import PointPlan, Supplied
+from dvc_magic.model.promotion import PromotedFiles, Promotion
+from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Param, Pipeline
 from dvc_magic.project.checkup import Checkup
 from dvc_magic.project.debuggable import last_failed
 from dvc_magic.project.debugging import Debugged, ask_here, debug, show_here
-from dvc_magic.project.environment import stage_environment, worker_environment
 from dvc_magic.project.example import write_example
 from dvc_magic.project.failures import LOG_TAIL, all_of_them, failure_message
+from dvc_magic.project.follow import Observer, follow
 from dvc_magic.project.glance import Glance
 from dvc_magic.project.operations import KnownOperations, Operations, Required, python_operation
 from dvc_magic.project.promoting import Promoted, promote_record
@@ -62,8 +53,21 @@ from dvc_magic.runs import lineage
 from dvc_magic.store import RunStore, this_boot
 from dvc_magic.untrusted import abridged
 from dvc_magic.views import plan_text
-
-_WORKER = "dvc_magic.engine.worker"
+from dvc_magic.wire import (
+    AlteredOuts,
+    CallEnd,
+    CallRequest,
+    Check,
+    Checking,
+    Describe,
+    Event,
+    Mend,
+    Place,
+    PlanCall,
+    Promote,
+    RunCall,
+    Supply,
+)
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -80,27 +84,25 @@ class Project:
     """A DVC project whose stages can be run as isolated runs.
 
     The project's own files are only read; runs are kept in its run store (``.dvc_magic`` unless set otherwise). Use
-    `open`; `close` ends the worker processes, which also end with this process. Not safe to share between threads.
+    `open`; `close` ends the host and its workers, which also end with this process.
 
     Attributes:
         root: the folder with ``.dvc``.
     """
 
-    def __init__(self, root: Path, settings: Settings, *, front: Project | None = None) -> None:
+    def __init__(self, root: Path, settings: Settings) -> None:
         """Use `open`.
 
         Args:
             root: the folder with ``.dvc``. settings: of the user.
-            front: what the runs of this object call, and whose operations it knows; itself without one.
         """
         self.root = root
-        self._front = front or self  # what its runs call, from the thread that they are used in
         self.settings = settings
+        self._host = Host(project=root, home=settings.home, log=StorePaths(settings.home).workers_log)
         self._store: RunStore | None = None
-        self._pool: WorkerPool | None = None
         self._glance: Glance | None = None
         self._widgets: Widgets | None = None
-        self._known: KnownOperations = KnownOperations(root) if front is None else front._known  # noqa: SLF001 - of its own class
+        self._known = KnownOperations(root)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] = ".", *, home: str = "") -> Project:
@@ -135,50 +137,41 @@ class Project:
         if self._store is None:
             self._store = RunStore.open(self.settings.home)
             self._store.sweep()
-            self._sweep_lost(self._store)
-            mend_after_power_cut(self._store, boot=this_boot())
+            if self._needs_mending(self._store):
+                self._host.ask(Mend())
         return self._store
 
     @staticmethod
-    def _sweep_lost(store: RunStore) -> None:
-        """End what runs left behind whose worker was killed."""
-        for stored in store.all(limit=100):
-            if stored.record.status is RunStatus.LOST:
-                sweep_run(stored.record.id)
-
-    @property
-    def _workers(self) -> WorkerPool:
-        if self._pool is None:
-            log = self.store.paths.workers_log
-            self._pool = WorkerPool(module=_WORKER, log=log, environ=lambda: worker_environment(os.environ))
-        if self._glance is not None:
-            self._glance.settle()
-        return self._pool
+    def _needs_mending(store: RunStore) -> bool:
+        """Whether runs may have left processes behind, or the machine has stopped since the last look."""
+        newest = store.all(limit=100)
+        if any(stored.record.status is RunStatus.LOST for stored in newest):
+            return True
+        boot = this_boot()
+        with contextlib.suppress(OSError):
+            return bool(boot) and store.paths.boot.read_text(encoding="utf-8") != boot
+        return bool(boot and newest)
 
     def warm(self) -> None:
-        """Start a worker in the background and let it look at the stages, so that the first question finds it ready."""
-        self._workers.warm(1)
+        """Start the host and have it look at the stages, so that the first question finds it ready."""
+        self.store  # noqa: B018 - the host's log lies in it
+        self._host.warm()
         self.glance(patience=0)
 
     @property
     def widgets(self) -> Widgets:
         """The widgets: ``project.widgets.panel()``, ``.stage_form("train")``."""
         if self._widgets is None:
-            self._widgets = Widgets(
-                title=self.root.name,
-                pipeline=self.pipeline,
-                another=lambda: Project(self.root, self.settings, front=self),
-            )
+            self._widgets = Widgets(self)
         return self._widgets
 
     def close(self) -> None:
-        """End the worker processes; runs that still go are stopped, those of widgets too."""
+        """End the host and its workers; runs that still go are stopped, those of widgets too."""
         if self._widgets is not None:
             self._widgets.close()
             self._widgets = None
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = self._glance = None
+        self._host.close()
+        self._glance = None
 
     def __enter__(self) -> Self:
         """The project itself; leaving the block closes it."""
@@ -198,19 +191,29 @@ class Project:
         Raises:
             PipelineError: DVC cannot read ``dvc.yaml``.
         """
+        return self._with_known(self._host.ask(self._describe(hydra=hydra, choices=choices)))
+
+    def _describe(self, *, hydra: bool = True, choices: Sequence[tuple[str, ...]] = ()) -> Describe:
+        operations, environ = self._operations(), stage_environment(os.environ)
+        return Describe(operations=operations, hydra=hydra, choices=tuple(choices), environ=environ)
+
+    def _operations(self) -> tuple[Operation, ...]:
+        self.store  # noqa: B018 - see `warm`
+        return self._known.all().operations
+
+    def _with_known(self, pipeline: Pipeline) -> Pipeline:
+        """The stages with what is to be said of the operations' files."""
         known = self._known.all()
-        answer = self._workers.ask(
-            "describe",
-            project=str(self.root),
-            home=str(self.store.home),
-            operations=to_data(known.operations),
-            hydra=hydra,
-            choices=choices,
-            environ=stage_environment(os.environ),
-        )
-        found = from_data(answer, Pipeline)
-        problems, faults = (*found.problems, *known.warnings), {**known.faults, **found.faults}
-        return replace(found, problems=problems, faults=faults)
+        problems, faults = (*pipeline.problems, *known.warnings), {**known.faults, **pipeline.faults}
+        return replace(pipeline, problems=problems, faults=faults)
+
+    def begin_pipeline(self, follower: Follower) -> Pending:
+        """Ask for `pipeline` without waiting; see `dvc_magic.client.Pending`."""
+        return self._host.begin(self._describe(), follower)
+
+    def pipeline_of(self, pending: Pending) -> Pipeline:
+        """The answer to `begin_pipeline`."""
+        return self._with_known(pending.result())
 
     def register(self, operation: Operation) -> None:
         """Make an operation known under its name, until this object is gone; one of that name before it is replaced."""
@@ -245,7 +248,7 @@ class Project:
         raises no error about the project.
         """
         if self._glance is None:
-            self._glance = Glance(self._workers, {"project": str(self.root), "home": str(self.store.home)})
+            self._glance = Glance(lambda: self._host.begin(Describe()))
         return self._glance.look(patience=patience)
 
     @property
@@ -271,7 +274,7 @@ class Project:
     @property
     def runs(self) -> Runs:
         """The runs that were asked for, newest first; ``project.runs[41]`` and ``project.runs["3fa"]`` reach all."""
-        return Runs(self.store.listing(asked=True), self.store, by_number=True, caller=self._front)
+        return Runs(self.store.listing(asked=True), self.store, by_number=True, caller=self)
 
     def runs_of(self, ids: Iterable[str]) -> Runs:
         """The runs of these ids, in this order.
@@ -279,7 +282,7 @@ class Project:
         Raises:
             RunNotFoundError: there is no such run.
         """
-        return Runs([self.store.get(run_id) for run_id in ids], self.store, caller=self._front)
+        return Runs([self.store.get(run_id) for run_id in ids], self.store, caller=self)
 
     @property
     def last(self) -> Run:
@@ -288,7 +291,7 @@ class Project:
         Raises:
             RunNotFoundError: there is none.
         """
-        return Run(self.store.find("last"), self.store, caller=self._front)
+        return Run(self.store.find("last"), self.store, caller=self)
 
     def run(
         self,
@@ -525,20 +528,21 @@ class Project:
 
         Side effects: what has a whole copy in the store is put right, the rest is marked in the run's record.
         """
-        altered: dict[str, str] = self._workers.ask(
-            "altered_outs", project=str(self.root), home=str(self.store.home), run=run.id
-        )
+        altered: dict[str, str] = self._host.ask(AlteredOuts(run=run.id))
         return altered
 
     def promote(self, run: int | str | Run, *, name: str = "", script: str = "", dry_run: bool = False) -> Promoted:
         """``project.promote(41)``: the same as `Run.promote`."""
         stored = self.store.find(run.id if isinstance(run, Run) else str(run))
 
-        def ask(do: str, /, **arguments: Any) -> Any:
-            return self._workers.ask(do, project=str(self.root), home=str(self.store.home), **arguments)
+        def write(promotion: Promotion, *, dry_run: bool) -> PromotedFiles:
+            files: PromotedFiles = self._host.ask(Promote(promotion=promotion, dry_run=dry_run))
+            return files
 
         workspace = stored.paths.dvc_root(stored.record.root)
-        return promote_record(stored.record, workspace, self.pipeline(), ask, name=name, script=script, dry_run=dry_run)
+        return promote_record(
+            stored.record, workspace, self.pipeline(), write, name=name, script=script, dry_run=dry_run
+        )
 
     def _request(
         self,
@@ -628,19 +632,35 @@ class Project:
             RunFailedError: the only run of the call ended badly. RunsFailedError: some of several did.
             KeyboardInterrupt: it was interrupted; its running stages were stopped.
         """
-        watcher = observer or Silent()
-        driver = self._driver(request, watcher)
-        driver.plan()
-        watcher.planned(driver.reserve())
-        records = driver.execute()
-        runs = self.runs_of(record.id for record in records)
-        if raise_errors:
-            self._raise_failures(runs, request, driver.call, tail)
+        self.store.check_writable()
+        pending = self._host.begin(RunCall(call=self._call(request)))
+        end: CallEnd = follow(pending, observer)
+        runs = self.runs_of(end.runs)
+        if not raise_errors or all(run.status is RunStatus.COMPLETED for run in runs):
+            return runs
+        pipeline = Pipeline()
+        with contextlib.suppress(DvcMagicError):
+            pipeline = self.pipeline()
+        return self.outcome(end, request, pipeline=pipeline, tail=tail)
+
+    def begin(self, request: RunRequest, follower: Follower, *, pipeline: Pipeline) -> Pending:
+        """Begin a call; `follower` gets its events, see `dvc_magic.client.Pending`."""
+        self.store.check_writable()
+        return self._host.begin(RunCall(call=self._call(request, pipeline=pipeline)), follower)
+
+    def outcome(self, end: CallEnd, request: RunRequest, *, pipeline: Pipeline, tail: int) -> Runs:
+        """The runs that a call which has ended was asked for.
+
+        Raises:
+            RunFailedError: the only run of the call ended badly. RunsFailedError: some of several did.
+        """
+        runs = self.runs_of(end.runs)
+        failed = [run for run in runs if run.status is not RunStatus.COMPLETED]
+        if failed:
+            raise self._failure(runs, failed, request, end.call, pipeline=pipeline, tail=tail)
         return runs
 
-    def supply(
-        self, source: Source, *, observer: Observer | None = None
-    ) -> tuple[dict[str, DepRecord], tuple[Placement, ...]]:
+    def supply(self, source: Source, *, observer: Observer | None = None) -> Supplied:
         """What a source stands for now, as if an operation required it: in the runs' cache, pulled if need be.
 
         `observer` is told how a pull goes.
@@ -649,13 +669,19 @@ class Project:
             MissingInputError: it can neither be found nor pulled, or a stage would have to run first.
         """
         asking = Operation(name=f"dm-{source.kind}", origin="api", cmd="true", requires=(source,))
-        driver = self._driver(RunRequest(stages=(asking.address,)), observer or Silent(), further=(asking,))
-        driver.plan()
-        return driver.supply()
+        call = self._call(RunRequest(stages=(asking.address,)), further=(asking,))
+        self.store.check_writable()
+        supplied: Supplied = follow(self._host.begin(Supply(call=call)), observer)
+        return supplied
+
+    def place(self, md5: str, path: str, *, executable: bool) -> Path:
+        """Content of the runs' cache as a read-only file or folder of this name, in the store."""
+        return Path(self._host.ask(Place(hash=md5, path=path, executable=executable)))
 
     def preview(self, request: RunRequest) -> Plan:
         """What `start` would do; nothing is run and no number is given out."""
-        return Plan(points=self._driver(request, Silent()).plan())
+        self.store.check_writable()
+        return Plan(points=self._host.ask(PlanCall(call=self._call(request))))
 
     def debug(
         self,
@@ -682,9 +708,7 @@ class Project:
         """
         name = run.id if isinstance(run, Run) else run
         stored = last_failed(self.store) if name is None else self.store.find(name)
-        return debug(
-            stored, store=self.store, pool=self._workers, project=self.root, commands=commands, ask=ask, show=show
-        )
+        return debug(stored, store=self.store, host=self._host, commands=commands, ask=ask, show=show)
 
     def check(self, *, repair: bool = False, watch: Callable[[CheckProgress], None] = lambda _: None) -> Checkup:
         """``project.check()``: whether the run store holds what it promises, by reading all of it.
@@ -700,47 +724,31 @@ class Project:
             StoreError: the store cannot be listed, or another repair of it goes on.
             KeyboardInterrupt: it was interrupted; what was repaired until then stays so.
         """
-        request = CheckRequest(project=str(self.root), home=str(self.store.home), repair=repair)
 
-        def heard(message: Mapping[str, Any]) -> None:
-            watch(from_data(message["checking"], CheckProgress))
+        def heard(event: Event) -> None:
+            if isinstance(event, Checking):
+                watch(event.progress)
 
-        return Checkup(from_data(self._workers.ask("check", heard=heard, request=to_data(request)), StoreCheckup))
+        self.store  # noqa: B018 - see `warm`
+        return Checkup(self._host.ask(Check(repair=repair), heard=heard))
 
-    def _driver(self, request: RunRequest, observer: Observer, *, further: tuple[Operation, ...] = ()) -> Driver:
-        self.store.check_writable()
+    def _call(
+        self, request: RunRequest, *, further: tuple[Operation, ...] = (), pipeline: Pipeline | None = None
+    ) -> CallRequest:
         settings = read_settings(self.root)  # as it is now: an error may have told to put a line there
         complete = replace(
-            self._with_values(request),
+            self._with_values(request, pipeline),
             copy_paths=tuple(dict.fromkeys([*settings.copy_paths, *request.copy_paths])),
         )
-        environ = stage_environment(os.environ)
-        operations = (*self._known.all().operations, *further)
-        question = CaptureRequest(
-            project=str(self.root),
-            home=str(self.store.home),
-            targets=complete.stages,
-            points=tuple(complete.points()),
-            operations=operations,
-            copy_paths=complete.copy_paths,
-            hydra=complete.hydra,
+        return CallRequest(
+            request=complete,
+            environ=stage_environment(os.environ),
+            operations=(*self._known.all().operations, *further),
             python=sys.executable,
-            pythonpath=environ.get("PYTHONPATH", ""),
-        )
-        capture = from_data(self._workers.ask("capture", request=to_data(question), environ=environ), Capture)
-        return Driver(
-            complete,
-            capture,
-            project=self.root,
-            store=self.store,
-            pool=self._workers,
-            environ=environ,
-            observer=observer,
-            operations=operations,
             pull_timeout=settings.pull_timeout,
         )
 
-    def _with_values(self, request: RunRequest) -> RunRequest:
+    def _with_values(self, request: RunRequest, pipeline: Pipeline | None) -> RunRequest:
         """The call with the values of the run that it starts from, if it does."""
         if request.from_run is None:
             return request
@@ -752,30 +760,26 @@ class Project:
             pipeline = self.pipeline(choices=choices)
         return with_values_of(request, start.record, upstream=above, pipeline=pipeline, groups=groups)
 
-    def _raise_failures(self, runs: Runs, request: RunRequest, call: str, tail: int) -> None:
-        failed = [run for run in runs if run.status is not RunStatus.COMPLETED]
-        if not failed:
-            return
-        message = self._message(failed[0], tail)
+    def _failure(
+        self, runs: Runs, failed: Sequence[Run], request: RunRequest, call: str, *, pipeline: Pipeline, tail: int
+    ) -> RunFailedError | RunsFailedError:
+        message = self._message(failed[0], pipeline, tail)
         if len(runs) == 1:
-            raise RunFailedError(message, run=failed[0])
+            return RunFailedError(message, run=failed[0])
         numbers = ", ".join(dict.fromkeys(str(run.number) for run in failed))
         every = all_of_them([run.record for run in runs], call, by_magic=request.line is not None)
         summary = (
             f"{len(failed)} of {len(runs)} runs did not complete: {numbers}. {every}. "
             f"The first that did not:\n{message}"
         )
-        raise RunsFailedError(summary, runs=runs)
+        return RunsFailedError(summary, runs=runs)
 
-    def _message(self, run: Run, tail: int) -> str:
+    def _message(self, run: Run, pipeline: Pipeline, tail: int) -> str:
         """The message of a failed run; when it was never executed, that of the run above which is the cause."""
         cause = run
         if run.reason == "upstream":
             cause = next(iter(run.upstream.values()), run)
         above: list[RunRecord] = [other.record for other in cause.upstream.values()]
-        pipeline = Pipeline()
-        with contextlib.suppress(DvcMagicError):
-            pipeline = self.pipeline()
         message = failure_message(
             cause.record, above, self.store.paths.run(cause.id), self.root, pipeline=pipeline, shown=tail
         )

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
-from dvc_magic.codec import from_data, to_data
-from dvc_magic.model.promotion import FileChange, PromotedFiles
+from dvc_magic.model.promotion import FileChange, PromotedFiles, Promotion
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.operations import promotion
@@ -19,11 +18,11 @@ from dvc_magic.views import Card, Section
 _PIPELINE_FILE = "dvc.yaml"
 
 
-class Ask(Protocol):
-    """Asks a worker."""
+class Write(Protocol):
+    """Has a worker write the files."""
 
-    def __call__(self, do: str, /, **arguments: Any) -> Any:
-        """The answer to one request."""
+    def __call__(self, promotion: Promotion, *, dry_run: bool) -> PromotedFiles:
+        """What was written, or would be."""
 
 
 class Promoted(Struct, frozen=True):
@@ -120,7 +119,7 @@ def promote_record(
     record: RunRecord,
     workspace: Path,
     pipeline: Pipeline,
-    ask: Ask,
+    write: Write,
     *,
     name: str,
     script: str,
@@ -133,7 +132,7 @@ def promote_record(
     Args:
         record: of the run. workspace: its DVC root.
         pipeline: the project's stages.
-        ask: a worker of the project.
+        write: has a worker write the files.
         name, script: as in `dvc_magic.operations.promotion`.
         dry_run: only tell what would be written.
 
@@ -143,7 +142,7 @@ def promote_record(
         ProjectError: the project cannot be read or written.
     """
     planned = promotion(record, pipeline, texts=_texts(record, workspace), name=name, script=script)
-    return Promoted(from_data(ask("promote", promotion=to_data(planned), dry_run=dry_run), PromotedFiles))
+    return Promoted(write(planned, dry_run=dry_run))
 
 
 def _texts(record: RunRecord, workspace: Path) -> dict[str, str]:

@@ -6,15 +6,13 @@ The same sources are what operations require; in a command of a run, or of ``dvc
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from dvc_magic.engine import Placement
 from dvc_magic.errors import MissingInputError, RequestError
 from dvc_magic.model.operation import Source, SourceKind
+from dvc_magic.model.plan import Supplied
 from dvc_magic.model.record import DepRecord
 from dvc_magic.operations import read_source
 from dvc_magic.project.project import Project
@@ -22,7 +20,6 @@ from dvc_magic.project.run import Content, Run
 from dvc_magic.project.sources_in_runs import in_command
 from dvc_magic.store import RunStore
 from dvc_magic.untrusted import one_line
-from dvc_magic.workspace import LinkPolicy, make_read_only, place_object
 
 
 class Supplier(Protocol):
@@ -36,8 +33,14 @@ class Supplier(Protocol):
     def store(self) -> RunStore:
         """Its run store."""
 
-    def supply(self, source: Source) -> tuple[dict[str, DepRecord], tuple[Placement, ...]]:
+    def supply(self, source: Source) -> Supplied:
         """What a source stands for now; see `dvc_magic.Project.supply`."""
+
+    def place(self, md5: str, path: str, *, executable: bool) -> Path:
+        """Content of the runs' cache as a read-only file or folder; see `dvc_magic.Project.place`."""
+
+    def close(self) -> None:
+        """The source is found: end what was started for it alone."""
 
 
 class _Here:
@@ -47,10 +50,17 @@ class _Here:
         self._project = Project.open()
         self.root, self.store = self._project.root, self._project.store
 
-    def supply(self, source: Source) -> tuple[dict[str, DepRecord], tuple[Placement, ...]]:
-        """What a source stands for now; ends the workers that told."""
-        with self._project:
-            return self._project.supply(source)
+    def supply(self, source: Source) -> Supplied:
+        """What a source stands for now."""
+        return self._project.supply(source)
+
+    def place(self, md5: str, path: str, *, executable: bool) -> Path:
+        """Content of the runs' cache as a read-only file or folder."""
+        return self._project.place(md5, path, executable=executable)
+
+    def close(self) -> None:
+        """End the host that told."""
+        self._project.close()
 
 
 Find = Callable[[], Supplier]
@@ -165,8 +175,15 @@ class SourcePath(Content):
         """
         if self._paths is None:
             found = in_command(self.source)
-            self._paths = _in_notebook(self.source, self._find()) if found is None else found
+            self._paths = self._looked_up() if found is None else found
         return self._paths
+
+    def _looked_up(self) -> dict[str, Path]:
+        project = self._find()
+        try:
+            return _in_notebook(self.source, project)
+        finally:
+            project.close()
 
     @property
     def path(self) -> Path:  # type: ignore[override]
@@ -196,13 +213,13 @@ class SourcePath(Content):
 def _in_notebook(source: Source, project: Supplier) -> dict[str, Path]:
     if source.kind is SourceKind.CONFIG:
         return {source.path: _present(project.root / source.path)}
-    records, placements = project.supply(source)
-    placed = {placement.path: placement for placement in placements}
+    supplied = project.supply(source)
+    placed = {placement.path: placement for placement in supplied.placements}
     found: dict[str, Path] = {}
-    for path, dep in records.items():
+    for path, dep in supplied.deps.items():
         own = _where_it_lies(project, source, path, dep)
         if own is None and path in placed:
-            own = _placed(project, placed[path].hash, path, executable=placed[path].executable)
+            own = project.place(placed[path].hash, path, executable=placed[path].executable)
         found[path] = own or _present(project.root / path)
     return found
 
@@ -224,27 +241,3 @@ def _where_it_lies(project: Supplier, source: Source, path: str, dep: DepRecord)
         return there if there.exists() else None
     there = project.root / path
     return there if there.exists() else None
-
-
-def _placed(project: Supplier, md5: str, path: str, *, executable: bool) -> Path:
-    """A read-only copy in the store, made once for each content and name, and again when something altered it."""
-    home, cache = project.store.paths.sources, project.store.cache
-    target = home / md5.removesuffix(".dir") / path
-    files = {os.fspath(target / name if name else target): one for name, one in cache.listing(md5).items()}
-    if target.exists():
-        if not cache.known.altered(files):
-            return target
-        cache.set_aside(os.fspath(target))
-    home.mkdir(mode=0o700, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=home, prefix=".new-"))
-    try:
-        (aside / path).parent.mkdir(parents=True, exist_ok=True)
-        place_object(cache, md5, aside / path, LinkPolicy(hardlink=False), executable=executable)
-        make_read_only(aside)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():  # another thread may have been faster
-            (aside / path).rename(target)
-            cache.known.note(files)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return target

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from dvc_magic.engine import Action, Decision, PointPlan
+from dvc_magic.model.plan import Action, PlannedStage, PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.values import type_name
 from dvc_magic.untrusted import first_few, one_line
@@ -56,7 +56,7 @@ def _grid_text(plan: Sequence[PointPlan]) -> str:
     counts = Counter((decision.stage, _why(decision)) for decision in decisions if decision.action in _EXECUTED)
     runs = [f"{count} {one_line(stage)}{why}" for (stage, why), count in counts.items()]
     there = {_kind(decision): decision for decision in decisions if decision.action not in _EXECUTED}
-    alike: dict[str, list[Decision]] = {}
+    alike: dict[str, list[PlannedStage]] = {}
     for decision in there.values():
         alike.setdefault(_said(decision), []).append(decision)
     if len(runs) > _MANY:
@@ -65,14 +65,14 @@ def _grid_text(plan: Sequence[PointPlan]) -> str:
     return f"{len(plan)} runs{_there_already(plan)}{_asked(plan)}: {'; '.join(filter(None, parts))}"
 
 
-def _order(plan: Sequence[PointPlan]) -> Callable[[Decision], int]:
+def _order(plan: Sequence[PointPlan]) -> Callable[[PlannedStage], int]:
     """The places of stages in the lineages of a plan, upstream first."""
     stages = dict.fromkeys(decision.stage for point in plan for decision in point.decisions[:-1])
     places = {stage: place for place, stage in enumerate([*stages, *(point.target for point in plan)])}
     return lambda decision: places.get(decision.stage, len(places))
 
 
-def _why(decision: Decision) -> str:
+def _why(decision: PlannedStage) -> str:
     """Why a stage runs in a grid, if that is not what was asked for."""
     if decision.action is Action.WHEN_CHANGED:
         return f" {one_line(decision.reason)}"
@@ -135,11 +135,11 @@ def reused_line(record: RunRecord, metrics: Mapping[str, Any], *, varying: Colle
     return f"{name_of(record, varying=varying)} reused, completed{when}{took}{metrics_text(metrics)}"
 
 
-def _kind(decision: Decision) -> tuple[str, Action, int | None]:
+def _kind(decision: PlannedStage) -> tuple[str, Action, int | None]:
     return decision.stage, decision.action, decision.run.number if decision.run is not None else None
 
 
-def _chain(links: Sequence[Sequence[Decision]]) -> str:
+def _chain(links: Sequence[Sequence[PlannedStage]]) -> str:
     """All links, or of very many the first and the last ones and how many stages are between."""
     if len(links) <= _MANY:
         return " -> ".join(map(_together, links))
@@ -148,21 +148,21 @@ def _chain(links: Sequence[Sequence[Decision]]) -> str:
     return " -> ".join(shown)
 
 
-def _together(decisions: Sequence[Decision]) -> str:
+def _together(decisions: Sequence[PlannedStage]) -> str:
     """What becomes of stages that share one fate."""
     said = _said(decisions[0])
     several = len(decisions) > 1 and said.startswith("runs")
     return f"{_names(decisions)} {'run' + said.removeprefix('runs') if several else said}"
 
 
-def _names(decisions: Sequence[Decision]) -> str:
+def _names(decisions: Sequence[PlannedStage]) -> str:
     """All of them, or of very many the first ones and how many more."""
     if len(decisions) <= _MANY:
         return ", ".join(map(_name, decisions))
     return first_few([*map(_name, decisions)], _SHOWN)
 
 
-def _name(decision: Decision) -> str:
+def _name(decision: PlannedStage) -> str:
     """The stage, and the number of the run that is used or made."""
     there = decision.action in (Action.REUSE, Action.ATTACH)
     used = decision.run.number if there and decision.run is not None else decision.number
@@ -174,7 +174,7 @@ def _name(decision: Decision) -> str:
     return f"{name} {used}" if numbered else name
 
 
-def _said(decision: Decision) -> str:
+def _said(decision: PlannedStage) -> str:
     """What becomes of a stage, and why."""
     reason = one_line(decision.reason)
     if decision.action is Action.REUSE and decision.run is not None:

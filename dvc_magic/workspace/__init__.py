@@ -15,7 +15,7 @@ from dvc_magic.workspace.env_folders import (
     uv_project_above,
 )
 from dvc_magic.workspace.environment import python_environment, read_packages
-from dvc_magic.workspace.git_command import start_git, without_git_redirection
+from dvc_magic.workspace.git_command import start_git
 from dvc_magic.workspace.git_skeleton import git_objects, write_skeleton_git
 from dvc_magic.workspace.git_state import read_git_facts
 from dvc_magic.workspace.hash_cache import FileHash, HashCache
@@ -77,7 +77,6 @@ __all__ = [
     "unkeepable",
     "uv_project_above",
     "whole_paths",
-    "without_git_redirection",
     "write_file",
     "write_skeleton_git",
 ]

@@ -238,7 +238,7 @@ def test_a_worker_that_is_killed_leaves_no_copy_and_no_process(bench: Callable[.
     made = bench("python job.py", {"job.py": "1 / 0"})
 
     def ask(_: str) -> str:
-        for child in psutil.Process().children():
+        for child in psutil.Process().children(recursive=True):
             if "dvc_magic.engine.worker" in " ".join(child.cmdline()):
                 child.kill()
         return "q"

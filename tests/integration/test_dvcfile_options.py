@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from dvc_magic.engine import Silent
 from dvc_magic.engine.capture import file_hasher
 from dvc_magic.engine.inputs import CallInputs
 from dvc_magic.engine.service import Service
@@ -20,6 +19,7 @@ from dvc_magic.errors import MissingInputError, PipelineError, ProjectError
 from dvc_magic.model.inputs import InputFacts, Taking
 from dvc_magic.pipeline import ProjectReader, run_config
 from dvc_magic.project import Project
+from dvc_magic.project.follow import Silent
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import HashCache
 from tests.support.commands import dvc, git

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from dvc_magic.engine import Silent
 from dvc_magic.errors import MissingInputError, ParamError
 from dvc_magic.executors import Worker
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project
+from dvc_magic.project.follow import Silent
 from tests.support.small import TWO, MakeProject, two_stages
 
 pytestmark = pytest.mark.integration

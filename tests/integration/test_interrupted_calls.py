@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from dvc_magic.engine import Silent
-from dvc_magic.errors import RunsFailedError
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project
+from dvc_magic.project.follow import Silent
 from dvc_magic.store import check_store
 from tests.support.small import prepare_and_train
 
@@ -90,41 +88,3 @@ def test_targets_that_had_not_begun_leave_nothing(make_project: Any) -> None:
             project.start(RunRequest(stages=("train",), changes=changes), observer=Interrupts(project.root))
 
         assert [run.stage for run in project.runs.unfolded()] == ["train", "prepare"]
-
-
-class Killer(Silent):
-    """Ends the worker of the first run with SIGKILL before it can record anything."""
-
-    def __init__(self) -> None:
-        self.begun = 0
-
-    def started(self, record: RunRecord) -> None:  # noqa: ARG002
-        self.begun += 1
-        if self.begun == 1:
-            for worker in _workers():
-                worker.kill()
-
-
-def _workers() -> list[psutil.Process]:
-    children = psutil.Process().children()
-    return [child for child in children if "dvc_magic.engine.worker" in " ".join(child.cmdline())]
-
-
-def test_a_worker_that_dies_before_its_run_is_recorded_costs_that_run_alone(make_project: Any) -> None:
-    root = make_project({**FILES, "params.yaml": "pause: 0\nlr: 0.5\n"})
-    with Project.open(root) as project:
-        project.run("prepare")
-
-        class Frozen(Killer):
-            def planned(self, plan: Any) -> None:  # noqa: ARG002
-                for worker in _workers():
-                    worker.suspend()
-
-        with pytest.raises(RunsFailedError, match="1 of 3 runs did not complete"):
-            project.start(_request(0.1, 0.2, 0.3, tags=("grid",)), observer=Frozen())
-
-        runs = list(reversed(project.runs.where("stage = train")))
-        assert [run.status for run in runs] == [RunStatus.FAILED, RunStatus.COMPLETED, RunStatus.COMPLETED]
-        assert (runs[0].reason, runs[0].tags) == ("worker gone", ("grid",))
-        assert "ended with -9" in runs[0].error
-        assert check_store(project.store) == []

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.engine import Silent
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.project import Project
+from dvc_magic.project.follow import Silent
 from tests.support import http_remote
 from tests.support.commands import dvc, git
 from tests.support.digest import changes, project_digest

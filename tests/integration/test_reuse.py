@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from dvc_magic.engine import Silent
 from dvc_magic.errors import RunFailedError
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project, Run
+from dvc_magic.project.follow import Silent
 from tests.support.digest import changes, project_digest
 from tests.support.small import prepare_and_train
 

@@ -1,83 +1,96 @@
-"""Stand-ins for workers: a pool whose runs are executed by a function, in an order of the test's choice."""
+"""Stand-ins for workers: runs are executed by a function, and end in an order of the test's choice."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine.order import WorkOrder
-from dvc_magic.model.inputs import InputFacts
+from dvc_magic.engine.order import Capture, WorkOrder
+from dvc_magic.executors import Message
 from dvc_magic.model.record import RunRecord
 
-Execute = Callable[[WorkOrder], RunRecord]
-"""What a run does: from its order to its final record."""
+_TURNS = 20  # of the event loop until a run ends
 
-
-@dataclass(frozen=True, slots=True)
-class FakeMessage:
-    """An answer."""
-
-    data: Any
-    is_answer: bool = True
-    lost: bool = False
-
-    def result(self) -> Any:
-        """The data."""
-        return self.data
+Execute = Callable[[WorkOrder], RunRecord | Message]
+"""What a run does: from its order to its final record, or to what its worker says instead."""
 
 
 @dataclass(slots=True, eq=False)
-class FakeWorker:
-    """A worker that keeps its order until the pool lets it answer."""
+class FakeTask:
+    """An order that some worker has.
 
-    order: WorkOrder | None = None
+    Attributes:
+        stops: the steps of each stop that was asked for.
+    """
 
-    def request(self, do: str, **arguments: Any) -> None:
-        """Take an order."""
-        assert do == "execute"
-        self.order = from_data(arguments["order"], WorkOrder)
+    order: WorkOrder
+    answer: asyncio.Future[Message]
+    stops: list[int] = field(default_factory=list)
+
+    def stop(self, steps: int = 1) -> None:
+        """Take note of a stop."""
+        self.stops.append(steps)
+
+    def kill(self) -> None:
+        """Nothing: there is no process."""
 
 
 @dataclass(slots=True)
-class FakePool:
-    """A pool that executes nothing: `execute` says what a run comes to.
+class FakeWorkers:
+    """Workers that execute nothing: `execute` says what a run comes to.
 
     Attributes:
-        inputs: what the project has, by path, for requests to ingest it.
+        capture: what they answer when a call is captured.
         random: chooses which of the running runs ends next.
-        orders: every order in which runs were begun.
-        meanwhile: called whenever the driver asks for news: what happens outside of the call.
+        tasks: all that runs.
+        orders: every order, as the runs ended.
+        meanwhile: called before each end: what happens outside of the call.
     """
 
+    capture: Capture
     execute: Execute
-    inputs: dict[str, InputFacts]
     random: Random
+    tasks: list[FakeTask] = field(default_factory=list)
     orders: list[WorkOrder] = field(default_factory=list)
+    most: int = 0
     meanwhile: Callable[[], None] = lambda: None
 
-    def idle(self) -> FakeWorker:
-        """A new worker."""
-        return FakeWorker()
+    def warm(self, count: int = 1) -> None:
+        """Nothing: they are."""
 
-    def ask(self, do: str, **arguments: Any) -> Any:
-        """Answer a request to ingest, or whether outputs were altered: they never are."""
+    async def ask(self, do: str, **arguments: Any) -> Any:
+        """Answer a request to capture, to ingest, or whether outputs were altered: they never are."""
+        await asyncio.sleep(0)
+        self.meanwhile()
+        if do == "capture":
+            return to_data(self.capture)
         if do == "altered_outs":
             return {}
         assert do == "ingest"
-        return to_data([self.inputs[path] for path in arguments["paths"]])
+        return to_data([self.capture.inputs[path] for path in arguments["paths"]])
 
-    def until_ready(self, workers: list[FakeWorker], *, timeout: float) -> None:
-        """Wait for nothing."""
+    def begin(self, do: str, **arguments: Any) -> FakeTask:
+        """Take an order; some time later one that runs ends."""
+        assert do == "execute"
+        loop = asyncio.get_running_loop()
+        task = FakeTask(from_data(arguments["order"], WorkOrder), loop.create_future())
+        self.tasks.append(task)
+        self.most = max(self.most, len(self.tasks))
+        loop.call_soon(self._end_one, _TURNS)
+        return task
 
-    def wait(self, workers: list[FakeWorker], *, timeout: float | None) -> list[tuple[FakeWorker, FakeMessage]]:  # noqa: ARG002
-        """Let one of the running runs end, if there is one."""
+    def _end_one(self, turns: int) -> None:
+        if turns:  # not before the call has had the time to begin others
+            asyncio.get_running_loop().call_soon(self._end_one, turns - 1)
+            return
         self.meanwhile()
-        if not workers:
-            return []
-        worker = self.random.choice(workers)
-        assert worker.order is not None
-        self.orders.append(worker.order)
-        return [(worker, FakeMessage(to_data(self.execute(worker.order))))]
+        task = self.random.choice(self.tasks)
+        self.tasks.remove(task)
+        self.orders.append(task.order)
+        end = self.execute(task.order)
+        message = end if isinstance(end, Message) else Message(data={"id": 1, "result": to_data(end)})
+        task.answer.set_result(message)

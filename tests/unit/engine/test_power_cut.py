@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.engine import mend_after_power_cut
+from dvc_magic.engine.power_cut import mend_after_power_cut
 from dvc_magic.model.record import OutRecord, RunRecord, RunStatus
 from dvc_magic.store import RunStore
 from tests.support.records import add_run

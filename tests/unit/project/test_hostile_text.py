@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from dvc_magic.engine import Action, Decision, PointPlan
 from dvc_magic.errors import DvcMagicError, ParamError, RunFailedError
 from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.operation import Operation, Source, SourceKind
+from dvc_magic.model.plan import Action, NamedRun, PlannedStage, PointPlan
 from dvc_magic.model.promotion import FileChange, PromotedFiles
 from dvc_magic.model.record import CallInfo, DepRecord, Notes, OutRecord, Override, RunStatus
 from dvc_magic.model.stage import Dep, Out, Param, ParamsFile, Pipeline, Stage
@@ -87,9 +87,9 @@ def _displays(text: str) -> Iterator[tuple[str, Any]]:
     run, stage = stored.record, pipeline.stages[0]
     store: Any = FewRuns(stored, _stored(text, 2))
     decisions = (
-        Decision(stage=text, action=Action.REUSE, reason=text, run=run),
-        Decision(stage=f"{text}2", action=Action.RUN, reason=text, number=2),
-        Decision(stage=text, action=Action.WHEN_CHANGED, reason=text),
+        PlannedStage(stage=text, action=Action.REUSE, reason=text, run=NamedRun(id=text, number=1, stage=text)),
+        PlannedStage(stage=f"{text}2", action=Action.RUN, reason=text, number=2),
+        PlannedStage(stage=text, action=Action.WHEN_CHANGED, reason=text),
     )
     progress = PullProgress(remote=text, paths=(text,), files=1, total_files=1, size=1, total_size=1)
     live = LiveRun(name=text, seconds=1.0, log=Path("nowhere") / "log", tail=(text,), metrics={text: text})

@@ -8,26 +8,26 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from dvc_magic.engine import Action, Decision, PointPlan, TypeChange
+from dvc_magic.model.plan import Action, NamedRun, PlannedStage, PointPlan, TypeChange
 from dvc_magic.model.record import CallInfo, Override, RunStatus
 from dvc_magic.model.stage import Composition
 from dvc_magic.views import plan_text, reused_line
 from tests.support.plotted import plotted_run
 
 EQUAL = "code, data, params equal"
-ASKED = Decision(stage="report", action=Action.RUN, reason="asked for", number=5)
+ASKED = PlannedStage(stage="report", action=Action.RUN, reason="asked for", number=5)
 
 
-def _reused(stage: str, number: int) -> Decision:
-    run = replace(plotted_run(Path("nowhere"), number=number).record, stage=stage)
-    return Decision(stage=stage, action=Action.REUSE, reason=EQUAL, run=run)
+def _reused(stage: str, number: int) -> PlannedStage:
+    run = NamedRun(id="a00000000000", number=number, stage=stage)
+    return PlannedStage(stage=stage, action=Action.REUSE, reason=EQUAL, run=run)
 
 
-def _made(stage: str, number: int | None = None, *, reason: str = "no run of it yet") -> Decision:
-    return Decision(stage=stage, action=Action.RUN, reason=reason, number=number)
+def _made(stage: str, number: int | None = None, *, reason: str = "no run of it yet") -> PlannedStage:
+    return PlannedStage(stage=stage, action=Action.RUN, reason=reason, number=number)
 
 
-def _plan(*decisions: Decision) -> PointPlan:
+def _plan(*decisions: PlannedStage) -> PointPlan:
     return PointPlan(target=decisions[-1].stage, decisions=decisions)
 
 
@@ -83,12 +83,12 @@ def test_of_a_very_long_chain_the_beginning_and_the_end_are_told() -> None:
 
 
 def test_a_stage_from_the_project_has_no_number() -> None:
-    project = Decision(stage="prepare", action=Action.PROJECT, reason="up to date there", number=3)
+    project = PlannedStage(stage="prepare", action=Action.PROJECT, reason="up to date there", number=3)
 
     assert plan_text((_plan(project, ASKED),)) == "prepare from the project (up to date there) -> report 5 runs"
 
 
-def _point(lr: float, epochs: int, *decisions: Decision) -> PointPlan:
+def _point(lr: float, epochs: int, *decisions: PlannedStage) -> PointPlan:
     values = {"train.lr": lr, "train.epochs": epochs, "seed": 2, "same": 1}
     overrides = tuple(Override(file="params.yaml", key=key, value=value) for key, value in values.items())
     in_file = {"params.yaml:train.lr": 0.5, "params.yaml:train.epochs": 9, "params.yaml:seed": 1, "params.yaml:same": 1}
@@ -127,7 +127,7 @@ def test_of_several_targets_each_stage_is_told_once() -> None:
 
 
 def test_of_a_grid_each_thing_that_becomes_of_a_stage_is_told() -> None:
-    later = Decision(stage="report", action=Action.WHEN_CHANGED, reason="if its inputs change")
+    later = PlannedStage(stage="report", action=Action.WHEN_CHANGED, reason="if its inputs change")
     plan = (_plan(_reused("train", 2), ASKED), _plan(_reused("train", 3), _reused("report", 4)), _plan(later))
 
     assert plan_text(plan) == (

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.workspace import start_git, without_git_redirection
+from dvc_magic.model.variables import without_git_redirection
+from dvc_magic.workspace import start_git
 from dvc_magic.workspace.git_command import ask_git
 from tests.support.commands import git
 from tests.support.digest import changes, project_digest

@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dvc_magic.executors import starting_environment
+from dvc_magic.client.environment import starting_environment
 
 _TELL = """
 import json, os
-from dvc_magic.executors import starting_environment
+from dvc_magic.client.environment import starting_environment
 os.environ["LATER"] = "1"
 print(json.dumps(starting_environment()))
 """
@@ -48,8 +48,11 @@ def _fail(_: object) -> bytes:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_linux_needs_no_psutil_for_the_starting_environment():
-    code = (
-        "import sys; from dvc_magic.executors import starting_environment as s; s(); assert 'psutil' not in sys.modules"
-    )
+    code = """
+import sys
+from dvc_magic.client.environment import starting_environment
+starting_environment()
+assert 'psutil' not in sys.modules
+"""
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

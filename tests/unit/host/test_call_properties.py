@@ -6,6 +6,7 @@ What a stage makes is a digest of all that, so that the truth about every output
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,16 +23,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dvc_magic import codec
-from dvc_magic.engine import Capture, Driver, Silent
-from dvc_magic.engine.order import Point, WorkOrder
-from dvc_magic.executors import WorkerPool
+from dvc_magic.engine.order import Capture, Point, WorkOrder
+from dvc_magic.executors import Workers
+from dvc_magic.host.call import Call
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot, SourceFile, snapshot_id
 from dvc_magic.model.stage import Dep, Out, Pipeline, PipelineFile, Stage
 from dvc_magic.store import RunStore
-from tests.support.fakes import FakePool
+from dvc_magic.wire import CallEnd, CallRequest
+from tests.support.fakes import FakeWorkers
 
 
 def digest(*parts: object) -> str:
@@ -144,21 +146,25 @@ class Machine:
         """Run a target, or several, for each point and return the records."""
         targets = [target] if isinstance(target, int) else target
         capture = capture_of(self.world, self.store, targets, points)
-        pool = FakePool(execute=self.execute, inputs=capture.inputs, random=self.random, meanwhile=meanwhile)
-        driver = Driver(
-            RunRequest(stages=tuple(f"s{each}" for each in targets), jobs=jobs, reuse=reuse),
-            capture,
+        workers = FakeWorkers(capture=capture, execute=self.execute, random=self.random, meanwhile=meanwhile)
+        request = RunRequest(stages=tuple(f"s{each}" for each in targets), jobs=jobs, reuse=reuse)
+        call = Call(
+            CallRequest(request=request, environ={}),
             project=Path("/project"),
             store=self.store,
-            pool=cast("WorkerPool", pool),
-            environ={},
-            observer=Silent(),
+            workers=cast("Workers", workers),
+            tell=lambda _: None,
         )
-        driver.plan()
-        driver.reserve()
-        records = driver.execute()
-        self.calls.append(pool.orders)
-        return records
+
+        async def carry_out() -> CallEnd:
+            await call.open()
+            await call.plan()
+            return await call.run()
+
+        end = asyncio.run(carry_out())
+        assert workers.most <= jobs
+        self.calls.append(workers.orders)
+        return [self.store.get(run_id).record for run_id in end.runs]
 
     def execute(self, order: WorkOrder) -> RunRecord:
         """What a worker would record."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.project.environment import stage_environment, worker_environment
+from dvc_magic.client import stage_environment, worker_environment
 
 KERNEL = {
     "CLICOLOR": "1",
@@ -65,7 +65,7 @@ def test_a_backend_that_draws_into_notebooks_is_for_no_script_whoever_named_it(m
 def test_the_variables_this_process_began_with_are_looked_up() -> None:
     code = """
 import os
-from dvc_magic.project.environment import stage_environment
+from dvc_magic.client import stage_environment
 os.environ |= {"FORCE_COLOR": "1", "TERM": "xterm-color", "MINE": "1"}
 environ = stage_environment(os.environ)
 print(environ.get("FORCE_COLOR"), environ["TERM"], environ["MINE"])

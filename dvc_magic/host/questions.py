@@ -1,0 +1,173 @@
+"""How each question of the kernel is answered; those about DVC and the store's content by a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dvc_magic.codec import from_data, to_data
+from dvc_magic.engine.order import CheckRequest, CopyRequest
+from dvc_magic.errors import WorkerLostError
+from dvc_magic.executors import Task, Workers, sweep_run
+from dvc_magic.host.call import KILL_STEP, Call, StoppedError
+from dvc_magic.model.checkup import CheckProgress
+from dvc_magic.store import RunStore
+from dvc_magic.wire import (
+    AlteredOuts,
+    CallEnd,
+    CallRequest,
+    Check,
+    Checking,
+    Debug,
+    Describe,
+    Event,
+    MakeProject,
+    Mend,
+    Place,
+    PlanCall,
+    Promote,
+    Question,
+    RunCall,
+    Supply,
+)
+
+Tell = Callable[[Event], None]
+
+
+class Answering:
+    """One question while it is answered.
+
+    Args:
+        tell: gets the events on the way.
+    """
+
+    def __init__(self, tell: Tell) -> None:
+        self.tell = tell
+        self.call: Call | None = None
+        self.task: Task | None = None
+
+    def stop(self, steps: int) -> bool:
+        """Stop what the question has started; False when there is nothing but the question itself."""
+        if self.call is not None:
+            self.call.stop(steps)
+        elif self.task is not None:
+            self.task.stop(steps)
+            if steps > KILL_STEP:
+                self.task.kill()
+        return self.call is not None or self.task is not None
+
+
+class Questions:
+    """The handlers, one for each question.
+
+    Args:
+        project: root of the project. home: folder of its run store. workers: of the host.
+    """
+
+    def __init__(self, *, project: Path, home: Path, workers: Workers) -> None:
+        self._project = project
+        self._home = home
+        self._workers = workers
+        self._store: RunStore | None = None
+        self._handlers: dict[type, Callable[[Any, Answering], Awaitable[Any]]] = {
+            Describe: self._describe,
+            PlanCall: self._plan,
+            RunCall: self._run,
+            Supply: self._supply,
+            Place: self._place,
+            AlteredOuts: self._altered_outs,
+            Promote: self._promote,
+            Check: self._check,
+            MakeProject: self._make_project,
+            Debug: self._debug,
+            Mend: self._mend,
+        }
+
+    async def answer(self, question: Question, answering: Answering) -> Any:
+        """The answer to a question, as plain data.
+
+        Raises:
+            DvcMagicError: the question cannot be answered.
+        """
+        return await self._handlers[type(question)](question, answering)
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        return {"project": str(self._project), "home": str(self._home)}
+
+    async def _call(self, asked: CallRequest, answering: Answering) -> Call:
+        if self._store is None:
+            await self._workers.ask("mend", **self._where)
+            self._store = RunStore.open(self._home)
+        answering.call = Call(
+            asked, project=self._project, store=self._store, workers=self._workers, tell=answering.tell
+        )
+        return answering.call
+
+    async def _mend(self, _question: Mend, _answering: Answering) -> Any:
+        await self._workers.ask("mend", **self._where)
+
+    async def _run(self, question: RunCall, answering: Answering) -> Any:
+        call = await self._call(question.call, answering)
+        try:
+            await call.open()
+            await call.plan()
+            return to_data(await call.run())
+        except StoppedError:
+            return to_data(CallEnd(call=call.id, stopped=True))
+
+    async def _plan(self, question: PlanCall, answering: Answering) -> Any:
+        call = await self._call(question.call, answering)
+        await call.open()
+        return to_data(await call.plan())
+
+    async def _supply(self, question: Supply, answering: Answering) -> Any:
+        call = await self._call(question.call, answering)
+        await call.open()
+        await call.plan()
+        return to_data(await call.supply())
+
+    async def _describe(self, question: Describe, _: Answering) -> Any:
+        return await self._workers.ask(
+            "describe",
+            operations=to_data(question.operations),
+            hydra=question.hydra,
+            choices=question.choices,
+            environ=question.environ,
+            **self._where,
+        )
+
+    async def _place(self, question: Place, _: Answering) -> Any:
+        return await self._workers.ask(
+            "place", hash=question.hash, path=question.path, executable=question.executable, **self._where
+        )
+
+    async def _altered_outs(self, question: AlteredOuts, _: Answering) -> Any:
+        return await self._workers.ask("altered_outs", run=question.run, **self._where)
+
+    async def _promote(self, question: Promote, _: Answering) -> Any:
+        return await self._workers.ask(
+            "promote", promotion=to_data(question.promotion), dry_run=question.dry_run, **self._where
+        )
+
+    async def _make_project(self, question: MakeProject, _: Answering) -> Any:
+        return await self._workers.ask("make_project", root=str(self._project), tracked=question.tracked)
+
+    async def _check(self, question: Check, answering: Answering) -> Any:
+        def heard(message: Mapping[str, Any]) -> None:
+            answering.tell(Checking(progress=from_data(message["checking"], CheckProgress)))
+
+        request = CheckRequest(repair=question.repair, **self._where)
+        return await self._workers.ask("check", heard=heard, request=to_data(request))
+
+    async def _debug(self, question: Debug, answering: Answering) -> Any:
+        await self._workers.ask("sweep_copies", **self._where)
+        request = CopyRequest(run=question.run, copy=question.copy, prompt=question.prompt, **self._where)
+        answering.task = self._workers.begin("debug", request=to_data(request), environ=question.environ)
+        message = await answering.task.answer
+        try:
+            return message.result()
+        except WorkerLostError:
+            sweep_run(question.copy)
+            raise

@@ -1,0 +1,157 @@
+"""A panel's calls: they go on in the host while the kernel is free, and are told of in the host's reading thread."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from dvc_magic.client import Follower, Pending
+from dvc_magic.errors import DvcMagicError, RunFailedError, RunsFailedError, WorkerLostError
+from dvc_magic.model.request import RunRequest
+from dvc_magic.model.stage import Pipeline
+from dvc_magic.project.call_watch import CallWatch
+from dvc_magic.project.follow import tell
+from dvc_magic.project.run import Run
+from dvc_magic.project.runs import Runs
+from dvc_magic.store import RunStore
+from dvc_magic.widgets import Listener, Outcome
+from dvc_magic.wire import CallEnd, Event
+
+_TAIL = 1  # lines of a failed run's log in its message; the panel shows more above
+
+
+class CallsInBackground(Protocol):
+    """What a panel's calls need of their project."""
+
+    @property
+    def store(self) -> RunStore:
+        """The run store."""
+
+    def begin_pipeline(self, follower: Follower) -> Pending:
+        """Ask for the stages."""
+
+    def pipeline_of(self, pending: Pending) -> Pipeline:
+        """The answer to that."""
+
+    def begin(self, request: RunRequest, follower: Follower, *, pipeline: Pipeline) -> Pending:
+        """Make a call."""
+
+    def outcome(self, end: CallEnd, request: RunRequest, *, pipeline: Pipeline, tail: int) -> Runs:
+        """What became of a call."""
+
+    def runs_of(self, ids: Iterable[str]) -> Runs:
+        """The runs of these ids."""
+
+
+class PanelCalls:
+    """Makes one call at a time.
+
+    Attributes:
+        title: what the project is called.
+    """
+
+    def __init__(self, project: CallsInBackground, *, title: str) -> None:
+        self.title = title
+        self._project = project
+        self._lock = threading.RLock()
+        self._stops = 0
+        self._closed = False
+        self._pending: Pending | None = None
+
+    def refresh(self, listener: Listener) -> None:
+        """Read the files again."""
+        self._describe(listener, lambda _: listener.ended(Outcome()))
+
+    def start(self, listener: Listener) -> None:
+        """Make a call."""
+        self._describe(listener, lambda pipeline: self._call(listener, pipeline))
+
+    def _describe(self, listener: Listener, then: Callable[[Pipeline], None]) -> None:
+        def heard(_event: Event | None) -> None:
+            with self._lock:  # the answer may be there before `begin_pipeline` has returned
+                pending = self._pending
+            if pending is None or not pending.done:
+                return
+            with _telling(listener):
+                pipeline = self._project.pipeline_of(pending)
+                listener.described(pipeline)
+                then(pipeline)
+
+        with self._lock:
+            self._stops, self._pending = 0, None
+            if self._closed:  # a click may come while the project is being closed
+                listener.ended(Outcome(closed=True))
+                return
+            with _telling(listener):
+                self._pending = self._project.begin_pipeline(heard)
+
+    def _call(self, listener: Listener, pipeline: Pipeline) -> None:
+        with self._lock:
+            if self._stops or self._closed:
+                listener.ended(Outcome(stopped=bool(self._stops), closed=self._closed))
+                return
+            request = listener.request()
+            watch = CallWatch(self._project.store.paths, show=listener.live, varying=request.varying)
+
+            def heard(event: Event | None) -> None:
+                with _telling(listener):
+                    pending = self._pending
+                    if event is not None:
+                        tell(watch, event)
+                    elif pending is None or not pending.done:
+                        watch.waiting()
+                    else:
+                        listener.ended(self._outcome(pending, request, pipeline, watch))
+
+            self._pending = self._project.begin(request, heard, pipeline=pipeline)
+
+    def _outcome(self, pending: Pending, request: RunRequest, pipeline: Pipeline, watch: CallWatch) -> Outcome:
+        try:
+            end: CallEnd = pending.result()
+            if end.stopped:
+                return self._stopped(watch)
+            runs = self._project.outcome(end, request, pipeline=pipeline, tail=_TAIL)
+        except RunFailedError as error:
+            return Outcome(run=error.run, runs=self._alone(error.run), shown=error.run, error=str(error))
+        except RunsFailedError as error:
+            return Outcome(run=error.runs[-1], runs=error.runs, shown=error.runs, error=str(error))
+        except WorkerLostError:
+            if self._closed:
+                return Outcome(closed=True)
+            raise
+        return Outcome(run=runs[-1], runs=runs, shown=runs[0] if len(runs) == 1 else runs)
+
+    def _stopped(self, watch: CallWatch) -> Outcome:
+        """What a stopped call leaves: the runs that it had begun."""
+        runs = self._project.runs_of(record.id for record in watch.records)
+        run = runs[-1] if runs else None
+        return Outcome(run=run, runs=runs, shown=run, stopped=True)
+
+    def _alone(self, run: Run) -> Runs:
+        return self._project.runs_of([run.id])
+
+    def stop(self) -> None:
+        """Stop the call as an interrupt would; does nothing when none goes."""
+        with self._lock:
+            self._stops += 1
+            if self._pending is not None and not self._pending.done:
+                self._pending.stop()
+
+    def close(self) -> None:
+        """Take no more calls; one that goes ends with the host, as with the end of the kernel."""
+        with self._lock:
+            self._closed = True
+
+
+@contextlib.contextmanager
+def _telling(listener: Listener) -> Iterator[None]:
+    """End what a listener waits for when the block raises: a thread has nobody to raise to."""
+    try:
+        yield
+    except DvcMagicError as error:
+        listener.ended(Outcome(error=str(error)))
+    except Exception:  # noqa: BLE001 - see above; the panel shows the traceback
+        listener.ended(Outcome(bug=traceback.format_exc()))

@@ -1,0 +1,155 @@
+"""One call in an event loop, with workers that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import cast
+
+import pytest
+from msgspec.structs import replace
+
+from dvc_magic import codec
+from dvc_magic.engine.order import Capture, Point, WorkOrder
+from dvc_magic.executors import Message, Workers
+from dvc_magic.host.call import Call
+from dvc_magic.model.record import RunRecord, RunStatus
+from dvc_magic.model.request import RunRequest
+from dvc_magic.model.snapshot import Snapshot, snapshot_id
+from dvc_magic.model.stage import Out, Pipeline, PipelineFile, Stage
+from dvc_magic.store import RunStore, check_store
+from dvc_magic.wire import CallEnd, CallRequest, Event, Finished, Planned, Started
+from tests.support.fakes import Execute, FakeWorkers
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore.open(tmp_path / "store")
+
+
+def _capture(store: RunStore, points: int) -> Capture:
+    """A stage without deps, under some values of its param."""
+    snapshot = Snapshot(id=snapshot_id({}, ()), files={})
+    (store.paths.snapshots / f"{snapshot.id}.json").write_text(codec.encode(snapshot))
+
+    def pipeline(lr: int) -> Pipeline:
+        stage = Stage(
+            address="train",
+            name="train",
+            dvcfile="dvc.yaml",
+            wdir=".",
+            cmd="train",
+            commands=("train",),
+            outs=(Out(path="model", declared="model"),),
+            locked={"params.yaml": {"lr": lr}},
+        )
+        return Pipeline(stages=(stage,), files=(PipelineFile(path="dvc.yaml"),))
+
+    return Capture(
+        snapshot=snapshot.id,
+        points=tuple(
+            Point(target="train", index=index, overrides=(), replace={}, pipeline=pipeline(index))
+            for index in range(points)
+        ),
+    )
+
+
+class Calling:
+    """A call of a stage for several values, and what it tells."""
+
+    def __init__(self, store: RunStore, execute: Execute, *, points: int = 3, jobs: int = 1, label: str = "") -> None:
+        self.store = store
+        self.events: list[Event] = []
+        self.at: Callable[[Event], None] = lambda _: None
+        self.workers = FakeWorkers(capture=_capture(store, points), execute=execute, random=Random(1))
+        request = RunRequest(stages=("train",), jobs=jobs, label=label)
+        self.call = Call(
+            CallRequest(request=request, environ={"SECRET": "hunter2"}),
+            project=Path("/project"),
+            store=store,
+            workers=cast("Workers", self.workers),
+            tell=self._tell,
+        )
+
+    def _tell(self, event: Event) -> None:
+        self.events.append(event)
+        self.at(event)
+
+    def carry_out(self) -> CallEnd:
+        """The call from its capture to its end."""
+
+        async def carry_out() -> CallEnd:
+            await self.call.open()
+            await self.call.plan()
+            return await self.call.run()
+
+        return asyncio.run(carry_out())
+
+    @property
+    def records(self) -> list[RunRecord]:
+        """All runs of the store, oldest first."""
+        return [stored.record for stored in reversed(self.store.all())]
+
+
+def _completes(store: RunStore) -> Execute:
+    def execute(order: WorkOrder) -> RunRecord:
+        record = replace(order.record, status=RunStatus.COMPLETED)
+        lock = store.claim(record.id)
+        store.write(record)
+        lock.release()
+        return record
+
+    return execute
+
+
+def test_the_plan_is_told_first_then_each_start_and_each_end(store: RunStore) -> None:
+    calling = Calling(store, _completes(store), points=2)
+
+    end = calling.carry_out()
+
+    assert [type(event) for event in calling.events] == [Planned, Started, Finished, Started, Finished]
+    assert end.runs == tuple(record.id for record in calling.records)
+
+
+def test_a_worker_that_dies_before_its_run_is_recorded_costs_that_run_alone(store: RunStore) -> None:
+    complete, orders = _completes(store), []
+
+    def execute(order: WorkOrder) -> RunRecord | Message:
+        orders.append(order)
+        if len(orders) == 1:
+            return Message(data={"message": "the worker process 7 ended with -9"}, lost=True)
+        return complete(order)
+
+    calling = Calling(store, execute, label="grid")
+    calling.carry_out()
+
+    runs = calling.records
+    assert [run.status for run in runs] == [RunStatus.FAILED, RunStatus.COMPLETED, RunStatus.COMPLETED]
+    assert (runs[0].reason, store.get(runs[0].id).notes.label) == ("worker gone", "grid")
+    assert "ended with -9" in runs[0].error
+    assert [problem for problem in check_store(store) if runs[0].id in problem] == []
+
+
+def test_a_stop_begins_nothing_more_and_reaches_what_runs(store: RunStore) -> None:
+    calling = Calling(store, _completes(store))
+    calling.at = lambda event: calling.call.stop() if isinstance(event, Started) else None
+
+    end = calling.carry_out()
+
+    assert (end.stopped, len(calling.records), len(end.runs)) == (True, 1, 1)
+
+
+def test_slots_are_never_more_than_the_jobs_and_all_of_them_are_used(store: RunStore) -> None:
+    calling = Calling(store, _completes(store), points=9, jobs=3)
+
+    calling.carry_out()
+
+    assert (calling.workers.most, len(calling.records)) == (3, 9)
+
+
+def test_no_variable_of_the_call_is_in_what_it_shows_of_itself() -> None:
+    asked = CallRequest(request=RunRequest(stages=("train",)), environ={"SECRET": "hunter2"})
+
+    assert "hunter2" not in repr(asked)
