@@ -34,7 +34,7 @@ from dvc_magic.wire import (
     write_line,
 )
 
-_MODULE = "dvc_magic.host.main"
+_MODULE = "dvc_magic.host"
 _READ_SIZE = 1 << 20
 _TICK = 0.1  # seconds between two calls of a follower's `waiting`
 _PATIENCE = 20.0  # seconds for a host to stop what runs

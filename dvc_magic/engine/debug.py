@@ -10,11 +10,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from dvc_magic.debugging import INJECTED, VARIABLE
-from dvc_magic.engine.execute import command_variables, take_spoiled
 from dvc_magic.engine.links import project_links
 from dvc_magic.engine.order import CopyRequest, WorkOrder
-from dvc_magic.engine.prepare import Prepared, prepare
-from dvc_magic.engine.supervise import Control, Ending, supervise
+from dvc_magic.engine.runs import Control, Ending, Prepared, command_variables, prepare, supervise, take_spoiled
 from dvc_magic.engine.surroundings import keep_surroundings
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import StorePaths

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from dvc_magic.engine.intact import altered_outs
+from dvc_magic.engine.runs import altered_outs
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.record import RunRecord, RunStatus

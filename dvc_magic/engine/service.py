@@ -10,24 +10,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine.capture import capture, file_hasher
+from dvc_magic.engine.capture import capture, describe, file_hasher
 from dvc_magic.engine.check import check
-from dvc_magic.engine.composing import describe
 from dvc_magic.engine.debug import execute_copy
-from dvc_magic.engine.execute import execute
-from dvc_magic.engine.intact import altered_outs
 from dvc_magic.engine.left_behind import sweep_copies, sweep_lost
 from dvc_magic.engine.order import CaptureRequest, CheckRequest, CopyRequest, WorkOrder
 from dvc_magic.engine.power_cut import mend_after_power_cut
+from dvc_magic.engine.runs import Control, altered_outs, execute
 from dvc_magic.engine.source_copies import place_source
-from dvc_magic.engine.supervise import Control
 from dvc_magic.errors import StoreError
 from dvc_magic.model.checkup import CheckProgress, StoreCheckup
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.promotion import Promotion
-from dvc_magic.pipeline import ProjectReader, Watch, make_dvc_project, preload, promote
+from dvc_magic.pipeline import ProjectReader, Watch, preload, promote
+from dvc_magic.samples import write_example
 from dvc_magic.store import RunStore, cannot, this_boot
 from dvc_magic.wire import CopyEnd
 from dvc_magic.workspace import HashCache
@@ -97,8 +95,8 @@ class Service:
         long = {"execute": self._execute, "debug": self._debug, "check": self._check}
         if do in long:
             return to_data(long[do](arguments, control))
-        if do == "make_project":
-            return make_dvc_project(Path(arguments["root"]), tracked=arguments["tracked"])
+        if do == "make_example":
+            return write_example(arguments["name"], Path(arguments["root"]), has_packages=arguments["has_packages"])
         if do == "capture":
             request = from_data(arguments["request"], CaptureRequest)
             reader = self._reader(request.project, request.home)

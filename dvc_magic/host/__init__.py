@@ -1,1 +1,6 @@
 """The process between a kernel and its workers: it plans, schedules and drives calls, in one event loop."""
+
+from dvc_magic.host.call import Call, StoppedError
+from dvc_magic.host.questions import Answering, Questions
+
+__all__ = ["Answering", "Call", "Questions", "StoppedError"]

@@ -19,17 +19,24 @@ from typing import Any
 from msgspec.structs import replace
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine.answered import answered
-from dvc_magic.engine.calls import CallRecords, Candidates, Decisions, Execution, Schedule, settle, work_of
-from dvc_magic.engine.inputs import CallInputs
-from dvc_magic.engine.made_before import made_before
-from dvc_magic.engine.named_runs import named_runs
-from dvc_magic.engine.new_files import NewFiles
-from dvc_magic.engine.order import Capture, CaptureRequest, WorkOrder
-from dvc_magic.engine.others import Others
-from dvc_magic.engine.plan import mismatch
-from dvc_magic.engine.point import PointState
-from dvc_magic.engine.source_marks import source_marks, text_marks
+from dvc_magic.engine import Capture, CaptureRequest, WorkOrder, source_marks, text_marks
+from dvc_magic.engine.calls import (
+    CallInputs,
+    CallRecords,
+    Candidates,
+    Decisions,
+    Execution,
+    NewFiles,
+    PointState,
+    ReusableRuns,
+    Schedule,
+    answered,
+    made_before,
+    mismatch,
+    named_runs,
+    settle,
+    work_of,
+)
 from dvc_magic.errors import MissingInputError, WorkerLostError
 from dvc_magic.executors import Message, Task, Workers, sweep_run
 from dvc_magic.model.plan import Action, PointPlan, Supplied
@@ -112,7 +119,7 @@ class Call:
             pulling=lambda progress: self._tell(Pulling(progress=progress)),
         )
         self._candidates = Candidates(capture, self._store, altered_outs=self._altered_outs)
-        self._others = Others(self._store, capture, call=self.id)
+        self._others = ReusableRuns(self._store, capture, call=self.id)
         self._points = self._all_points(capture)
         self._decisions = Decisions(
             request,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine.order import CheckRequest, CopyRequest
+from dvc_magic.engine import CheckRequest, CopyRequest
 from dvc_magic.errors import WorkerLostError
 from dvc_magic.executors import Task, Workers, sweep_run
 from dvc_magic.host.call import KILL_STEP, Call, StoppedError
@@ -22,7 +22,7 @@ from dvc_magic.wire import (
     Debug,
     Describe,
     Event,
-    MakeProject,
+    MakeExample,
     Mend,
     Place,
     PlanCall,
@@ -79,7 +79,7 @@ class Questions:
             AlteredOuts: self._altered_outs,
             Promote: self._promote,
             Check: self._check,
-            MakeProject: self._make_project,
+            MakeExample: self._make_example,
             Debug: self._debug,
             Mend: self._mend,
         }
@@ -151,8 +151,11 @@ class Questions:
             "promote", promotion=to_data(question.promotion), dry_run=question.dry_run, **self._where
         )
 
-    async def _make_project(self, question: MakeProject, _: Answering) -> Any:
-        return await self._workers.ask("make_project", root=str(self._project), tracked=question.tracked)
+    async def _make_example(self, question: MakeExample, _: Answering) -> Any:
+        root = str(self._project)
+        return await self._workers.ask(
+            "make_example", root=root, name=question.name, has_packages=question.has_packages
+        )
 
     async def _check(self, question: Check, answering: Answering) -> Any:
         def heard(message: Mapping[str, Any]) -> None:

@@ -31,13 +31,13 @@ from dvc_magic.line import (
     quote,
     read_begun,
 )
+from dvc_magic.model.example import example_names
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.request import UpstreamPolicy
 from dvc_magic.model.stage import Param, Pipeline, Stage, address_of, group_of
 from dvc_magic.notebook.usage import usage_of
 from dvc_magic.operations import constants
-from dvc_magic.project import example_names
 from dvc_magic.runs import FIELDS, metrics_of, params_of
 from dvc_magic.untrusted import hidden, one_line
 

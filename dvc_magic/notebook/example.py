@@ -11,9 +11,10 @@ from IPython.core.magic import Magics, magics_class
 
 from dvc_magic.errors import LineError
 from dvc_magic.line import Usage, expand_text, read_line
+from dvc_magic.model.example import example_names
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
-from dvc_magic.project import Project, example_names, write_example
+from dvc_magic.project import Project, write_example
 from dvc_magic.untrusted import one_line
 
 if TYPE_CHECKING:

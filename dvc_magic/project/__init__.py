@@ -2,7 +2,7 @@
 
 from dvc_magic.project.checkup import Checkup
 from dvc_magic.project.debugging import Debugged
-from dvc_magic.project.example import example_names, write_example
+from dvc_magic.project.example import write_example
 from dvc_magic.project.log_tail import LogTail
 from dvc_magic.project.project import Plan, Project
 from dvc_magic.project.promoting import Promoted
@@ -32,7 +32,6 @@ __all__ = [
     "config",
     "dvcfile",
     "dvcstage",
-    "example_names",
     "file",
     "find_root",
     "write_example",

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 from dvc_magic.client import Follower, Pending
@@ -24,7 +25,14 @@ _TAIL = 1  # lines of a failed run's log in its message; the panel shows more ab
 
 
 class CallsInBackground(Protocol):
-    """What a panel's calls need of their project."""
+    """What panels and their calls need of their project."""
+
+    @property
+    def root(self) -> Path:
+        """The project's root."""
+
+    def pipeline(self) -> Pipeline:
+        """The stages as they are now."""
 
     @property
     def store(self) -> RunStore:

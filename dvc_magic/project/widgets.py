@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dvc_magic.project.project import Project
+    from dvc_magic.project.panel_calls import CallsInBackground
     from dvc_magic.widgets import Panel
 
 
@@ -16,7 +16,7 @@ class Widgets:
     What they run, they run in the background: it ends with the kernel or with the project.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: CallsInBackground) -> None:
         self._project = project
         self._panels: list[Panel] = []
 

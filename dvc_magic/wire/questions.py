@@ -121,14 +121,15 @@ class Check(Struct, frozen=True, kw_only=True, tag_field="ask", tag="check"):
     repair: bool
 
 
-class MakeProject(Struct, frozen=True, kw_only=True, tag_field="ask", tag="make project"):
-    """Make the host's folder, which has the files of a sample, a DVC project -> None.
+class MakeExample(Struct, frozen=True, kw_only=True, tag_field="ask", tag="make example"):
+    """Make a sample project of the host's folder -> whether it was not there already.
 
     Attributes:
-        tracked: remote -> paths that DVC is to track and keep there.
+        name: of the sample. has_packages: whether the kernel's Python can import what its stages import.
     """
 
-    tracked: dict[str, tuple[str, ...]]
+    name: str
+    has_packages: bool
 
 
 class Mend(Struct, frozen=True, kw_only=True, tag_field="ask", tag="mend"):
@@ -169,7 +170,7 @@ class CopyEnd(Struct, frozen=True, kw_only=True):
 
 
 Question: TypeAlias = (
-    Describe | PlanCall | RunCall | Supply | Place | AlteredOuts | Promote | Check | MakeProject | Mend | Debug
+    Describe | PlanCall | RunCall | Supply | Place | AlteredOuts | Promote | Check | MakeExample | Mend | Debug
 )
 
 _ANSWERS: dict[type[Struct], Any] = {
@@ -181,7 +182,7 @@ _ANSWERS: dict[type[Struct], Any] = {
     AlteredOuts: dict[str, str],
     Promote: PromotedFiles,
     Check: StoreCheckup,
-    MakeProject: None,
+    MakeExample: bool,
     Mend: None,
     Debug: CopyEnd,
 }

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from dvc_magic.engine.capture import file_hasher
-from dvc_magic.engine.inputs import CallInputs
+from dvc_magic.engine.calls.inputs import CallInputs
+from dvc_magic.engine.capture.project_state import file_hasher
 from dvc_magic.engine.service import Service
 from dvc_magic.errors import MissingInputError, PipelineError, ProjectError
 from dvc_magic.model.inputs import InputFacts, Taking

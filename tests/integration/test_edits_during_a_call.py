@@ -14,7 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from dvc_magic.engine.order import WorkOrder
-from dvc_magic.engine.prepare import prepare
+from dvc_magic.engine.runs.prepare import prepare
 from dvc_magic.errors import DvcMagicError, RunFailedError
 from dvc_magic.project import Project, Run, Runs
 from dvc_magic.store import read_noun

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from dvc_magic.engine.answered import UnansweredError
+from dvc_magic.engine.calls.answered import UnansweredError
 from dvc_magic.engine.order import Capture
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import Stage

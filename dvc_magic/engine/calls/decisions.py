@@ -1,4 +1,4 @@
-"""What becomes of each stage of a call's points: plain code over what is known, see `dvc_magic.engine.answered`."""
+"""What becomes of each stage of a point: plain code over what is known, see `dvc_magic.engine.calls.answered`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from dvc_magic.codec import to_data
 from dvc_magic.engine.calls.candidates import Candidates
-from dvc_magic.engine.named_runs import NamedRun
+from dvc_magic.engine.calls.named_runs import NamedRun
+from dvc_magic.engine.calls.plan import Decision
+from dvc_magic.engine.calls.point import PointState
+from dvc_magic.engine.calls.reusable_runs import ReusableRuns
 from dvc_magic.engine.order import Capture
-from dvc_magic.engine.others import Others
-from dvc_magic.engine.plan import Decision
-from dvc_magic.engine.point import PointState
 from dvc_magic.errors import MissingInputError, RequestError, RunError
 from dvc_magic.model.plan import Action, PointPlan
 from dvc_magic.model.request import RunRequest, UpstreamPolicy
@@ -23,7 +23,7 @@ from dvc_magic.model.stage import Stage
 class Decisions:
     """Decides what happens to the stages of a call, at the call and whenever a stage above has ended.
 
-    All methods raise `dvc_magic.engine.answered.UnansweredError` where a worker has to be asked first.
+    All methods raise `dvc_magic.engine.calls.answered.UnansweredError` where a worker has to be asked first.
 
     Args:
         request, capture: of the call. points: its points, in grid order.
@@ -44,7 +44,7 @@ class Decisions:
         *,
         used: Mapping[str, NamedRun],
         candidates: Candidates,
-        others: Others,
+        others: ReusableRuns,
         asked_for: str,
     ) -> None:
         self._request = request

@@ -10,9 +10,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from dvc_magic.engine.calls.point import PointState
 from dvc_magic.engine.links import project_links
 from dvc_magic.engine.order import Capture, WorkOrder
-from dvc_magic.engine.point import PointState
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import CallInfo, Looked, Notes, OutRecord, RunRecord, RunStatus, Times
@@ -28,7 +28,7 @@ class CallRecords:
     Args:
         call: its id. request: what was asked for. capture: the project at that moment.
         linked: files of the snapshot that runs have by link. operations: those that may take part, as they were read.
-        looked: what a run notes of the call's sources (`dvc_magic.engine.new_files.NewFiles.digest`).
+        looked: what a run notes of the call's sources (`dvc_magic.engine.calls.new_files.NewFiles.digest`).
         project: its root. store: where records go.
     """
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from dvc_magic.engine.point import PointState
+from dvc_magic.engine.calls.point import PointState
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.stage import Stage
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.engine.bound import bound, changed, described, disk_text, own_files
+from dvc_magic.engine.capture.operation_texts import bound, changed, described, disk_text, own_files
 from dvc_magic.errors import OperationError, ParamError
 from dvc_magic.model.operation import Operation, Preset, TextFile
 from dvc_magic.model.record import Override

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dvc_magic.engine.made_before import made_before
+from dvc_magic.engine.calls.made_before import made_before
 from dvc_magic.model.record import OutRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.store import RunStore

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dvc_magic import codec
-from dvc_magic.engine.new_files import Mentions, NewFiles
+from dvc_magic.engine.calls.new_files import Mentions, NewFiles
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import DepRecord, Looked, OutRecord

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from dvc_magic.engine.patience import GivenUpError, given_up
+from dvc_magic.engine.runs.deadline import GivenUpError, given_up
 
 
 def test_a_file_that_never_opens_is_given_up_when_that_is_asked_for(tmp_path: Path) -> None:

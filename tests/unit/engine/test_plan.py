@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from dvc_magic.engine.plan import Action, Facts, Setting, decide, decide_target, mismatch
+from dvc_magic.engine.calls.plan import Action, Facts, Setting, decide, decide_target, mismatch
 from dvc_magic.model.operation import SourceKind
 from dvc_magic.model.record import (
     CallInfo,

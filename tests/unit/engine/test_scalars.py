@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from dvc_magic.engine import scalars as module
-from dvc_magic.engine.scalars import ScalarWatch
+from dvc_magic.engine.runs import scalars as module
+from dvc_magic.engine.runs.scalars import ScalarWatch
 from dvc_magic.model.operation import Operation, PrintedScalars, ScalarPattern
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.runs import PointsFile

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dvc_magic.engine.supervise import Ending, supervise
+from dvc_magic.engine.runs.supervise import Ending, supervise
 from dvc_magic.executors import Supervisor
 from tests.support.supervisors import supervisor_of_this_process
 

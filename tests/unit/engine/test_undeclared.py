@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from dvc_magic.engine.undeclared import undeclared_warning, worth_declaring
+from dvc_magic.engine.runs.reads import undeclared_warning, worth_declaring
 from dvc_magic.model.snapshot import Snapshot, SourceFile
 from dvc_magic.model.stage import Stage
 

@@ -9,10 +9,9 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dvc_magic.engine.inputs import CallInputs
-from dvc_magic.engine.new_files import NewFiles
-from dvc_magic.engine.order import Capture, Point
-from dvc_magic.engine.plan import (
+from dvc_magic.engine.calls.inputs import CallInputs
+from dvc_magic.engine.calls.new_files import NewFiles
+from dvc_magic.engine.calls.plan import (
     FROZEN,
     PARAMS_CHANGED,
     Decision,
@@ -26,6 +25,7 @@ from dvc_magic.engine.plan import (
     short,
     stands,
 )
+from dvc_magic.engine.order import Capture, Point
 from dvc_magic.engine.source_marks import text_marks
 from dvc_magic.errors import MissingInputError, close_matches
 from dvc_magic.model.inputs import InputFacts

@@ -1,4 +1,4 @@
-"""The host process: ``python -m dvc_magic.host.main --parent PID --project ROOT --home STORE``.
+"""The host process: ``python -m dvc_magic.host --parent PID --project ROOT --home STORE``.
 
 It reads questions of its kernel from standard input and answers on standard output, one JSON line each. It ends when
 the kernel does, or closes the pipe: runs that still go are stopped by their workers then.

@@ -19,9 +19,11 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dvc_magic.engine.intact import mend_runs_with
-from dvc_magic.engine.keepable import check_keepable, check_own_files
-from dvc_magic.engine.made import (
+from dvc_magic.engine.order import WorkOrder
+from dvc_magic.engine.runs.deadline import GivenUpError, given_up
+from dvc_magic.engine.runs.intact import mend_runs_with
+from dvc_magic.engine.runs.keepable import check_keepable, check_own_files
+from dvc_magic.engine.runs.outputs import (
     dvc_files,
     few,
     find_made,
@@ -30,13 +32,11 @@ from dvc_magic.engine.made import (
     put_aside,
     stamp,
 )
-from dvc_magic.engine.order import WorkOrder
-from dvc_magic.engine.patience import GivenUpError, given_up
-from dvc_magic.engine.prepare import Prepared, prepare
-from dvc_magic.engine.scalars import FoundScalars, ScalarWatch
+from dvc_magic.engine.runs.prepare import Prepared, prepare
+from dvc_magic.engine.runs.reads import undeclared_warning, worth_declaring
+from dvc_magic.engine.runs.scalars import FoundScalars, ScalarWatch
+from dvc_magic.engine.runs.supervise import Control, Ending, supervise
 from dvc_magic.engine.scripts import scripts_of
-from dvc_magic.engine.supervise import Control, Ending, supervise
-from dvc_magic.engine.undeclared import undeclared_warning, worth_declaring
 from dvc_magic.errors import DvcMagicError, PipelineError, ProjectError, StoreError, SupervisorLostError
 from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.paths import RunPaths, StorePaths

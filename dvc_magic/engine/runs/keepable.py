@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from dvc_magic.engine.made import dvc_files, few
+from dvc_magic.engine.runs.outputs import dvc_files, few
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.pipeline import RunRepo

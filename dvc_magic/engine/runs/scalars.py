@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct, field
 
-from dvc_magic.engine.patience import GivenUpError, given_up
+from dvc_magic.engine.runs.deadline import GivenUpError, given_up
 from dvc_magic.model.operation import ScalarPattern
 from dvc_magic.model.paths import RunPaths
 from dvc_magic.model.stage import Stage

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine.answered import UnansweredError
+from dvc_magic.engine.calls.answered import UnansweredError
 from dvc_magic.errors import ProjectError
 from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData
 from dvc_magic.store import DirListing, RunStore

@@ -9,9 +9,9 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dvc_magic.engine.git_view import write_git
-from dvc_magic.engine.intact import mend_runs_with
 from dvc_magic.engine.order import WorkOrder
+from dvc_magic.engine.runs.git_view import write_git
+from dvc_magic.engine.runs.intact import mend_runs_with
 from dvc_magic.engine.source_marks import source_marks
 from dvc_magic.engine.surroundings import load_surroundings
 from dvc_magic.errors import MissingInputError

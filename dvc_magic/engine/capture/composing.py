@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from dvc_magic.engine.bound import described, disk_text
+from dvc_magic.engine.capture.operation_texts import described, disk_text
 from dvc_magic.errors import PipelineError
 from dvc_magic.line import override_text
 from dvc_magic.model.operation import Operation

@@ -13,8 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dvc_magic.codec import to_data
-from dvc_magic.engine.bound import bound, changed, changes_of, own_files, values_for
-from dvc_magic.engine.composing import Composing, describe
+from dvc_magic.engine.capture.composing import Composing, describe
+from dvc_magic.engine.capture.operation_texts import bound, changed, changes_of, own_files, values_for
 from dvc_magic.engine.order import Capture, CaptureRequest, Point
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.engine.source_marks import text_marks

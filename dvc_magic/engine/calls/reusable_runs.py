@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dvc_magic.engine.calls.plan import Setting
 from dvc_magic.engine.order import Capture, Point
-from dvc_magic.engine.plan import Setting
 from dvc_magic.errors import StoreError
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import Stage
@@ -13,7 +13,7 @@ from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.workspace import read_packages
 
 
-class Others:
+class ReusableRuns:
     """Runs that could answer for those of a call; its own are none of them, so that equal points each count.
 
     The store is asked once for each stage, until `look_again`.
