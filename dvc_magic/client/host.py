@@ -215,6 +215,7 @@ class _Process:
         self._process.wait()
         for pending in self._all_pending():
             pending.lose(self._gone())
+        self._close_pipes()
 
     def _read_some(self) -> bool:
         """Wait for the next messages, or a moment, and note them; False when the host is gone."""
@@ -279,9 +280,13 @@ class _Process:
             self._process.wait()
         if not self.is_read_here:
             self._reader.join(1.0)
-        assert self._process.stdout is not None
-        with contextlib.suppress(OSError):
-            self._process.stdout.close()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with self._lock, contextlib.suppress(OSError):  # of what is still to be written to a host that is gone
+                pipe.close()
 
 
 def _appended(log: Path) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""Kernels, workers, supervisors and stages that are killed at any moment, alone and in pairs."""
+"""Kernels, hosts, workers, supervisors and stages that are killed at any moment, alone and in pairs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.digest import changes, project_digest
 
 _RUNS = 200
 _SECONDS = 60
-_PARTS = ("kernel", "worker", "supervisor", "stage")
+_PARTS = ("kernel", "host", "worker", "supervisor", "stage")
 _VICTIMS = [*combinations(_PARTS, 1), *combinations(_PARTS, 2)]
 _MARK = "3600.000271828"
 # Some runs leave a process behind that has neither the run's session nor its token.

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dvc_magic.engine.calls.inputs import CallInputs
-from dvc_magic.engine.capture.project_state import file_hasher
+from dvc_magic.engine.calls import CallInputs, answered
+from dvc_magic.engine.capture import file_hasher
 from dvc_magic.engine.service import Service
 from dvc_magic.errors import MissingInputError, PipelineError, ProjectError
 from dvc_magic.model.inputs import InputFacts, Taking
 from dvc_magic.pipeline import ProjectReader, run_config
 from dvc_magic.project import Project
-from dvc_magic.project.follow import Silent
 from dvc_magic.store import RunStore
 from dvc_magic.workspace import HashCache
 from tests.support.commands import dvc, git
@@ -92,23 +93,29 @@ class Asked:
             ask=self._ask,
             environ=os.environ,
             deadline=20,
-            observer=Silent(),
+            pulling=lambda _: None,
         )
 
     def taken(self, taking: Taking) -> dict[str, str]:
         """The files that a call gets for a path, from the runs' cache: path in it, or nothing -> content."""
         call = self.call(taking)
-        call.resolve()
-        call.hash(taking.path)
-        return {name: self.kept(md5).read_text() for name, md5 in call.listing(taking.path).items()}
+        asyncio.run(call.resolve())
+        hash_in(call, taking.path)
+        listing = asyncio.run(answered(partial(call.listing, taking.path)))
+        return {name: self.kept(md5).read_text() for name, md5 in listing.items()}
 
     def kept(self, md5: str) -> Path:
         """Where the runs' cache has an object."""
         return Path(self.store.cache.path(md5))
 
-    def _ask(self, do: str, *, heard: Callable[[Mapping[str, Any]], None] | None = None, **arguments: Any) -> Any:  # noqa: ARG002
+    async def _ask(self, do: str, *, heard: Callable[[Mapping[str, Any]], None] | None = None, **arguments: Any) -> Any:  # noqa: ARG002
         self.before.pop(do, lambda: None)()
         return self.service.handle(do, arguments, Here())
+
+
+def hash_in(call: CallInputs, path: str) -> str:
+    """The hash of what a call has taken from a path, kept or pulled if need be."""
+    return asyncio.run(answered(partial(call.hash, path)))
 
 
 @pytest.fixture(scope="module")
@@ -360,13 +367,13 @@ class TestAlwaysPull:
         write(asked.root.parent / "near", {f"{old[:2]}/{old[2:]}": text})
         taking = Taking(path="old.txt", recorded=True)
 
-        pulled = asked.call(taking).hash("old.txt")
+        pulled = hash_in(asked.call(taking), "old.txt")
         shutil.rmtree(asked.store.paths.cache)
         write(asked.root, {f".dvc/cache/{old[:2]}/{old[2:]}": text})
         found = asked.facts(taking)["old.txt"]
 
         assert pulled == found.hash == hashlib.md5(text).hexdigest()
-        assert (found.origin, asked.call(taking).hash("old.txt")) == ("cache", pulled)
+        assert (found.origin, hash_in(asked.call(taking), "old.txt")) == ("cache", pulled)
 
     def test_a_damaged_object_of_dvc_2_is_pulled_instead(self, asked):
         old = hashlib.md5(b"one\n").hexdigest()
@@ -390,19 +397,19 @@ class TestMeanwhile:
     def test_an_edit_of_the_workspace_is_no_matter(self, asked):
         call = asked.call(RECORDED)
         (asked.root / "data.csv").write_text("mine\n")
-        assert asked.kept(call.hash("data.csv")).read_text() == TEXT
+        assert asked.kept(hash_in(call, "data.csv")).read_text() == TEXT
 
     def test_another_record_is_a_change(self, asked):
         call = asked.call(RECORDED)
         (asked.root / "data.csv").write_text("mine\n")
         dvc(asked.root, "add", "--quiet", "data.csv")
         with pytest.raises(ProjectError, match="'data.csv' changed in the project"):
-            call.keep("data.csv")
+            asyncio.run(call.keep(["data.csv"]))
 
     def test_what_has_gone_from_the_cache_is_pulled(self, asked):
         call = asked.call(Taking(path="data.csv", remote="far", recorded=True))
         asked.before["ingest"] = lambda: shutil.rmtree(asked.root / ".dvc/cache")
-        assert asked.kept(call.hash("data.csv")).read_text() == TEXT
+        assert asked.kept(hash_in(call, "data.csv")).read_text() == TEXT
         assert call["data.csv"].origin == "remote"
 
 

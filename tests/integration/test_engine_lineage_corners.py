@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from dvc_magic.errors import MissingInputError, ParamError
-from dvc_magic.executors import Worker
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project
@@ -305,26 +304,19 @@ def test_an_interrupt_reaches_a_run_whose_worker_is_only_starting(make_project: 
 def test_an_interrupt_between_two_answers_loses_neither(make_project: MakeProject) -> None:
     stages = _stage("echo 1 > o.txt", params="params.yaml")
     with Project.open(make_project({"dvc.yaml": stages, "params.yaml": "lr: 1\n"})) as project:
-        project._workers.warm(2)
         assert project.stages
         assert _pair(project, _Hook(at="end")) < 8
 
 
-def test_an_interrupt_right_after_an_order_was_sent_stops_its_run(
-    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    send = Worker.request
-
-    def interrupted(worker: Worker, do: str, **arguments: Any) -> None:
-        send(worker, do, **arguments)
-        if do == "execute":
+def test_an_interrupt_right_after_an_order_was_sent_stops_its_run(make_project: MakeProject) -> None:
+    class Hasty(Silent):
+        def started(self, record: RunRecord) -> None:  # noqa: ARG002
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(Worker, "request", interrupted)
     stages = _stage("sleep 20", params="params.yaml")
     with Project.open(make_project({"dvc.yaml": stages, "params.yaml": "lr: 1\n"})) as project:
         with pytest.raises(KeyboardInterrupt):
-            project.run("t")
+            project.start(RunRequest(stages=("t",)), observer=Hasty())
 
         assert project.last.status == "stopped"
 

@@ -1,4 +1,4 @@
-"""Kernel, worker, supervisor and stage killed, alone and together: nothing goes on, and the next call works."""
+"""Kernel, host, worker, supervisor and stage killed, alone and together: nothing goes on, and the next call works."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from threading import Thread
 import psutil
 import pytest
 
-from dvc_magic.errors import RunFailedError, RunsFailedError
+from dvc_magic.errors import RunFailedError, RunsFailedError, WorkerLostError
 from dvc_magic.model.record import RunStatus
 from dvc_magic.project import Project
 from dvc_magic.store import check_store
@@ -72,6 +72,7 @@ class Going:
 
     mark: str
     kernel: psutil.Process
+    host: psutil.Process
     worker: psutil.Process
     supervisor: psutil.Process
     stage: psutil.Process
@@ -85,9 +86,9 @@ class Going:
             process.send_signal(number)
         return time.monotonic()
 
-    def left(self, *, of_workers: bool = True) -> list[psutil.Process]:
-        """What is left of the stage, and of worker and supervisor."""
-        own = (self.worker, self.supervisor) if of_workers else ()
+    def left(self, *gone: str) -> list[psutil.Process]:
+        """What is left of the stage, and of those who are to be gone."""
+        own = [getattr(self, name) for name in gone]
         return [one for one in psutil.process_iter() if _lives(one) and (one in own or self.mark in _arguments(one))]
 
 
@@ -114,12 +115,10 @@ def _wait_until(done: Callable[[], object], *, seconds: float = 30) -> None:
 def _going(kernel: psutil.Process, mark: str) -> Going:
     """The run with this mark, once all of its processes are there."""
     _wait_until(lambda: sum(mark in _arguments(process) for process in psutil.process_iter()) >= 6)
-    for worker in kernel.children():
-        for supervisor in worker.children():
-            for stage in supervisor.children():
-                if "slow.sh" in _arguments(stage):
-                    return Going(mark=mark, kernel=kernel, worker=worker, supervisor=supervisor, stage=stage)
-    raise AssertionError("the run has another parent")
+    (stage,) = (one for one in kernel.children(recursive=True) if "slow.sh" in _arguments(one))
+    supervisor, worker, host, above = stage.parents()[:4]
+    assert above == kernel
+    return Going(mark=mark, kernel=kernel, host=host, worker=worker, supervisor=supervisor, stage=stage)
 
 
 @pytest.fixture(scope="module")
@@ -166,9 +165,9 @@ def test_a_kernel_survives_what_is_killed_below_it(
     def kill() -> None:
         going = _going(psutil.Process(), mark)
         sent = going.send(number, whom)
-        all_go = whom != "stage"
-        _wait_until(lambda: not going.left(of_workers=all_go) or time.monotonic() > sent + _GONE)
-        left.extend(going.left(of_workers=all_go))
+        gone = () if whom == "stage" else ("worker", "supervisor")
+        _wait_until(lambda: not going.left(*gone) or time.monotonic() > sent + _GONE)
+        left.extend(going.left(*gone))
 
     killer = Thread(target=kill)
     killer.start()
@@ -200,8 +199,9 @@ def test_a_worker_that_is_asked_to_end_leaves_the_next_run_to_another_one(projec
         (signal.SIGKILL, "kernel", [_STOPPED]),
         (signal.SIGKILL, "kernel worker", [_LOST]),
         (signal.SIGKILL, "kernel supervisor", [_FAILED]),
+        (signal.SIGKILL, "kernel host", [_STOPPED]),
         (signal.SIGKILL, "kernel stage", [_STOPPED, _KILLED]),
-        (signal.SIGTERM, "kernel worker supervisor stage", [_STOPPED, (RunStatus.FAILED, "signal 15")]),
+        (signal.SIGTERM, "kernel host worker supervisor stage", [_STOPPED, (RunStatus.FAILED, "signal 15")]),
     ],
     ids=_name,
 )
@@ -211,19 +211,58 @@ def test_nothing_goes_on_without_its_kernel(
     with subprocess.Popen([sys.executable, "-c", _KERNEL, str(project.root), mark]) as kernel:
         going = _going(psutil.Process(kernel.pid), mark)
         sent = going.send(number, whom)
-    _wait_until(lambda: not going.left() or time.monotonic() > sent + _GONE)
+    gone = ("host", "worker", "supervisor")
+    _wait_until(lambda: not going.left(*gone) or time.monotonic() > sent + _GONE)
 
-    assert going.left() == []
+    assert going.left(*gone) == []
     run = project.last
     assert (run.params["mark"], run.status, run.reason) in [(mark, *outcome) for outcome in outcomes], run.error
     assert project.run("quick", {"mark": mark}).status is RunStatus.COMPLETED
     assert check_store(project.store) == []
 
 
-def test_the_next_look_ends_what_kernel_worker_and_supervisor_leave_together(root: Path, mark: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "whom", "outcomes"),
+    [
+        (signal.SIGKILL, "host", [_STOPPED]),
+        (signal.SIGKILL, "host worker", [_LOST]),
+        (signal.SIGKILL, "host supervisor", [_FAILED]),
+        (signal.SIGKILL, "host stage", [_STOPPED, _KILLED]),
+        (signal.SIGTERM, "host", [_STOPPED]),
+    ],
+    ids=_name,
+)
+def test_a_call_whose_host_is_gone_ends_within_2_seconds_and_the_next_one_works(
+    project: Project, mark: str, *, number: int, whom: str, outcomes: list[tuple[RunStatus, str]]
+) -> None:
+    killed: list[tuple[Going, float]] = []
+
+    def kill() -> None:
+        going = _going(psutil.Process(), mark)
+        killed.append((going, going.send(number, whom)))
+
+    killer = Thread(target=kill)
+    killer.start()
+    with pytest.raises(WorkerLostError, match="host process"):
+        project.run("slow", {"mark": mark})
+    over = time.monotonic()
+    killer.join()
+    ((going, sent),) = killed
+
+    assert over - sent < 2
+    gone = ("host", "worker", "supervisor")
+    _wait_until(lambda: not going.left(*gone) or time.monotonic() > sent + _GONE)
+    assert going.left(*gone) == []
+    run = project.last
+    assert (run.params["mark"], run.status, run.reason) in [(mark, *outcome) for outcome in outcomes], run.error
+    assert project.run("quick", {"mark": mark}).status is RunStatus.COMPLETED
+    assert check_store(project.store) == []
+
+
+def test_the_next_look_ends_what_kernel_host_worker_and_supervisor_leave_together(root: Path, mark: str) -> None:
     with subprocess.Popen([sys.executable, "-c", _KERNEL, str(root), mark]) as kernel:
         going = _going(psutil.Process(kernel.pid), mark)
-        going.send(signal.SIGKILL, "kernel worker supervisor")
+        going.send(signal.SIGKILL, "kernel host worker supervisor")
     _wait_until(lambda: not (_lives(going.worker) or _lives(going.supervisor)))
 
     with Project.open(root) as project:

@@ -19,6 +19,7 @@ from dvc_magic.executors import RUN_TOKEN
 from dvc_magic.model.record import RunStatus
 from dvc_magic.store import RunStore
 from tests.support.digest import changes, project_digest
+from tests.support.processes import workers_of
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(180)]
 
@@ -245,13 +246,13 @@ def test_a_restarted_kernel_leaves_no_process_and_goes_on(kernel: Kernel) -> Non
 def test_a_killed_worker_costs_its_run_alone(kernel: Kernel) -> None:
     message = kernel.start("run = %dvc_run slow")
     run_id = kernel.wait_for_log("going")
-    workers = [
-        process
-        for process in psutil.Process(kernel.manager.provisioner.pid).children()
-        if "dvc_magic.engine.worker" in " ".join(process.cmdline())
-    ]
+    (worker,) = (
+        worker
+        for worker in workers_of(psutil.Process(kernel.manager.provisioner.pid), kernel.root)
+        if any(supervisor.children() for supervisor in worker.children())
+    )
 
-    workers[0].kill()
+    worker.kill()
     reply, _ = kernel.outputs(message)
 
     assert reply["ename"] == "RunFailedError"
@@ -271,5 +272,5 @@ def test_unloading_takes_the_magics_and_the_workers_away(kernel: Kernel) -> None
     kernel.run("%unload_ext dvc_magic")
 
     assert json.loads(kernel.run(names)) == []
-    children = psutil.Process(kernel.manager.provisioner.pid).children()
+    children = psutil.Process(kernel.manager.provisioner.pid).children(recursive=True)
     assert [child for child in children if "dvc_magic" in " ".join(child.cmdline())] == []

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from tests.support.digest import changes, project_digest
+from tests.support.processes import host_of, workers_of
 
 pytestmark = pytest.mark.integration
 
@@ -244,16 +245,19 @@ def test_completing_writes_nothing_into_the_project(shell: InteractiveShell) -> 
 
 def test_a_worker_that_does_not_answer_is_not_waited_for_and_is_heard_later(shell: InteractiveShell) -> None:
     project = shell.run_line_magic("dvc_project", "")
-    worker = project._workers.idle()
+    assert project.stages
+    workers = workers_of(psutil.Process(), project.root)
     Path("dvc.yaml").write_text("stages:\n  trim:\n    cmd: echo\n")
-    os.kill(worker.pid, signal.SIGSTOP)
+    for worker in workers:
+        worker.suspend()
     try:
         assert list(_offered(shell, "%dvc_run tr")) == ["%dvc_run train"]
     finally:
-        os.kill(worker.pid, signal.SIGCONT)
+        for worker in workers:
+            worker.resume()
 
     assert list(project.stages) == ["trim"]
-    assert project._workers.idle() is worker
+    assert workers_of(psutil.Process(), project.root) == workers
     assert list(_offered(shell, "%dvc_run tr")) == ["%dvc_run trim"]
 
 
@@ -261,8 +265,8 @@ def test_stages_that_were_never_seen_are_waited_for_a_second_at_most(shell: Inte
     shell.extension_manager.unload_extension("dvc_magic")
     shell.extension_manager.load_extension("dvc_magic")
     project = shell.run_line_magic("dvc_project", "")
-    worker = project._pool._workers[0]
-    os.kill(worker.pid, signal.SIGSTOP)
+    host = host_of(psutil.Process(), project.root)
+    host.suspend()
     try:
         assert project.glance(patience=0.05) is None
         began = time.monotonic()
@@ -270,7 +274,7 @@ def test_stages_that_were_never_seen_are_waited_for_a_second_at_most(shell: Inte
         assert 0.9 < time.monotonic() - began < 1.5
         assert _offered(shell, "%dvc_run tr") == {}
     finally:
-        os.kill(worker.pid, signal.SIGCONT)
+        host.resume()
 
     assert [stage.address for stage in project.glance(patience=60).stages][:2] == ["prepare", "train"]
 

@@ -14,6 +14,7 @@ import psutil
 
 from dvc_magic.model.record import RunRecord
 from dvc_magic.store import RunStore
+from tests.support.processes import workers_of
 
 FILES = {
     "dvc.yaml": """
@@ -102,12 +103,12 @@ class Calling:
     def workers(self) -> list[psutil.Process]:
         """The workers that are there now."""
         assert self._process is not None
-        return psutil.Process(self._process.pid).children()
+        return workers_of(psutil.Process(self._process.pid), self.project)
 
     def taking_part(self) -> dict[str, psutil.Process]:
-        """Who takes part in a run: ``kernel``; ``worker``, ``supervisor`` and ``stage`` as far as they are there."""
+        """Who takes part in a run: kernel, host, worker, supervisor and stage, as far as they are there."""
         assert self._process is not None
-        names = ("kernel", "worker", "supervisor", "stage")
+        names = ("kernel", "host", "worker", "supervisor", "stage")
         line = [psutil.Process(self._process.pid)]
         with suppress(psutil.Error):
             while len(line) < len(names) and (children := line[-1].children()):

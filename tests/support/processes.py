@@ -1,0 +1,26 @@
+"""The processes below a kernel: its hosts, and their workers."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+
+def host_of(kernel: psutil.Process, root: Path) -> psutil.Process:
+    """The host that a kernel has for a project."""
+    (host,) = (child for child in kernel.children() if {"dvc_magic.host", str(root)} <= _words(child))
+    return host
+
+
+def workers_of(kernel: psutil.Process, root: Path) -> list[psutil.Process]:
+    """The workers of that host, oldest first."""
+    workers = [child for child in host_of(kernel, root).children() if "dvc_magic.engine.worker" in _words(child)]
+    return sorted(workers, key=lambda worker: worker.create_time())
+
+
+def _words(process: psutil.Process) -> set[str]:
+    with suppress(psutil.Error):
+        return set(process.cmdline())
+    return set()
