@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from dvc_magic.client import Pending
@@ -34,11 +35,14 @@ class Glance:
         """
         if patience is None:
             patience = _FIRST if self._known is None else _PATIENCE
+        if self._asked is not None and self._asked.done:  # how it was some time ago
+            self._take(self._asked)
         asked = self._asked = self._asked or self._ask()
         if asked.wait(patience):
-            self._asked = None
-            try:
-                self._known = asked.result()
-            except DvcMagicError:
-                return self._known
+            self._take(asked)
         return self._known
+
+    def _take(self, answered: Pending) -> None:
+        self._asked = None
+        with contextlib.suppress(DvcMagicError):
+            self._known = answered.result()

@@ -52,12 +52,13 @@ class Kernel:
         prompts: list[str] = []
         waiting = list(answers)
         until = time.monotonic() + 60
-        while time.monotonic() < until:
+        reply: dict[str, Any] | None = None
+        while reply is None:
+            assert time.monotonic() < until, "waited for 60 s"
             try:
                 asked = self.client.get_stdin_msg(timeout=0.1)
             except queue.Empty:
-                if self.client.shell_channel.msg_ready():
-                    break
+                reply = self._reply_to(message)
                 continue
             prompts.append(asked["content"]["prompt"])
             answer = waiting.pop(0)
@@ -65,10 +66,16 @@ class Kernel:
                 self.manager.interrupt_kernel()
             else:
                 self.client.input(answer)
-        reply = self.client.get_shell_msg(timeout=10)
-        assert reply["parent_header"]["msg_id"] == message
         assert waiting == []
         return Shown(prompts=tuple(prompts), text=self._printed(message), reply=reply["content"])
+
+    def _reply_to(self, message: str) -> dict[str, Any] | None:
+        """The reply to a cell, if it is there; those to the questions whether the kernel is ready may come late."""
+        while self.client.shell_channel.msg_ready():
+            reply: dict[str, Any] = self.client.get_shell_msg(timeout=10)
+            if reply["parent_header"]["msg_id"] == message:
+                return reply
+        return None
 
     def _printed(self, message: str) -> str:
         text = ""

@@ -20,6 +20,11 @@ class Slow:
         self._error = error
         threading.Timer(seconds, self._done.set).start()
 
+    @property
+    def done(self) -> bool:
+        """Whether the answer is there."""
+        return self._done.is_set()
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the answer."""
         return self._done.wait(timeout)
@@ -58,6 +63,16 @@ def test_stages_that_were_seen_before_are_waited_for_only_a_moment() -> None:
 
 def test_a_look_without_patience_does_not_wait_at_all() -> None:
     assert _glance(delay=0.5).look(patience=0) is None
+
+
+def test_an_answer_that_came_between_two_looks_is_asked_for_again() -> None:
+    answers = [Slow(0.1), Slow(0)]
+    glance = Glance(lambda: answers.pop(0))  # type: ignore[arg-type,return-value]
+    glance.look(patience=0)
+    time.sleep(0.3)
+
+    assert glance.look() == SEEN
+    assert answers == []
 
 
 def test_a_pipeline_that_cannot_be_read_leaves_what_was_seen_before() -> None:
