@@ -158,6 +158,10 @@ class RunNotFoundError(RunError):
     """No run of that name."""
 
 
+class CallNotFoundError(RunError):
+    """No call of that id."""
+
+
 class AmbiguousRunError(RunError):
     """Several runs of that name."""
 

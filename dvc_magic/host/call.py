@@ -27,6 +27,7 @@ from dvc_magic.engine.calls import (
     Decisions,
     Execution,
     NewFiles,
+    PlannedRuns,
     PointState,
     ReusableRuns,
     Schedule,
@@ -37,15 +38,18 @@ from dvc_magic.engine.calls import (
     settle,
     work_of,
 )
-from dvc_magic.errors import MissingInputError, WorkerLostError
+from dvc_magic.errors import MissingInputError, StoreError, WorkerLostError
 from dvc_magic.executors import Message, Task, Workers, sweep_run
-from dvc_magic.model.plan import Action, PointPlan, Supplied
+from dvc_magic.host.call_log import CallLog
+from dvc_magic.model.call import CallStatus
+from dvc_magic.model.plan import Action, PlannedStage, PointPlan, Supplied
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import Stage
-from dvc_magic.store import RunStore
+from dvc_magic.store import ALL, RunStore
 from dvc_magic.wire import CallEnd, CallRequest, Event, Finished, Planned, Pulling, Reused, Started
 from dvc_magic.workspace import load_snapshot
 
+_LOOK = 0.2  # seconds between looks for stops that others ask for
 _TICK = 0.1  # seconds between looks at runs of other calls that are waited for
 KILL_STEP = 3  # interrupts until the worker itself is ended
 _PATIENCE = 15.0  # seconds for a worker to end its run, once the call cannot go on
@@ -81,6 +85,7 @@ class Call:
         self._tasks: dict[int, tuple[Execution, Task]] = {}  # by id of the execution
         self._answers: deque[tuple[Execution, WorkOrder, Message]] = deque()
         self._news = asyncio.Event()
+        self._unwanted: set[str] = set()  # ids of planned runs that are not to begin
         self._left: list[str] = []  # names of other calls' runs that go on after a stop
         self._points: list[PointState] = []
         self._plans: tuple[PointPlan, ...] = ()
@@ -226,16 +231,47 @@ class Call:
             StoppedError: the call was stopped before anything ran.
         """
         await self._keep_inputs()
-        self._tell(Planned(plan=self._numbered()))
-        await self._inputs.pull()
+        plans = {point.point.index: plan for point, plan in zip(self._points, self._plans, strict=True)}
+        self._runs = PlannedRuns(self._decisions.in_turn, plans, shared=self._decisions.shared, store=self._store)
+        self._log = CallLog(
+            self.id,
+            self._request,
+            kernel=self._asked.kernel,
+            capture=self._capture,
+            runs=self._runs,
+            store=self._store,
+        )
+        looking = asyncio.create_task(self._look_for_stops())
         try:
+            self._say(Planned(call=self.id, plan=self._numbered()))
+            await self._inputs.pull()
             while not await self._step():
                 pass
-        except BaseException:
+        except BaseException as error:
             await self._abandon()
+            self._end(CallStatus.STOPPED if self._stops else CallStatus.FAILED, error=str(error))
             raise
-        runs = tuple(self._schedule.done[point.point.index].id for point in self._points if self._is_done(point))
-        return CallEnd(call=self.id, runs=runs, stopped=bool(self._stops), left=tuple(dict.fromkeys(self._left)))
+        finally:
+            looking.cancel()
+        done = self._schedule.done
+        answers = [done[point.point.index] for point in self._points if self._is_done(point)]
+        failed = any(record.status is not RunStatus.COMPLETED for record in answers)
+        self._end(CallStatus.STOPPED if self._stops else CallStatus.FAILED if failed else CallStatus.COMPLETED)
+        return CallEnd(
+            call=self.id,
+            runs=tuple(record.id for record in answers),
+            stopped=bool(self._stops),
+            left=tuple(dict.fromkeys(self._left)),
+        )
+
+    def _end(self, status: CallStatus, *, error: str = "") -> None:
+        answers = {index: record.id for index, record in self._schedule.done.items()}
+        with contextlib.suppress(StoreError):  # of a full disk: the runs have their records, the call reads as lost
+            self._log.end(status, points=self._points, answers=answers, error=error.partition("\n")[0])
+
+    def _say(self, event: Event) -> None:
+        self._log.heard(event)
+        self._tell(event)
 
     def _is_done(self, point: PointState) -> bool:
         return point.point.index in self._schedule.done
@@ -258,10 +294,13 @@ class Call:
         """The plan; that of a single point with the numbers that its certain runs have from now on."""
         if len(self._plans) != 1:
             return self._plans
-        decisions = self._plans[0].decisions
-        numbers = self._records.number([decision.stage for decision in decisions if decision.action is Action.RUN])
-        numbered = tuple(replace(decision, number=numbers.get(decision.stage)) for decision in decisions)
-        return (replace(self._plans[0], decisions=numbered),)
+        (point,), (plan,) = self._points, self._plans
+
+        def numbered(decision: PlannedStage) -> PlannedStage:
+            planned = self._runs.planned(point, decision.stage) if decision.action is Action.RUN else None
+            return decision if planned is None else replace(decision, number=planned.number)
+
+        return (replace(plan, decisions=tuple(map(numbered, plan.decisions))),)
 
     async def supply(self) -> Supplied:
         """What the target's deps are and how they would be placed, after `plan`, without running anything.
@@ -330,6 +369,10 @@ class Call:
             settle(point, stage, decision)
             return decision.run if decision.action is Action.ATTACH else None
 
+        # The user asked for this run: it is the target of that point, which may not have had its turn yet.
+        beside = await answered(partial(self._decisions.asked_beside, point, stage))
+        if beside is not None and not self._is_done(beside) and stage.address not in beside.waiting:
+            await self._advance_target(beside, beside.stages[-1])
         going = await answered(decide)
         if stage.address in point.settled:
             return
@@ -348,7 +391,7 @@ class Call:
             if going is not None:
                 self._attach(execution, going, work=work)
             else:
-                self._schedule.queue(execution, work=work)
+                self._queue(execution, work=work)
             return
         self._schedule.wait_for(execution, point)
 
@@ -356,7 +399,7 @@ class Call:
         decision = await answered(partial(self._decisions.decide_target, point))
         if decision.action is Action.REUSE and decision.run is not None:
             self._schedule.finish(point, decision.run)
-            self._tell(Reused(record=decision.run, notices=self._not_applied(decision.run)))
+            self._say(Reused(record=decision.run, notices=self._not_applied(decision.run)))
             return
         work = None
         if target.address in self._decisions.shared:
@@ -366,12 +409,19 @@ class Call:
             self._attach(execution, decision.run, work=work)
         else:
             await self._fetch_for(point, target)
-            self._schedule.queue(execution, work=work)
+            self._queue(execution, work=work)
+
+    def _queue(self, execution: Execution, *, work: str | None) -> None:
+        """Have a run executed when a slot is free, unless it was stopped beforehand."""
+        execution.planned = self._runs.take(execution.point, execution.stage.address)
+        self._schedule.queue(execution, work=work)
+        if execution.planned.id in self._unwanted:
+            self._withdraw(execution.planned.id)
 
     def _attach(self, execution: Execution, run: RunRecord, *, work: str | None) -> None:
         """Wait for a run of another call."""
         if self._schedule.attach(execution, run, work=work):
-            self._tell(Started(record=run))
+            self._say(Started(record=run))
 
     def _not_applied(self, record: RunRecord) -> tuple[str, ...]:
         if not (self._request.label or self._request.tags):
@@ -397,10 +447,12 @@ class Call:
         )
         self._tasks[id(execution)] = (execution, task)
         task.answer.add_done_callback(partial(self._note_answer, execution, order))
-        self._tell(Started(record=order.record))
+        self._say(Started(record=order.record))
 
     def _order(self, execution: Execution) -> WorkOrder:
+        assert execution.planned is not None
         return self._records.order(
+            execution.planned,
             execution.point,
             execution.stage,
             asked=execution.target is not None,
@@ -422,7 +474,7 @@ class Call:
             except WorkerLostError as error:
                 sweep_run(order.record.id)
                 record = self._records.of_lost_worker(order, str(error))
-            self._tell(Finished(record=record))
+            self._say(Finished(record=record))
             self._conclude(execution, record)
 
     def _conclude(self, execution: Execution, record: RunRecord) -> None:
@@ -451,7 +503,7 @@ class Call:
         for run_id in self._schedule.attached:
             record = self._store.get(run_id).record
             if record.status.final:
-                self._tell(Reused(record=record, notices=self._not_applied(record)))
+                self._say(Reused(record=record, notices=self._not_applied(record)))
                 for execution in self._schedule.detach(run_id):
                     self._conclude(execution, record)
 
@@ -468,9 +520,12 @@ class Call:
         if self._is_done(point):
             return
         upstream = {cause.stage: cause.id} if cause is not None else None
-        record = self._records.never_executed(point, error=error, upstream=upstream, status=status, reason=reason)
+        planned = self._runs.take(point, point.point.target)
+        record = self._records.never_executed(
+            planned, point, error=error, upstream=upstream, status=status, reason=reason
+        )
         self._schedule.finish(point, record)
-        self._tell(Finished(record=record))
+        self._say(Finished(record=record))
 
     # --- stopping -----------------------------------------------------------------------------------------------------
 
@@ -488,6 +543,37 @@ class Call:
             if self._stops > KILL_STEP:
                 task.kill()
         self._news.set()
+
+    def stop_run(self, run_id: str, steps: int = 1) -> None:
+        """Stop one run of the call: as `stop` does if it goes; else it is never begun."""
+        task = next((task for one, task in self._tasks.values() if one.planned and one.planned.id == run_id), None)
+        if task is not None:
+            task.stop(steps)
+            return
+        self._unwanted.add(run_id)
+        self._withdraw(run_id)
+
+    def _withdraw(self, run_id: str) -> None:
+        """Take a run out of the queue, and end what waited for it."""
+        execution = self._schedule.withdraw(run_id)
+        if execution is None:
+            return
+        error = (
+            f"not executed: {execution.stage.address} {execution.planned.number if execution.planned else ''} stopped"
+        )
+        for point in [execution.target] if execution.target is not None else execution.waiting:
+            self._close(point, error=error, status=RunStatus.STOPPED, reason="user")
+        self._news.set()
+
+    async def _look_for_stops(self) -> None:
+        """Obey what others ask for in the call's folder, for as long as the call goes."""
+        while True:
+            for name, steps in self._log.stops().items():
+                if name == ALL:
+                    self.stop(steps)
+                else:
+                    self.stop_run(name, steps)
+            await asyncio.sleep(_LOOK)
 
     async def _abandon(self) -> None:
         """Stop what runs, because the call cannot go on; the workers end their runs by themselves."""

@@ -62,6 +62,37 @@ class RunPaths(Struct, frozen=True):
         return self.workspace if root == "." else self.workspace / root
 
 
+class CallPaths(Struct, frozen=True):
+    """The files of one call: ``<store>/calls/<id>/``."""
+
+    folder: Path
+
+    @property
+    def record(self) -> Path:
+        """What was asked for, and how it ended; written by the call's host alone."""
+        return self.folder / "call.json"
+
+    @property
+    def plan(self) -> Path:
+        """One row for each planned run."""
+        return self.folder / "plan.json"
+
+    @property
+    def events(self) -> Path:
+        """Changes of state as they come, a line of JSON each."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held with ``flock`` by the host while the call lives."""
+        return self.folder / "lock"
+
+    @property
+    def stop(self) -> Path:
+        """Has a file for each run that is asked to stop, or one named ``all``; its content is the step."""
+        return self.folder / "stop"
+
+
 def object_path(folder: Path | str, md5: str) -> str:
     """Where a folder of objects has the one of this md5; for what DVC 2 made, that folder is its cache itself."""
     return f"{folder}/{md5[:2]}/{md5[2:]}"
@@ -81,6 +112,11 @@ class StorePaths(Struct, frozen=True):
     def runs(self) -> Path:
         """One folder for each run."""
         return self.home / "runs"
+
+    @property
+    def calls(self) -> Path:
+        """One folder for each call that has planned something."""
+        return self.home / "calls"
 
     @property
     def trash(self) -> Path:
@@ -175,6 +211,10 @@ class StorePaths(Struct, frozen=True):
     def run(self, run_id: str) -> RunPaths:
         """The files of the run with this id."""
         return RunPaths(self.runs / run_id)
+
+    def call(self, call_id: str) -> CallPaths:
+        """The files of the call with this id."""
+        return CallPaths(self.calls / call_id)
 
     def copy(self, copy_id: str) -> RunPaths:
         """The files of the copy with this id, which a debugger looks at."""

@@ -746,6 +746,7 @@ class Project:
             operations=(*self._known.all().operations, *further),
             python=sys.executable,
             pull_timeout=settings.pull_timeout,
+            kernel=os.getpid(),
         )
 
     def _with_values(self, request: RunRequest, pipeline: Pipeline | None) -> RunRequest:

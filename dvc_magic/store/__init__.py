@@ -7,6 +7,7 @@
 """
 
 from dvc_magic.store.boot import UNSAFE, this_boot
+from dvc_magic.store.calls import ALL, CallFolder, Calls
 from dvc_magic.store.check import check_store, examine
 from dvc_magic.store.content import Hasher
 from dvc_magic.store.copying import clone_content, copy_content
@@ -36,9 +37,12 @@ from dvc_magic.store.stored import DamagedRun, StoredRun
 from dvc_magic.store.whole_files import NewFile, aside, cannot, is_full, nearly_full, room_left, write_all, write_whole
 
 __all__ = [
+    "ALL",
     "DATABASE_ERRORS",
     "DIR_SUFFIX",
     "UNSAFE",
+    "CallFolder",
+    "Calls",
     "DamagedRun",
     "DirListing",
     "Facts",

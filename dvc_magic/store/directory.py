@@ -17,6 +17,7 @@ from dvc_magic.errors import RecordDamagedError, RunError, RunNotFoundError, Sto
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import Notes, RunRecord, RunStatus
 from dvc_magic.store.boot import this_boot
+from dvc_magic.store.calls import Calls
 from dvc_magic.store.find import find_run, in_trash
 from dvc_magic.store.ids import is_run_id, new_run_id
 from dvc_magic.store.index import Entry, Head, Index
@@ -53,6 +54,7 @@ class RunStore:
         paths: the names in it.
         known: what is known of the content of its files.
         cache: the runs' own DVC cache. sources: the contents of source files.
+        calls: the calls that have planned something.
     """
 
     def __init__(self, home: Path) -> None:
@@ -62,6 +64,7 @@ class RunStore:
         self.cache = RunCache(self.paths.cache_objects, paths=self.paths, known=self.known)
         self.sources = Objects(self.paths.objects, paths=self.paths, known=self.known)
         self.index = Index(self.paths)
+        self.calls = Calls(self.paths)
 
     @classmethod
     def open(cls, home: Path, *, create: bool = True) -> RunStore:
@@ -99,8 +102,9 @@ class RunStore:
             raise cannot(f"write to the run store {self.home}", OSError(code, os.strerror(code)), at=place)
 
     def sweep(self) -> None:
-        """Remove the temporary files that killed writers left, as far as that is possible; see `litter`."""
-        sweep(self.paths)
+        """Remove what killed writers left, as far as that is possible (see `litter`), and calls long over."""
+        if sweep(self.paths):
+            self.calls.expire()
 
     # making runs
 
@@ -483,6 +487,7 @@ def _create(paths: StorePaths) -> None:
     _create_home(paths)
     for folder in (
         paths.runs,
+        paths.calls,
         paths.trash,
         paths.snapshots,
         paths.objects,
@@ -520,7 +525,7 @@ def _make_private(folder: Path) -> bool:
 
 def _refuse_strangers(paths: StorePaths) -> None:
     """Refuse a folder of other things: the ``*`` of the ignore files would hide them from git and DVC."""
-    kept = (paths.trash, paths.snapshots, paths.cache, paths.sources, paths.quarantine, paths.locks)
+    kept = (paths.calls, paths.trash, paths.snapshots, paths.cache, paths.sources, paths.quarantine, paths.locks)
     ours = {path.name for path in (*kept, paths.sweeps, paths.debug, paths.dvc_site)}
     bases = {f"{base.name}{end}" for base in (paths.index, paths.hashes) for end in _OF_SQLITE}
     own_files = (paths.counter, paths.boot, paths.workers_log, paths.swept)

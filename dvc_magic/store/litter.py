@@ -24,8 +24,11 @@ _YOUNG = 10.0  # seconds; a file is locked microseconds after it is made
 _DAY = 86_400.0  # seconds; on file systems without locks, litter has to be as old
 
 
-def sweep(paths: StorePaths) -> None:
+def sweep(paths: StorePaths) -> bool:
     """Remove what no living process writes any more; what cannot be removed stays without a word.
+
+    Returns:
+        Whether the store was looked through as a whole, as it is once a day.
 
     A file of ours is locked while it is written. DVC locks none of those that it writes into the runs' cache, but does
     so only while a run holds its lock: one that is older than all locks that are held is litter too. Folders that have
@@ -56,6 +59,7 @@ def sweep(paths: StorePaths) -> None:
         with suppress(OSError):
             paths.swept.touch(mode=0o600)
             os.utime(paths.swept, (began, began))
+    return whole
 
 
 def _folders(paths: StorePaths, *, since: float, runs: bool) -> Iterator[Path]:

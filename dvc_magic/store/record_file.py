@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.errors import RecordDamagedError, RecordVersionError, StoreError
+from dvc_magic.model.call import CALL_SCHEMA, CallPlan, CallRecord
 from dvc_magic.model.record import SCHEMA, RunRecord
 from dvc_magic.store.sound import fault_of
 from dvc_magic.store.whole_files import FULL, cannot, write_whole
@@ -76,9 +77,10 @@ def decode_noun(content: bytes, kind: type[T], *, path: Path) -> T:
     """
     data = _checked(content, path=path)
     schema = data.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
+    newest = CALL_SCHEMA if kind in (CallRecord, CallPlan) else SCHEMA
+    if isinstance(schema, int) and schema > newest:
         raise RecordVersionError(
-            f"{path} has schema {schema}, but this dvc_magic knows schemas up to {SCHEMA}. "
+            f"{path} has schema {schema}, but this dvc_magic knows schemas up to {newest}. "
             "Upgrade dvc_magic (pip install -U dvc-magic) to use it."
         )
     try:

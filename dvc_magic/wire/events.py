@@ -13,8 +13,9 @@ from dvc_magic.model.record import RunRecord
 
 
 class Planned(Struct, frozen=True, kw_only=True, tag_field="event", tag="planned"):
-    """The plan stands; nothing has run yet."""
+    """The plan stands, and the call has its folder; nothing has run yet."""
 
+    call: str
     plan: tuple[PointPlan, ...]
 
 

@@ -45,6 +45,7 @@ class CallRequest(Struct, frozen=True, kw_only=True):
         environ: the variables for the call's stages, credentials among them; they go over the pipe only.
         python: the Python that stages will find first.
         pull_timeout: seconds that a pull may stay without a sign of life.
+        kernel: process id of who makes it.
     """
 
     request: RunRequest
@@ -52,6 +53,7 @@ class CallRequest(Struct, frozen=True, kw_only=True):
     operations: tuple[Operation, ...] = ()
     python: str = ""
     pull_timeout: float = 60.0
+    kernel: int = 0
 
     def __repr__(self) -> str:
         """Without the variables, which hold secrets."""

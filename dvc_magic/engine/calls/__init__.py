@@ -8,6 +8,7 @@ from dvc_magic.engine.calls.made_before import made_before
 from dvc_magic.engine.calls.named_runs import named_runs
 from dvc_magic.engine.calls.new_files import NewFiles
 from dvc_magic.engine.calls.plan import mismatch
+from dvc_magic.engine.calls.planned_runs import PlannedRuns
 from dvc_magic.engine.calls.point import PointState
 from dvc_magic.engine.calls.records import CallRecords
 from dvc_magic.engine.calls.reusable_runs import ReusableRuns
@@ -20,6 +21,7 @@ __all__ = [
     "Decisions",
     "Execution",
     "NewFiles",
+    "PlannedRuns",
     "PointState",
     "ReusableRuns",
     "Schedule",

@@ -118,7 +118,7 @@ class Decisions:
             MissingInputError: policy ``never`` forbids the run that would be needed, or the project lacks the output.
             RunError: the run that is named for it lost its outputs.
         """
-        beside = self._asked_beside(point, stage)
+        beside = self.asked_beside(point, stage)
         if beside is not None:
             return self.decide_target(beside)
         named = self._used.get(stage.address)
@@ -162,7 +162,7 @@ class Decisions:
             return False
         return point.served(stage, self._candidates.completed(stage)) is not None
 
-    def _asked_beside(self, point: PointState, stage: Stage) -> PointState | None:
+    def asked_beside(self, point: PointState, stage: Stage) -> PointState | None:
         """The point of this call that asks for what `point` needs of a stage upstream: the same, of the same inputs."""
         if stage.address not in self.shared or stage.frozen or self._request.upstream is UpstreamPolicy.PROJECT:
             return None

@@ -14,6 +14,7 @@ from dvc_magic.engine.calls.point import PointState
 from dvc_magic.engine.links import project_links
 from dvc_magic.engine.order import Capture, WorkOrder
 from dvc_magic.errors import DvcMagicError
+from dvc_magic.model.call import PlannedRun
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import CallInfo, Looked, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.request import ChangeKind, RunRequest
@@ -52,26 +53,28 @@ class CallRecords:
         self._looked = looked
         self._project = project
         self._store = store
-        self._numbers: dict[str, int] = {}
 
-    def number(self, stages: Sequence[str]) -> dict[str, int]:
-        """Give the next numbers to the runs of these stages, beforehand."""
-        self._numbers = dict(zip(stages, self._store.next_numbers(len(stages)), strict=True))
-        return dict(self._numbers)
-
-    def order(self, point: PointState, stage: Stage, *, asked: bool, reported_reads: tuple[str, ...],
-              notices: Sequence[str]) -> WorkOrder:  # fmt: skip
+    def order(
+        self,
+        planned: PlannedRun,
+        point: PointState,
+        stage: Stage,
+        *,
+        asked: bool,
+        reported_reads: tuple[str, ...],
+        notices: Sequence[str],
+    ) -> WorkOrder:
         """All that a worker needs to execute a stage with the values of a point.
 
         Args:
-            point: its inputs are known, and in the runs' cache.
+            planned: the run. point: its inputs are known, and in the runs' cache.
             asked: whether the user asked for it.
             reported_reads: undeclared reads that need no report.
             notices: lines for people that a run which was asked for carries.
         """
         deps, placements, upstream = point.inputs(stage)
         record = replace(
-            self._record(point, stage, asked=asked),
+            self._record(planned, point, stage, asked=asked),
             deps=deps,
             outs={out.path: OutRecord(kind=out.kind, cache=out.cache) for out in stage.outs},
             upstream=upstream,
@@ -99,7 +102,7 @@ class CallRecords:
             ),
         )
 
-    def _record(self, point: PointState, stage: Stage, *, asked: bool) -> RunRecord:
+    def _record(self, planned: PlannedRun, point: PointState, stage: Stage, *, asked: bool) -> RunRecord:
         params: dict[str, dict[str, Any]] = {}
         for flag in stage.flags:
             if flag.group is None or flag.value is not None:
@@ -108,8 +111,8 @@ class CallRecords:
             if not entry.declared and entry.kind != ChangeKind.REMOVE:
                 params.setdefault(entry.file, {}).update(flatten({entry.key: entry.value}))
         return RunRecord(
-            id=self._store.new_id(),
-            number=self._next_number(stage),
+            id=planned.id,
+            number=planned.number,
             call=CallInfo(
                 id=self._call,
                 asked=asked,
@@ -137,11 +140,6 @@ class CallRecords:
             environment=self._capture.environment,
         )
 
-    def _next_number(self, stage: Stage) -> int:
-        if stage.address in self._numbers:
-            return self._numbers.pop(stage.address)
-        return self._store.next_numbers(1)[0]
-
     def _operation(self, stage: Stage) -> Operation | None:
         """What a stage was compiled from, as it was read: without the values of this call."""
         if stage.operation is None:
@@ -153,6 +151,7 @@ class CallRecords:
 
     def never_executed(
         self,
+        planned: PlannedRun,
         point: PointState,
         *,
         error: str,
@@ -163,7 +162,7 @@ class CallRecords:
         """Write the record of a point's target that is never executed, and return it."""
         stage = point.stages[-1]
         record = replace(
-            self._record(point, stage, asked=True),
+            self._record(planned, point, stage, asked=True),
             status=status,
             reason=reason,
             error=error,

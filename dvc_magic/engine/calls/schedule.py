@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from dvc_magic.engine.calls.point import PointState
+from dvc_magic.model.call import PlannedRun
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.stage import Stage
 
@@ -25,6 +26,7 @@ class Execution(Struct, eq=False, kw_only=True):
         target: the point that asked for it; None for a run that is only needed upstream.
         waiting: the points that need what it makes.
         attached: the run of another call that is waited for instead.
+        planned: the run, once it is going to be executed.
         record: how it ended, once it has.
     """
 
@@ -32,6 +34,7 @@ class Execution(Struct, eq=False, kw_only=True):
     target: PointState | None = None
     waiting: list[PointState] = []
     attached: RunRecord | None = None
+    planned: PlannedRun | None = None
     record: RunRecord | None = None
 
     @property
@@ -106,6 +109,15 @@ class Schedule:
         """Have a point wait for an execution that has not ended."""
         point.waiting.add(execution.stage.address)
         execution.waiting.append(point)
+
+    def withdraw(self, run_id: str) -> Execution | None:
+        """Take a run out of the queue; None when it is not in it."""
+        for execution in self._queue:
+            if execution.planned is not None and execution.planned.id == run_id:
+                self._queue.remove(execution)
+                self._by_work = {work: other for work, other in self._by_work.items() if other is not execution}
+                return execution
+        return None
 
     def start_next(self) -> Execution | None:
         """The next run to execute, which runs from now on; None when there is none, or no slot."""

@@ -18,7 +18,7 @@ from random import Random
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -307,8 +307,19 @@ several = st.tuples(
 )
 
 
+# The stage below is ready, and looked at, before the target above it has had its turn.
+_BELOW_FIRST = World(
+    above=(frozenset(), frozenset({0}), frozenset({0}), frozenset({0}), frozenset(), frozenset({0, 1, 4})),
+    coarse=frozenset(),
+    data=[0] * 6,
+    params=[0] * 6,
+    helpers=[0] * 6,
+)
+
+
 @settings(max_examples=60)
 @given(world=worlds(), history=several, seed=st.integers(0, 2**32))
+@example(world=_BELOW_FIRST, history=([], [1, 5], [0, 1], 3, False), seed=0)
 def test_of_several_targets_each_runs_once_and_the_others_build_on_it(
     stores: Path, world: World, history: tuple[list[int], list[int], list[int], int, bool], seed: int
 ) -> None:

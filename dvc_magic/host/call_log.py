@@ -1,0 +1,81 @@
+"""What a call leaves in its folder while it goes: its record, its plan, what changes, and who is asked to stop."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+
+from dvc_magic.engine import Capture
+from dvc_magic.engine.calls import PlannedRuns, PointState
+from dvc_magic.model.call import CallEvent, CallPlan, CallRecord, CallStatus
+from dvc_magic.model.request import RunRequest
+from dvc_magic.store import RunStore
+from dvc_magic.wire import Event, Finished, Reused, Started
+
+
+class CallLog:
+    """Keeps the folder of one call, from its plan to its end.
+
+    Args:
+        call: its id. request: what was asked for. kernel: process id of who made it.
+        capture: of the call. runs: those that it plans. store: has the folder.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+
+    def __init__(
+        self, call: str, request: RunRequest, *, kernel: int, capture: Capture, runs: PlannedRuns, store: RunStore
+    ) -> None:
+        self._runs = runs
+        self._folder = store.calls.folder(call)
+        self._record = CallRecord(id=call, request=request, created=datetime.now(UTC), kernel=kernel, host=os.getpid())
+        self._plan = CallPlan(
+            runs=runs.rows,
+            snapshot=capture.snapshot,
+            commit=capture.commit,
+            dirty=capture.dirty,
+            surroundings=capture.surroundings,
+        )
+        self._obeyed: dict[str, int] = {}
+        self._folder.begin(self._record, self._plan)
+        self._note("planned")
+
+    def _note(self, what: str, run: str = "", status: str = "") -> None:
+        self._folder.note(CallEvent(at=round(time.time(), 3), what=what, run=run, status=status))
+
+    def heard(self, event: Event) -> None:
+        """Note what an event says of a run."""
+        match event:
+            case Started(record=record):
+                self._note("started", record.id)
+            case Finished(record=record):
+                self._note("finished", record.id, record.status)
+            case Reused(record=record):
+                self._note("reused", record.id, record.status)
+
+    def stops(self) -> dict[str, int]:
+        """By id of a run or `dvc_magic.store.ALL`, how many steps of a stop were asked for since the last look."""
+        asked = self._folder.stops()
+        fresh = {name: step - self._obeyed.get(name, 0) for name, step in asked.items()}
+        self._obeyed |= asked
+        return {name: steps for name, steps in fresh.items() if steps > 0}
+
+    def end(
+        self, status: CallStatus, *, points: Sequence[PointState], answers: Mapping[int, str], error: str = ""
+    ) -> None:
+        """Write how the call has ended.
+
+        Args:
+            points: of the call. answers: index of a point -> id of the run that answers for its target.
+            error: one line, when the call could not go on.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        record = replace(self._record, ended=datetime.now(UTC), status=status, error=error)
+        self._folder.end(record, replace(self._plan, runs=self._runs.close(points, answers)))
