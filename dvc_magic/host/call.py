@@ -446,6 +446,7 @@ class Call:
             "execute", order=to_data(order), environ=self._asked.environ, addresses=self._capture.addresses
         )
         self._tasks[id(execution)] = (execution, task)
+        self._runs.started(order.record.id)
         task.answer.add_done_callback(partial(self._note_answer, execution, order))
         self._say(Started(record=order.record))
 
@@ -520,7 +521,8 @@ class Call:
         if self._is_done(point):
             return
         upstream = {cause.stage: cause.id} if cause is not None else None
-        planned = self._runs.take(point, point.point.target)
+        target = point.point.target
+        planned = self._runs.planned(point, target) or self._runs.take(point, target)
         record = self._records.never_executed(
             planned, point, error=error, upstream=upstream, status=status, reason=reason
         )

@@ -49,6 +49,7 @@ class FakeWorkers:
         tasks: all that runs.
         orders: every order, as the runs ended.
         meanwhile: called before each end: what happens outside of the call.
+        held: whether runs go on until `release`.
     """
 
     capture: Capture
@@ -58,6 +59,7 @@ class FakeWorkers:
     orders: list[WorkOrder] = field(default_factory=list)
     most: int = 0
     meanwhile: Callable[[], None] = lambda: None
+    held: bool = False
 
     def warm(self, count: int = 1) -> None:
         """Nothing: they are."""
@@ -80,8 +82,14 @@ class FakeWorkers:
         task = FakeTask(from_data(arguments["order"], WorkOrder), loop.create_future())
         self.tasks.append(task)
         self.most = max(self.most, len(self.tasks))
-        loop.call_soon(self._end_one, _TURNS)
+        if not self.held:
+            loop.call_soon(self._end_one, _TURNS)
         return task
+
+    def release(self) -> None:
+        """End all that runs, one after the other."""
+        for _ in self.tasks:
+            asyncio.get_running_loop().call_soon(self._end_one, _TURNS)
 
     def _end_one(self, turns: int) -> None:
         if turns:  # not before the call has had the time to begin others

@@ -36,25 +36,28 @@ class PlannedRuns:
         self._store = store
         self._rows: list[PlannedRun] = []
         self._places: dict[tuple[int, str], int] = {}  # of a point's stage, among the rows
+        self._by_id: dict[str, int] = {}
+        self._taken: set[int] = set()  # places of those that are queued, or were
         wanted = _wanted(points, plans, shared)
         distinct = dict.fromkeys(key for key, _, _ in wanted)
         numbers = iter(store.next_numbers(len(distinct)) if distinct else ())
         places: dict[Hashable, int] = {}
         for key, point, stage in wanted:
             if key not in places:
-                places[key] = len(self._rows)
-                self._rows.append(self._row(point, stage, next(numbers)))
+                places[key] = self._add(point, stage, next(numbers))
             self._places[point.point.index, stage] = places[key]
 
-    def _row(self, point: PointState, stage: str, number: int) -> PlannedRun:
-        is_target = stage == point.point.target
-        return PlannedRun(
+    def _add(self, point: PointState, stage: str, number: int) -> int:
+        row = PlannedRun(
             id=self._store.new_id(),
             number=number,
             stage=stage,
-            index=point.point.index if is_target else None,
+            index=point.point.index if stage == point.point.target else None,
             values={f"{entry.file}:{entry.key}": entry.value for entry in point.point.overrides},
         )
+        self._rows.append(row)
+        self._by_id[row.id] = len(self._rows) - 1
+        return len(self._rows) - 1
 
     def planned(self, point: PointState, stage: str) -> PlannedRun | None:
         """The row of a point's stage, if it is planned."""
@@ -62,17 +65,21 @@ class PlannedRuns:
         return None if place is None else self._rows[place]
 
     def take(self, point: PointState, stage: str) -> PlannedRun:
-        """The row of a run that is going to be executed: the planned one, or a new one.
+        """The row of a run that is going to be executed: the planned one, or a new one where that is another's.
 
         Raises:
             StoreError: the store has no number to give.
         """
         place = self._places.get((point.point.index, stage))
-        if place is None or self._rows[place].state is not PlannedState.PENDING:
-            place = self._places[point.point.index, stage] = len(self._rows)
-            self._rows.append(self._row(point, stage, self._store.next_numbers(1)[0]))
-        self._rows[place] = replace(self._rows[place], state=PlannedState.STARTED)
+        if place is None or place in self._taken:
+            place = self._places[point.point.index, stage] = self._add(point, stage, self._store.next_numbers(1)[0])
+        self._taken.add(place)
         return self._rows[place]
+
+    def started(self, run_id: str) -> None:
+        """Note that a worker has a run now."""
+        place = self._by_id[run_id]
+        self._rows[place] = replace(self._rows[place], state=PlannedState.STARTED)
 
     def close(self, points: Sequence[PointState], answers: Mapping[int, str]) -> tuple[PlannedRun, ...]:
         """What became of each, once the call has ended.

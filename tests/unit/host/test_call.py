@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -15,13 +16,14 @@ from dvc_magic import codec
 from dvc_magic.engine.order import Capture, Point, WorkOrder
 from dvc_magic.executors import Message, Workers
 from dvc_magic.host.call import Call
+from dvc_magic.model.call import CallStatus
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot, snapshot_id
 from dvc_magic.model.stage import Out, Pipeline, PipelineFile, Stage
 from dvc_magic.store import RunStore, check_store
 from dvc_magic.wire import CallEnd, CallRequest, Event, Finished, Planned, Started
-from tests.support.fakes import Execute, FakeWorkers
+from tests.support.fakes import Execute, FakeTask, FakeWorkers
 
 
 @pytest.fixture
@@ -139,6 +141,85 @@ def test_a_stop_begins_nothing_more_and_reaches_what_runs(store: RunStore) -> No
     end = calling.carry_out()
 
     assert (end.stopped, len(calling.records), len(end.runs)) == (True, 1, 1)
+
+
+def test_the_folder_of_a_call_has_its_runs_from_the_plan_on_and_says_how_it_ended(store: RunStore) -> None:
+    calling = Calling(store, _completes(store), points=2)
+    seen: list[tuple[str, int, str]] = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, Planned):
+            seen.extend((row.id, row.number, row.state) for row in store.calls.plan(event.call).runs)
+            assert store.calls.get(event.call).status is CallStatus.RUNNING
+
+    calling.at = look
+    end = calling.carry_out()
+
+    assert [(id_, number) for id_, number, _ in seen] == [(run.id, run.number) for run in calling.records]
+    assert {state for _, _, state in seen} == {"pending"}
+    assert {row.state for row in store.calls.plan(end.call).runs} == {"started"}
+    assert store.calls.get(end.call).status is CallStatus.COMPLETED
+    assert [event.what for event in store.calls.events(end.call)] == [
+        "planned", "started", "finished", "started", "finished", "ended",
+    ]  # fmt: skip
+
+
+def test_a_call_in_which_a_run_failed_has_failed_and_one_that_was_stopped_was_stopped(store: RunStore) -> None:
+    def fails(order: WorkOrder) -> RunRecord:
+        return replace(_completes(store)(order), status=RunStatus.FAILED)
+
+    failed = Calling(store, fails).carry_out()
+    stopped = Calling(store, _completes(store))
+    stopped.at = lambda event: stopped.call.stop() if isinstance(event, Started) else None
+    ended = stopped.carry_out()
+
+    assert store.calls.get(failed.call).status is CallStatus.FAILED
+    assert store.calls.get(ended.call).status is CallStatus.STOPPED
+    assert [row.state for row in store.calls.plan(ended.call).runs] == ["started", "never", "never"]
+
+
+def test_one_run_of_a_call_is_stopped_through_the_folder_and_the_others_go_on(store: RunStore) -> None:
+    calling = Calling(store, _completes(store), points=3)
+    stopped: list[str] = []
+
+    def stop_the_last(event: Event) -> None:
+        if isinstance(event, Planned):
+            stopped.append(store.calls.plan(event.call).runs[-1].id)
+            store.calls.ask_to_stop(event.call, stopped[0])
+            time.sleep(0.25)  # longer than between two looks
+
+    calling.at = stop_the_last
+    end = calling.carry_out()
+
+    records = {run.id: run for run in calling.records}
+    assert [records[run].status for run in end.runs] == [RunStatus.COMPLETED, RunStatus.COMPLETED, RunStatus.STOPPED]
+    assert (end.runs[-1], records[end.runs[-1]].reason) == (stopped[0], "user")
+    assert len(calling.workers.orders) == 2
+
+
+def test_a_running_run_that_is_stopped_through_the_folder_hears_of_each_step_once(store: RunStore) -> None:
+    tasks: list[FakeTask] = []
+
+    async def carry_out(calling: Calling) -> None:
+        await calling.call.open()
+        await calling.call.plan()
+        running = asyncio.create_task(calling.call.run())
+        while not calling.workers.tasks:  # noqa: ASYNC110 - it is polled for by nobody else
+            await asyncio.sleep(0)
+        tasks.extend(calling.workers.tasks)
+        (call_id,) = store.calls.ids()
+        for step in (1, 3):
+            store.calls.ask_to_stop(call_id, tasks[0].order.record.id, step=step)
+            await asyncio.sleep(0.3)
+        calling.workers.held = False
+        calling.workers.release()
+        await running
+
+    calling = Calling(store, _completes(store), points=1)
+    calling.workers.held = True
+    asyncio.run(carry_out(calling))
+
+    assert tasks[0].stops == [1, 2]
 
 
 def test_slots_are_never_more_than_the_jobs_and_all_of_them_are_used(store: RunStore) -> None:
