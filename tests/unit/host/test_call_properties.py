@@ -26,6 +26,7 @@ from dvc_magic import codec
 from dvc_magic.engine.order import Capture, Point, WorkOrder
 from dvc_magic.executors import Workers
 from dvc_magic.host.call import Call
+from dvc_magic.model.call import PlannedState
 from dvc_magic.model.inputs import InputFacts
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import RunRequest
@@ -164,7 +165,23 @@ class Machine:
         end = asyncio.run(carry_out())
         assert workers.most <= jobs
         self.calls.append(workers.orders)
+        self.check_plan(end)
         return [self.store.get(run_id).record for run_id in end.runs]
+
+    def check_plan(self, end: CallEnd) -> None:
+        """What was executed is in the plan under its own id and number, and so is the answer for each target."""
+        rows = {row.id: row for row in self.store.calls.plan(end.call).runs}
+        executed = {order.record.id: order.record for order in self.calls[-1]}
+        assert {row.id for row in rows.values() if row.state is PlannedState.STARTED} == executed.keys()
+        assert {id_: rows[id_].number for id_ in executed} == {id_: run.number for id_, run in executed.items()}
+        assert len({row.number for row in rows.values()}) == len(rows)
+        for index, answer in enumerate(end.runs):
+            (row,) = [row for row in rows.values() if row.index == index] or [None]
+            assert row is None or answer in (row.id, row.by)
+        for row in rows.values():
+            served = row.state is PlannedState.REUSED
+            assert row.state is PlannedState.STARTED or served
+            assert bool(row.by) is served
 
     def execute(self, order: WorkOrder) -> RunRecord:
         """What a worker would record."""
