@@ -22,6 +22,7 @@ from dvc_magic.wire import (
     Answer,
     Asked,
     Bug,
+    Detach,
     Event,
     Happened,
     Lines,
@@ -95,6 +96,10 @@ class Pending:
         """Stop what the question has started, as `steps` interrupts would; another question is withdrawn."""
         self._host.send(Stop(id=self._number, steps=steps))
 
+    def detach(self) -> None:
+        """Let the call that was asked for outlive this process."""
+        self._host.detach(self._number)
+
     def result(self) -> Any:
         """The answer, which has to be there.
 
@@ -163,6 +168,7 @@ class _Process:
         self._lines = Lines()
         self._told: deque[tuple[Pending, Event | None]] = deque()  # what followers are still to be told
         self._ticked = time.monotonic()
+        self._is_left = False  # whether it goes on when this process lets go of it
         # The names of files mean the same on both ends of the pipe, though a cell may have set another locale since.
         utf8 = ("-X", "utf8") if sys.getfilesystemencoding() == "utf-8" else ()
         arguments = ["--parent", str(os.getpid()), "--project", str(project), "--home", str(home), "--log", str(log)]
@@ -194,7 +200,12 @@ class _Process:
             pending.lose(self._gone())
         return pending
 
-    def send(self, message: Asked | Stop) -> None:
+    def detach(self, number: int) -> None:
+        """Let the call of a question go on when this process is gone, and with it the host."""
+        self._is_left = True
+        self.send(Detach(id=number))
+
+    def send(self, message: Asked | Stop | Detach) -> None:
         """Send one message; what a dead host does not hear shows in its end."""
         assert self._process.stdin is not None
         data = write_line(message)
@@ -269,10 +280,15 @@ class _Process:
         )
 
     def close(self, *, patience: float = _PATIENCE) -> None:
-        """Let go of the host: it stops what runs and ends; it is killed after `patience` seconds."""
+        """Let go of the host: it stops what runs and ends; it is killed after `patience` seconds.
+
+        One with detached calls is left to itself.
+        """
         assert self._process.stdin is not None
         with self._lock, contextlib.suppress(OSError):
             self._process.stdin.close()
+        if self._is_left and self._all_pending():
+            return
         try:
             self._process.wait(patience)
         except subprocess.TimeoutExpired:

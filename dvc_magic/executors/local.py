@@ -105,7 +105,7 @@ class Worker:
     def send(self, message: Mapping[str, Any]) -> None:
         """Send one message; what a dead worker does not hear shows in the next `receive`."""
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ValueError):  # the latter of a pipe that was closed by `hang_up`
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
 
@@ -131,6 +131,13 @@ class Worker:
         """End the worker at once, with SIGKILL."""
         self._process.kill()
         self._process.wait()
+
+    def hang_up(self) -> None:
+        """Send nothing more: the worker stops its run, says what came of it, and ends."""
+        self._is_leaving = True
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
 
     def let_go(self) -> None:
         """Close the pipe, at which the worker stops its run and ends; does not wait for that."""

@@ -28,6 +28,10 @@ class Task:
         """Ask the worker to stop its run; each step climbs the ladder of SIGINT, SIGTERM, SIGKILL."""
         self.worker.send({"do": "stop", "steps": steps})
 
+    def let_go(self) -> None:
+        """Have the worker stop its run as when its host is gone, answer, and end."""
+        self.worker.hang_up()
+
     def kill(self) -> None:
         """End the worker at once; the answer says that it is lost."""
         self.worker.kill()

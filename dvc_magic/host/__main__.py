@@ -1,7 +1,7 @@
 """The host process: ``python -m dvc_magic.host --parent PID --project ROOT --home STORE``.
 
 It reads questions of its kernel from standard input and answers on standard output, one JSON line each. It ends when
-the kernel does, or closes the pipe: runs that still go are stopped by their workers then.
+the kernel does, or closes the pipe, and with it all calls that are not detached.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 
 from dvc_magic.errors import DvcMagicError, to_wire
 from dvc_magic.executors import Lifeline, Workers
-from dvc_magic.host.call import StoppedError
 from dvc_magic.host.questions import Answering, Questions
+from dvc_magic.host.running_call import StoppedError
 from dvc_magic.wire import (
     Answer,
     Asked,
     Bug,
+    Detach,
     Happened,
     Lines,
     Refused,
-    Stop,
     ToHost,
     ToKernel,
     read_line,
@@ -67,11 +67,13 @@ class Host:
                     await self._gone.wait()
             except TimeoutError:
                 continue
+        loop.remove_reader(self._incoming)
+        if lifeline.fd is not None:
+            loop.remove_reader(lifeline.fd)
 
     def _read(self) -> None:
         chunk = os.read(self._incoming, _READ_SIZE)
         if not chunk:
-            asyncio.get_running_loop().remove_reader(self._incoming)
             self._gone.set()
         for line in self._lines.cut(chunk):
             self._take(read_line(line, ToHost))
@@ -82,12 +84,19 @@ class Host:
             task = asyncio.create_task(self._answer(message, answering))
             self._answering[message.id] = (answering, task)
         elif message.id in self._answering:
-            self._stop(message)
+            answering, task = self._answering[message.id]
+            if isinstance(message, Detach):
+                answering.detach()
+            elif not answering.stop(message.steps):
+                task.cancel()
 
-    def _stop(self, message: Stop) -> None:
-        answering, task = self._answering[message.id]
-        if not answering.stop(message.steps):
-            task.cancel()
+    async def finish(self) -> None:
+        """Let the calls end that the kernel has left, as it wants them to: detached ones by themselves."""
+        for answering, task in list(self._answering.values()):
+            if not answering.end_with_kernel():
+                task.cancel()
+        if self._answering:
+            await asyncio.wait([task for _, task in self._answering.values()])
 
     async def _answer(self, asked: Asked, answering: Answering) -> None:
         try:
@@ -123,12 +132,14 @@ class Host:
 
 
 async def serve(lifeline: Lifeline, *, project: Path, home: Path, log: Path, incoming: int, outgoing: int) -> None:
-    """Serve one kernel to its end; what it left running is stopped then."""
+    """Serve one kernel to its end; what it left running is stopped then, but for detached calls."""
     workers = Workers(module=_WORKER, log=log, environ=os.environ)
     workers.warm()
     questions = Questions(project=project, home=home, workers=workers)
     try:
-        await Host(incoming=incoming, outgoing=outgoing, questions=questions).serve(lifeline)
+        host = Host(incoming=incoming, outgoing=outgoing, questions=questions)
+        await host.serve(lifeline)
+        await host.finish()
     finally:
         workers.close(patience=_PATIENCE)
 

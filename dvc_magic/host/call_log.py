@@ -12,28 +12,44 @@ from msgspec.structs import replace
 from dvc_magic.engine import Capture
 from dvc_magic.engine.calls import PlannedRuns, PointState
 from dvc_magic.model.call import CallEvent, CallPlan, CallRecord, CallStatus
-from dvc_magic.model.request import RunRequest
 from dvc_magic.store import RunStore
-from dvc_magic.wire import Event, Finished, Reused, Started
+from dvc_magic.wire import CallRequest, Event, Finished, Reused, Started
 
 
 class CallLog:
     """Keeps the folder of one call, from its plan to its end.
 
     Args:
-        call: its id. request: what was asked for. kernel: process id of who made it.
+        call: its id. asked: the call.
         capture: of the call. runs: those that it plans. store: has the folder.
+        background: whether nobody waits for it. detached: whether it outlives its kernel.
 
     Raises:
         StoreError: the folder cannot be written.
     """
 
     def __init__(
-        self, call: str, request: RunRequest, *, kernel: int, capture: Capture, runs: PlannedRuns, store: RunStore
+        self,
+        call: str,
+        asked: CallRequest,
+        *,
+        capture: Capture,
+        runs: PlannedRuns,
+        store: RunStore,
+        background: bool,
+        detached: bool,
     ) -> None:
         self._runs = runs
         self._folder = store.calls.folder(call)
-        self._record = CallRecord(id=call, request=request, created=datetime.now(UTC), kernel=kernel, host=os.getpid())
+        self._record = CallRecord(
+            id=call,
+            request=asked.request,
+            created=datetime.now(UTC),
+            kernel=asked.kernel,
+            host=os.getpid(),
+            background=background,
+            detached=detached,
+        )
         self._plan = CallPlan(
             runs=runs.rows,
             snapshot=capture.snapshot,
@@ -42,7 +58,7 @@ class CallLog:
             surroundings=capture.surroundings,
         )
         self._obeyed: dict[str, int] = {}
-        self._folder.begin(self._record, self._plan)
+        self._folder.begin(self._record, self._plan, durable=background or detached)
         self._note("planned")
 
     def _note(self, what: str, run: str = "", status: str = "") -> None:
@@ -57,6 +73,11 @@ class CallLog:
                 self._note("finished", record.id, record.status)
             case Reused(record=record):
                 self._note("reused", record.id, record.status)
+
+    def detach(self) -> None:
+        """Note that the call outlives its kernel."""
+        self._record = replace(self._record, detached=True)
+        self._folder.write(self._record)
 
     def stops(self) -> dict[str, int]:
         """By id of a run or `dvc_magic.store.ALL`, how many steps of a stop were asked for since the last look."""

@@ -10,7 +10,9 @@ from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import CheckRequest, CopyRequest
 from dvc_magic.errors import WorkerLostError
 from dvc_magic.executors import Task, Workers, sweep_run
-from dvc_magic.host.call import KILL_STEP, Call, StoppedError
+from dvc_magic.host.call import Call
+from dvc_magic.host.running_call import KILL_STEP, StoppedError
+from dvc_magic.host.slots import Slots
 from dvc_magic.model.checkup import CheckProgress
 from dvc_magic.store import RunStore
 from dvc_magic.wire import (
@@ -57,6 +59,19 @@ class Answering:
                 self.task.kill()
         return self.call is not None or self.task is not None
 
+    def detach(self) -> None:
+        """Let the call outlive its kernel."""
+        if self.call is not None:
+            self.call.detach()
+
+    def end_with_kernel(self) -> bool:
+        """Stop what the question has started because its kernel is gone; False when there is nothing but itself."""
+        if self.call is not None:
+            self.call.end_with_kernel()
+        elif self.task is not None:
+            self.task.let_go()
+        return self.call is not None or self.task is not None
+
 
 class Questions:
     """The handlers, one for each question.
@@ -70,6 +85,7 @@ class Questions:
         self._home = home
         self._workers = workers
         self._store: RunStore | None = None
+        self._background = Slots()  # of all calls in the background
         self._handlers: dict[type, Callable[[Any, Answering], Awaitable[Any]]] = {
             Describe: self._describe,
             PlanCall: self._plan,
@@ -96,12 +112,17 @@ class Questions:
     def _where(self) -> dict[str, Any]:
         return {"project": str(self._project), "home": str(self._home)}
 
-    async def _call(self, asked: CallRequest, answering: Answering) -> Call:
+    async def _call(self, asked: CallRequest, answering: Answering, *, slots: Slots | None = None) -> Call:
         if self._store is None:
             await self._workers.ask("mend", **self._where)
             self._store = RunStore.open(self._home)
         answering.call = Call(
-            asked, project=self._project, store=self._store, workers=self._workers, tell=answering.tell
+            asked,
+            project=self._project,
+            store=self._store,
+            workers=self._workers,
+            tell=answering.tell,
+            slots=slots,
         )
         return answering.call
 
@@ -109,11 +130,15 @@ class Questions:
         await self._workers.ask("mend", **self._where)
 
     async def _run(self, question: RunCall, answering: Answering) -> Any:
-        call = await self._call(question.call, answering)
+        if question.background:
+            self._background.limit = question.max_jobs
+        call = await self._call(question.call, answering, slots=self._background if question.background else None)
+        if question.detached:
+            call.detach()
         try:
             await call.open()
             await call.plan()
-            return to_data(await call.run())
+            return to_data(await call.run(background=question.background))
         except StoppedError:
             return to_data(CallEnd(call=call.id, stopped=True))
 

@@ -33,6 +33,7 @@ class CallRecord(Struct, frozen=True, kw_only=True):
         id: 12 hex digits, the first a letter.
         request: what was asked for, with the magic's line and the notebook.
         kernel: process id of who made the call. host: of the process that drives it.
+        background: whether nobody waited for it. detached: whether it outlives its kernel.
         created, ended: in UTC.
         status: `FAILED` when some run that was asked for did not complete, or the call could not go on.
         error: one line for people, when the call could not go on.
@@ -44,6 +45,8 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     schema: int = CALL_SCHEMA
     kernel: int = 0
     host: int = 0
+    background: bool = False
+    detached: bool = False
     ended: datetime | None = None
     status: CallStatus = CallStatus.RUNNING
     error: str = ""

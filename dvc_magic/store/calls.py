@@ -44,8 +44,11 @@ class CallFolder:
         self._lock = RunLock(paths.lock)
         self._events = -1
 
-    def begin(self, record: CallRecord, plan: CallPlan) -> None:
+    def begin(self, record: CallRecord, plan: CallPlan, *, durable: bool = False) -> None:
         """Make the folder, take the lock, write record and plan.
+
+        Args:
+            durable: both survive a power cut once this returns.
 
         Raises:
             StoreError: something cannot be written; nothing is left then.
@@ -56,8 +59,8 @@ class CallFolder:
             self._lock.acquire()
             self.paths.stop.mkdir(mode=0o700)
             self._events = os.open(self.paths.events, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            self.write_plan(plan)
-            write_noun(self.paths.record, record, durable=False)
+            write_noun(self.paths.plan, plan, durable=durable)
+            write_noun(self.paths.record, record, durable=durable)
         except OSError as error:
             self._abandon()
             raise cannot(f"make {self.paths.folder}", error, at=self.paths.folder) from error
@@ -76,6 +79,14 @@ class CallFolder:
             StoreError: it cannot be written.
         """
         write_noun(self.paths.plan, plan, durable=False)
+
+    def write(self, record: CallRecord) -> None:
+        """Put the record in the place of the old one.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        write_noun(self.paths.record, record)
 
     def note(self, event: CallEvent) -> None:
         """Add a line to the events. On a full disk it is left out: nothing is decided from events."""

@@ -2,7 +2,7 @@
 
 from dvc_magic.wire.events import Checking, Event, Finished, Planned, Pulling, Reused, Started
 from dvc_magic.wire.lines import Lines, read_line, write_line
-from dvc_magic.wire.messages import Answer, Asked, Bug, Happened, Refused, Stop, ToHost, ToKernel
+from dvc_magic.wire.messages import Answer, Asked, Bug, Detach, Happened, Refused, Stop, ToHost, ToKernel
 from dvc_magic.wire.questions import (
     AlteredOuts,
     CallEnd,
@@ -34,6 +34,7 @@ __all__ = [
     "CopyEnd",
     "Debug",
     "Describe",
+    "Detach",
     "Event",
     "Finished",
     "Happened",

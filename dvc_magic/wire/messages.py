@@ -24,6 +24,12 @@ class Stop(Struct, frozen=True, kw_only=True, tag="stop"):
     steps: int = 1
 
 
+class Detach(Struct, frozen=True, kw_only=True, tag="detach"):
+    """Let the call of a question outlive the kernel."""
+
+    id: int
+
+
 class Happened(Struct, frozen=True, kw_only=True, tag="happened"):
     """An event on the way to an answer."""
 
@@ -53,5 +59,5 @@ class Bug(Struct, frozen=True, kw_only=True, tag="bug"):
     traceback: str
 
 
-ToHost: TypeAlias = Asked | Stop
+ToHost: TypeAlias = Asked | Stop | Detach
 ToKernel: TypeAlias = Happened | Answer | Refused | Bug

@@ -67,9 +67,18 @@ class PlanCall(Struct, frozen=True, kw_only=True, tag_field="ask", tag="plan"):
 
 
 class RunCall(Struct, frozen=True, kw_only=True, tag_field="ask", tag="run"):
-    """Carry out a call to its end, with events on the way -> `CallEnd`."""
+    """Carry out a call to its end, with events on the way -> `CallEnd`.
+
+    Attributes:
+        background: whether its commands share the slots of all calls in the background.
+        max_jobs: how many those are, from now on; None for no bound.
+        detached: whether it goes on when the kernel is gone.
+    """
 
     call: CallRequest
+    background: bool = False
+    max_jobs: int | None = None
+    detached: bool = False
 
 
 class CallEnd(Struct, frozen=True, kw_only=True):

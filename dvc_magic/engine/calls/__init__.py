@@ -3,7 +3,7 @@
 from dvc_magic.engine.calls.answered import answered
 from dvc_magic.engine.calls.candidates import Candidates
 from dvc_magic.engine.calls.decisions import Decisions, settle, work_of
-from dvc_magic.engine.calls.inputs import CallInputs
+from dvc_magic.engine.calls.inputs import Ask, CallInputs
 from dvc_magic.engine.calls.made_before import made_before
 from dvc_magic.engine.calls.named_runs import named_runs
 from dvc_magic.engine.calls.new_files import NewFiles
@@ -15,6 +15,7 @@ from dvc_magic.engine.calls.reusable_runs import ReusableRuns
 from dvc_magic.engine.calls.schedule import Execution, Schedule
 
 __all__ = [
+    "Ask",
     "CallInputs",
     "CallRecords",
     "Candidates",

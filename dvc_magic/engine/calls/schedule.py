@@ -119,10 +119,13 @@ class Schedule:
                 return execution
         return None
 
-    def start_next(self) -> Execution | None:
-        """The next run to execute, which runs from now on; None when there is none, or no slot."""
-        if not self._queue or len(self.running) >= self._jobs:
-            return None
+    @property
+    def has_next(self) -> bool:
+        """Whether there is a run to execute, and one more may be."""
+        return bool(self._queue) and len(self.running) < self._jobs
+
+    def start_next(self) -> Execution:
+        """The next run to execute, which runs from now on; there has to be one."""
         execution = self._queue.popleft()
         self.running.append(execution)
         return execution
@@ -158,5 +161,5 @@ class Schedule:
 
     @property
     def at_rest(self) -> bool:
-        """Whether nothing is executed or waited for."""
-        return not self.running and not self._attached
+        """Whether nothing is queued, executed or waited for."""
+        return not (self._queue or self.running or self._attached)
