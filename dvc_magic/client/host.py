@@ -28,6 +28,7 @@ from dvc_magic.wire import (
     Lines,
     Question,
     Refused,
+    RunCall,
     Stop,
     ToKernel,
     answer_type,
@@ -193,6 +194,7 @@ class _Process:
     def ask(self, question: Question, follower: Follower | None) -> Pending:
         """Send a question."""
         pending = Pending(self, next(self._numbers), question, follower)
+        self._is_left |= isinstance(question, RunCall) and question.detached
         with self._lock:
             self._pending[pending._number] = pending  # noqa: SLF001 - of its own module
         self.send(Asked(id=pending._number, question=question))  # noqa: SLF001

@@ -168,7 +168,7 @@ class Calls:
         """The calls whose records can be read, newest first."""
         found = []
         for call_id in self.ids():
-            with suppress(StoreError):
+            with suppress(StoreError, CallNotFoundError):  # the latter of one that is only being made
                 found.append(self.get(call_id))
         return sorted(found, key=lambda record: record.created, reverse=True)
 
@@ -213,7 +213,7 @@ class Calls:
         limit = time.time() - _KEPT
         for call_id in self.ids():
             paths = self._paths.call(call_id)
-            with suppress(OSError, StoreError):
+            with suppress(OSError, StoreError, CallNotFoundError):
                 if paths.folder.stat().st_mtime < limit and not held(paths.lock) and not self._has_runs(call_id):
                     remove_tree(paths.folder)
 
