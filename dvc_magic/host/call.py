@@ -24,7 +24,7 @@ from dvc_magic.host.running_call import RunningCall, StoppedError
 from dvc_magic.host.slots import Slots
 from dvc_magic.model.call import CallStatus
 from dvc_magic.model.plan import Action, PlannedStage, PointPlan, Supplied
-from dvc_magic.model.record import RunStatus
+from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.store import ALL, RunStore
 from dvc_magic.wire import CallEnd, CallRequest, Event, Planned, Pulling
 
@@ -37,6 +37,7 @@ class Call:
     Args:
         asked: the call. project: root of the project. store: its run store. workers: of the host.
         slots: room for its commands; by default as many as it asks for.
+        ordered: by id, the runs that workers have for the calls of this host.
         tell: gets each event.
 
     Attributes:
@@ -52,6 +53,7 @@ class Call:
         workers: Workers,
         tell: Callable[[Event], None],
         slots: Slots | None = None,
+        ordered: dict[str, RunRecord] | None = None,
     ) -> None:
         self.id = store.new_id()
         self._asked = asked
@@ -60,6 +62,7 @@ class Call:
         self._workers = workers
         self._tell = tell
         self._slots = slots or Slots()
+        self._ordered = {} if ordered is None else ordered
         self._stops = 0
         self._question: asyncio.Future[Any] | None = None  # the one that waits for a worker
         self._plans: tuple[PointPlan, ...] = ()
@@ -86,6 +89,7 @@ class Call:
             store=self._store,
             ask=self._ask,
             pulling=lambda progress: self._tell(Pulling(progress=progress)),
+            ordered=self._ordered,
         )
 
     async def _ask(self, do: str, **arguments: Any) -> Any:
@@ -165,6 +169,7 @@ class Call:
             store=self._store,
             workers=self._workers,
             environ=self._asked.environ,
+            ordered=self._ordered,
             slots=self._slots,
             say=say,
             breathe=self._breathe,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from dvc_magic.engine.calls import (
 )
 from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.plan import Action, PointPlan, Supplied
+from dvc_magic.model.record import RunRecord
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.stage import Stage
 from dvc_magic.store import RunStore
@@ -37,6 +38,7 @@ class OpenedCall:
     Args:
         call: its id. asked: the call. capture: the project at that moment.
         project: its root. store: its run store. ask: asks a worker. pulling: is told how pulls go.
+        ordered: by id, the runs of all calls that some worker was just told to make.
 
     Attributes:
         request, capture: of the call. points: one for each target and set of values, in grid order.
@@ -54,6 +56,7 @@ class OpenedCall:
         store: RunStore,
         ask: Ask,
         pulling: Callable[[PullProgress], None],
+        ordered: Mapping[str, RunRecord],
     ) -> None:
         self.request = asked.request
         self.capture = capture
@@ -70,7 +73,7 @@ class OpenedCall:
             pulling=pulling,
         )
         self.candidates = Candidates(capture, store, altered_outs=self._altered_outs)
-        self.others = ReusableRuns(store, capture, call=call)
+        self.others = ReusableRuns(store, capture, call=call, ordered=ordered)
         snapshot = load_snapshot(store.paths, capture.snapshot)
         new_files = NewFiles(snapshot, store.paths)
         self.records = CallRecords(

@@ -14,6 +14,7 @@ from dvc_magic.host.call import Call
 from dvc_magic.host.running_call import KILL_STEP, StoppedError
 from dvc_magic.host.slots import Slots
 from dvc_magic.model.checkup import CheckProgress
+from dvc_magic.model.record import RunRecord
 from dvc_magic.store import RunStore
 from dvc_magic.wire import (
     AlteredOuts,
@@ -85,6 +86,7 @@ class Questions:
         self._home = home
         self._workers = workers
         self._store: RunStore | None = None
+        self._ordered: dict[str, RunRecord] = {}  # what workers have for the calls
         self._background = Slots()  # of all calls in the background
         self._handlers: dict[type, Callable[[Any, Answering], Awaitable[Any]]] = {
             Describe: self._describe,
@@ -123,6 +125,7 @@ class Questions:
             workers=self._workers,
             tell=answering.tell,
             slots=slots,
+            ordered=self._ordered,
         )
         return answering.call
 

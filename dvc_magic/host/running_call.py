@@ -16,7 +16,7 @@ from functools import partial
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import WorkOrder
 from dvc_magic.engine.calls import Execution, PlannedRuns, PointState, Schedule, answered, mismatch, settle, work_of
-from dvc_magic.errors import MissingInputError, WorkerLostError
+from dvc_magic.errors import MissingInputError, RunNotFoundError, WorkerLostError
 from dvc_magic.executors import Message, Task, Workers, sweep_run
 from dvc_magic.host.opened_call import OpenedCall
 from dvc_magic.host.slots import Slots
@@ -41,6 +41,7 @@ class RunningCall:
     Args:
         opened: the call. runs: those that it plans. store: gets their records.
         workers: of the host. environ: variables of the call.
+        ordered: by id, the runs of all calls that some worker has; those of this call come and go in it.
         slots: room for commands, shared with other calls. say: gets each event. breathe: lets others have their turn.
 
     Attributes:
@@ -55,6 +56,7 @@ class RunningCall:
         store: RunStore,
         workers: Workers,
         environ: Mapping[str, str],
+        ordered: dict[str, RunRecord],
         slots: Slots,
         say: Callable[[Event], None],
         breathe: Callable[[], Awaitable[None]],
@@ -66,6 +68,7 @@ class RunningCall:
         self._store = store
         self._workers = workers
         self._environ = environ
+        self._ordered = ordered
         self._slots = slots
         self._say = say
         self._breathe = breathe
@@ -220,6 +223,7 @@ class RunningCall:
         )
         self._tasks[id(execution)] = (execution, task)
         self._runs.started(order.record.id)
+        self._ordered[order.record.id] = order.record
         task.answer.add_done_callback(partial(self._note_answer, execution, order))
         self._say(Started(record=order.record))
 
@@ -236,6 +240,7 @@ class RunningCall:
 
     def _note_answer(self, execution: Execution, order: WorkOrder, answer: asyncio.Future[Message]) -> None:
         self._tasks.pop(id(execution), None)
+        self._ordered.pop(order.record.id, None)
         self._slots.give_back()
         if not answer.cancelled():
             self._answers.append((execution, order, answer.result()))
@@ -274,13 +279,26 @@ class RunningCall:
             self._close(point, error=error, cause=record)
 
     def _look_at_attached(self) -> None:
-        """Take what runs of other calls have come to."""
+        """Take what runs of other calls have come to; one that neither completed nor failed is made here instead."""
         for run_id in self._schedule.attached:
-            record = self._store.get(run_id).record
-            if record.status.final:
+            try:
+                record = self._store.get(run_id).record
+            except RunNotFoundError:  # its worker was only told of it
+                if run_id not in self._ordered:
+                    self._make_instead(run_id)
+                continue
+            if record.status in (RunStatus.COMPLETED, RunStatus.FAILED):
                 self._say(Reused(record=record, notices=self._not_applied(record)))
                 for execution in self._schedule.detach(run_id):
                     self._conclude(execution, record)
+            elif record.status.final:
+                self._make_instead(run_id)
+
+    def _make_instead(self, run_id: str) -> None:
+        """Decide anew about what waited for a run of another call that came to nothing."""
+        self._opened.others.look_again()
+        for execution in self._schedule.detach(run_id):
+            self._schedule.reopen(execution)
 
     def _close(
         self,

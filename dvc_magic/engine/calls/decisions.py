@@ -136,7 +136,7 @@ class Decisions:
         )
         if named is not None:
             return replace(decision, reason=f"named by {named.by}")
-        if decision.action is not Action.RUN or not self._request.reuse:
+        if decision.action is not Action.RUN:
             return decision
         return point.attach(stage, self._others.setting(point.point), self._others.going(stage)) or decision
 

@@ -1,4 +1,4 @@
-"""The runs that other calls have made or are making, as a call with ``--reuse`` sees them."""
+"""The runs that other calls have made or are making, as a call sees them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ class ReusableRuns:
 
     Args:
         store: where they are. capture: of the call. call: its id.
+        ordered: by id, the runs that some worker was just told to make, which may have no record in the store yet.
     """
 
-    def __init__(self, store: RunStore, capture: Capture, *, call: str) -> None:
+    def __init__(self, store: RunStore, capture: Capture, *, call: str, ordered: Mapping[str, RunRecord]) -> None:
         self._store = store
         self._capture = capture
         self._call = call
+        self._ordered = ordered
         self._known: dict[str, list[StoredRun]] = {}
 
     def completed(self, stage: Stage) -> list[RunRecord]:
@@ -33,8 +35,15 @@ class ReusableRuns:
         return [run.record for run in self._of(stage) if run.record.status is RunStatus.COMPLETED]
 
     def going(self, stage: Stage) -> list[RunRecord]:
-        """Those of a stage that some worker executes."""
-        return [run.record for run in self._of(stage) if not run.record.status.final]
+        """Those of a stage that some worker executes, or is about to."""
+        recorded = self._of(stage)
+        known = {run.id for run in recorded}
+        about_to_be = [
+            record
+            for record in self._ordered.values()
+            if record.stage == stage.address and record.call.id != self._call and record.id not in known
+        ]
+        return [*about_to_be, *(run.record for run in recorded if not run.record.status.final)]
 
     def _of(self, stage: Stage) -> list[StoredRun]:
         if stage.address not in self._known:

@@ -151,6 +151,16 @@ class Schedule:
         """What waited for a run of another call that has ended."""
         return self._attached.pop(run_id)
 
+    def reopen(self, execution: Execution) -> None:
+        """Have what waited for an execution decided anew: it came to nothing."""
+        self._by_work = {work: other for work, other in self._by_work.items() if other is not execution}
+        points = [*execution.waiting, *([execution.target] if execution.target is not None else [])]
+        for point in points:
+            point.waiting.discard(execution.stage.address)
+        if execution.target is not None:
+            execution.target.answer = None
+        self._open.extend(points)
+
     def stop(self) -> list[RunRecord]:
         """Begin nothing more; returns the runs of other calls that were waited for and go on."""
         left = [run for executions in self._attached.values() for run in [executions[0].attached] if run is not None]
