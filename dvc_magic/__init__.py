@@ -20,11 +20,25 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from dvc_magic.errors import DvcMagicError, RunFailedError, RunsFailedError
-    from dvc_magic.project import Plan, Project, Run, Runs, Stages, config, dvcfile, dvcstage, file
+    from dvc_magic.project import (
+        CallOptions,
+        Plan,
+        PlanOptions,
+        Project,
+        Run,
+        Runs,
+        Stages,
+        config,
+        dvcfile,
+        dvcstage,
+        file,
+    )
 
 __all__ = [
+    "CallOptions",
     "DvcMagicError",
     "Plan",
+    "PlanOptions",
     "Project",
     "Run",
     "RunFailedError",
@@ -40,8 +54,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CallOptions": "dvc_magic.project",
     "DvcMagicError": "dvc_magic.errors",
     "Plan": "dvc_magic.project",
+    "PlanOptions": "dvc_magic.project",
     "Project": "dvc_magic.project",
     "Run": "dvc_magic.project",
     "RunFailedError": "dvc_magic.errors",

@@ -157,10 +157,9 @@ class RunsMagics(Magics):
 
     def _stages(self) -> list[str]:
         """The stages that the runs are of, and those of the project as far as it can be read."""
-        project = self._session.project
-        known = dict.fromkeys(project.store.stages())
+        known = dict.fromkeys(self._session.connection.store.stages())
         with contextlib.suppress(DvcMagicError):
-            known |= dict.fromkeys(project.stages)
+            known |= dict.fromkeys(self._session.project.stages)
         return list(known)
 
     @dvc_line_magic(_SHOW)

@@ -23,7 +23,7 @@ def carry_out(asked: RunLine, session: Session) -> Run | Runs | Plan | None:
     variable gets what came back. When runs fail, it gets them too, and so does the one that the cell assigns to.
     """
     if asked.dry_run:
-        plan = session.project.preview(asked.request)
+        plan = session.caller.plan(asked.request)
         return None if asked.silent else plan
     try:
         runs = _run(asked, session)
@@ -41,10 +41,10 @@ def carry_out(asked: RunLine, session: Session) -> Run | Runs | Plan | None:
 def _run(asked: RunLine, session: Session) -> Runs:
     request = replace(asked.request, notebook=session.notebook)
     display = ForegroundDisplay(
-        session.project.store.paths, prefix=request.jobs > 1, show=session.show, varying=request.varying
+        session.connection.store.paths, prefix=request.jobs > 1, show=session.show, varying=request.varying
     )
     try:
-        runs = session.project.start(request, observer=display, raise_errors=asked.raise_errors, tail=_TAIL_AFTER_LOG)
+        runs = session.caller.run(request, observer=display, raise_errors=asked.raise_errors, tail=_TAIL_AFTER_LOG)
     except KeyboardInterrupt as interrupt:
         show_alone(interrupt, f"the call was interrupted; {str(interrupt) or _STOPPED}")
         raise

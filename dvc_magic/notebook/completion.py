@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from dvc_magic.notebook.session import Session
-    from dvc_magic.project import Project
+    from dvc_magic.project import Connection
     from dvc_magic.store import StoredRun
 
 _IDENTIFIER = "dvc_magic"
@@ -147,14 +147,14 @@ class Answer:
         self._cell = cell
 
     @property
-    def _project(self) -> Project:
-        return self._session.project
+    def _connection(self) -> Connection:
+        return self._session.connection
 
     @cached_property
     def _pipeline(self) -> Pipeline:
         """What is known of the stages; nothing outside of a project."""
         with contextlib.suppress(DvcMagicError):
-            return self._project.glance() or Pipeline()
+            return self._connection.glance() or Pipeline()
         return Pipeline()
 
     @cached_property
@@ -211,7 +211,7 @@ class Answer:
             "KEY=V": self._keys,
             "STAGE=RUN": self._uses,
             "SOURCE": self._sources,
-            "PATH": lambda begun: _paths(self._project.root, begun.word),
+            "PATH": lambda begun: _paths(self._connection.root, begun.word),
             "EXAMPLE": lambda _: (Offer(name, "example") for name in example_names()),
             "FOLDER": lambda begun: _paths(Path.cwd(), begun.word, folders=True),
         }
@@ -242,7 +242,7 @@ class Answer:
         addresses = [address_of(self._words.address(word)) for word in begun.words]
         if not addresses and (start := begun.values.get("--from")):
             with contextlib.suppress(DvcMagicError):
-                addresses = [self._project.store.find(start).record.stage]
+                addresses = [self._connection.store.find(start).record.stage]
         if addresses:
             return tuple(stage for address in addresses for stage in self._pipeline.meant(address))
         final = self._pipeline.final_stages()
@@ -302,7 +302,7 @@ class Answer:
     # runs
 
     def _stored(self) -> list[StoredRun]:
-        return self._project.store.all(limit=_READ)
+        return self._connection.store.all(limit=_READ)
 
     def _runs(self) -> Iterator[Offer]:
         runs = self._stored()[:_RUNS]
@@ -315,7 +315,7 @@ class Answer:
         word, equals, _ = begun.word.partition("=")
         if equals:
             address = address_of(self._words.address(word))
-            runs = self._project.store.of_stage(address, status=RunStatus.COMPLETED)[:_RUNS]
+            runs = self._connection.store.of_stage(address, status=RunStatus.COMPLETED)[:_RUNS]
             yield from (Offer(f"{word}={run.text}", run.about) for run in _run_offers(runs))
             return
         targets = self._targets(begun)
@@ -330,7 +330,7 @@ class Answer:
         elif kind == SourceKind.DVCSTAGE:
             yield from (Offer(f"{kind}:{word.text}", word.about) for word in self._stage_words(begun))
         else:
-            yield from (Offer(f"{kind}:{path.text}", path.about) for path in _paths(self._project.root, rest))
+            yield from (Offer(f"{kind}:{path.text}", path.about) for path in _paths(self._connection.root, rest))
             for data in self._pipeline.tracked if kind == SourceKind.DVCFILE else ():
                 yield Offer(f"{kind}:{data.path}", "tracked by DVC")
 

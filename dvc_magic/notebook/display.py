@@ -10,10 +10,9 @@ from dvc_magic.model.inputs import PullProgress
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.plan import PointPlan
 from dvc_magic.model.record import RunRecord
-from dvc_magic.project import LogTail
-from dvc_magic.runs import metrics_of
+from dvc_magic.runs import LogTail, metrics_of
 from dvc_magic.untrusted import message, one_line
-from dvc_magic.views import plan_text, progress_text, pulled_text, pulling_text, reused_line, run_line
+from dvc_magic.views import log_text, plan_text, progress_text, pulled_text, pulling_text, reused_line, run_line
 
 _SLOW, _PAUSE = 2.0, 1.0  # seconds until a pull's progress is worth a line, and between two such lines
 
@@ -86,7 +85,8 @@ class ForegroundDisplay:
                 self._warned.add(text)
 
     def _print(self, run_id: str, *, last: bool) -> None:
-        text = self._tails[run_id].read(last=last)
+        tail = self._tails[run_id]
+        text = log_text(tail.read(last=last), kept_in=tail.path)
         if not self._prefix:
             self._open_line[run_id] = text.rsplit("\n", 1)[-1] if "\n" in text else self._open_line[run_id] + text
             if last and self._open_line[run_id]:

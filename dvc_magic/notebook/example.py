@@ -14,7 +14,7 @@ from dvc_magic.line import Usage, expand_text, read_line
 from dvc_magic.model.example import example_names
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
-from dvc_magic.project import Project, write_example
+from dvc_magic.project import Project, connection_of, write_example
 from dvc_magic.untrusted import one_line
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _said(project: Project, name: str, *, made: bool) -> str:
 
 def _chains(project: Project) -> str:
     """The stages, with an arrow from one to the next where that one needs it."""
-    pipeline = project.pipeline()
+    pipeline = connection_of(project).pipeline()
     said = ""
     for before, stage in pairwise((None, *pipeline.stages)):
         assert stage is not None

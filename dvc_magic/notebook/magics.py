@@ -146,25 +146,26 @@ class DvcMagics(Magics):
 
     def _recall(self, name: str) -> bool:
         """Whether an earlier kernel has run a cell of this name, which is known from now on; says so, once."""
-        said = self.session.project.recall(name)
+        said = self.session.connection.recall(name)
         if said:
             self.session.show(f"{message(said)}\n")
         return bool(said)
 
     def _read(self, line: str, names: Mapping[str, Any]) -> tuple[RunLine, Pipeline]:
         """The line of ``%dvc_run``, and the stages that it was read with: those of earlier cells too that it names."""
+        connection = self.session.connection
         recalled: set[str] = set()
         while True:
-            pipeline = self.session.project.pipeline()
+            pipeline = connection.pipeline()
             try:
                 asked = read_run_line(
                     line,
                     namespace=names,
                     pipeline=pipeline,
                     folder=self.session.folder,
-                    stage_of=lambda name: self.session.project.store.find(name).record.stage,
+                    stage_of=lambda name: connection.store.find(name).record.stage,
                     reuse=self.session.reuse,
-                    described=self.session.project.pipeline,
+                    described=connection.pipeline,
                 )
             except StageNotFoundError as error:
                 if error.name in recalled or not self._recall(error.name):

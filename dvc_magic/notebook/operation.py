@@ -82,15 +82,15 @@ class OperationMagics(Magics):
         settings = self._seen_from_here(line_settings(asked))
         operation = cell_operation(asked.name, cell, settings=settings, names=names, first_line=_FIRST_LINE)
         asked.check(cell_params(operation))
-        project = self._session.project
-        with project.trying(operation):
+        connection = self._session.connection
+        with connection.operations.trying(operation):
             call = asked.run_line(
-                project.pipeline(),
+                connection.pipeline(),
                 namespace=names,
                 folder=self._session.folder,
-                stage_of=lambda name: project.store.find(name).record.stage,
+                stage_of=lambda name: connection.store.find(name).record.stage,
                 reuse=self._session.reuse,
-                described=project.pipeline,
+                described=connection.pipeline,
             )
         return carry_out(call, self._session)
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from dvc_magic.notebook.session import Session
-    from dvc_magic.project import Project
 
 _OVERVIEW = Usage(magic="%dvc")
 _LAST_RUNS = 5
@@ -87,7 +86,7 @@ class OverviewMagics(Magics):
     def _about(self) -> tuple[Section, ...]:
         """The project as far as it can be read, or how to come to one."""
         try:
-            return (Section(title="project", pairs=tuple(_facts(self._session.project))),)
+            return (Section(title="project", pairs=tuple(_facts(self._session))),)
         except DvcMagicError as error:
             return (Section(title="no project", block=str(error)), Section(title="to begin", pairs=_BEGIN))
 
@@ -111,10 +110,11 @@ def _example(name: str, examples: Sequence[str]) -> str:
     return next((example for example in examples if example.strip() != name), name)
 
 
-def _facts(project: Project) -> list[tuple[str, str]]:
-    facts = [("folder", str(project.root)), ("runs", f"{len(project.runs)} in {project.store.home}")]
+def _facts(session: Session) -> list[tuple[str, str]]:
+    project, connection = session.project, session.connection
+    facts = [("folder", str(project.root)), ("runs", f"{len(project.runs)} in {connection.store.home}")]
     try:
-        final = [stage.address for stage in project.pipeline().final_stages()]
+        final = [stage.address for stage in connection.pipeline().final_stages()]
     except DvcMagicError as error:
         return [*facts, ("stages", str(error))]
     return [*facts, ("final stages", ", ".join(final) or "none: there are no stages yet")]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import StageWords
-from dvc_magic.project import Project, Run
+from dvc_magic.project import Caller, Connection, Project, Run, connection_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -44,18 +44,28 @@ class Session:
             self._project = Project.open(home=self._home())
         return self._project
 
+    @property
+    def connection(self) -> Connection:
+        """What stands behind the project."""
+        return connection_of(self.project)
+
+    @property
+    def caller(self) -> Caller:
+        """Makes the calls of lines on the project."""
+        return Caller(self.connection)
+
     def open(self, path: str) -> Project:
         """Make another project the project; the one before stays when this one cannot be opened."""
         chosen = Project.open(path, home=self._home())
         self.close()
         self._project, self.last = chosen, None
-        chosen.warm()
+        connection_of(chosen).warm()
         return chosen
 
     def warm(self) -> None:
         """Start a worker when the working directory lies in a project; the first magic says what is wrong, if it is."""
         with contextlib.suppress(DvcMagicError, OSError):
-            self.project.warm()
+            self.connection.warm()
 
     def close(self) -> None:
         """End the workers."""

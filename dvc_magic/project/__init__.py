@@ -1,23 +1,27 @@
-"""The public objects: `Project`, `Run`, `Runs` and what they hand out."""
+"""The public objects: `Project`, `Run`, `Runs` and what they hand out; and, for magics, what stands behind them."""
 
-from dvc_magic.project.checkup import Checkup
-from dvc_magic.project.debugging import Debugged
+from dvc_magic.debugger import Debugged
+from dvc_magic.project.caller import Caller
+from dvc_magic.project.connection import Connection
 from dvc_magic.project.example import write_example
-from dvc_magic.project.log_tail import LogTail
-from dvc_magic.project.project import Plan, Project
+from dvc_magic.project.handles import Checkup, Plan, ResolvedDep, ResolvedOut, Run, RunLog, Runs, Stages, StageView
+from dvc_magic.project.options import CallOptions, PlanOptions
+from dvc_magic.project.project import Project, connection_of
 from dvc_magic.project.promoting import Promoted
-from dvc_magic.project.run import ResolvedDep, ResolvedOut, Run, RunLog
-from dvc_magic.project.runs import Runs
 from dvc_magic.project.settings import STORE_FOLDER, Settings, find_root
-from dvc_magic.project.sources import SourcePath, config, dvcfile, dvcstage, file
-from dvc_magic.project.stages import Stages, StageView
+from dvc_magic.project.sources import config, dvcfile, dvcstage, file
+from dvc_magic.project.supplies import Supplies
+from dvc_magic.sources import SourcePath
 
 __all__ = [
     "STORE_FOLDER",
+    "CallOptions",
+    "Caller",
     "Checkup",
+    "Connection",
     "Debugged",
-    "LogTail",
     "Plan",
+    "PlanOptions",
     "Project",
     "Promoted",
     "ResolvedDep",
@@ -29,7 +33,9 @@ __all__ = [
     "SourcePath",
     "StageView",
     "Stages",
+    "Supplies",
     "config",
+    "connection_of",
     "dvcfile",
     "dvcstage",
     "file",

@@ -15,9 +15,8 @@ from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.plan import PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
-from dvc_magic.project.failures import log_tail
 from dvc_magic.project.follow import Silent
-from dvc_magic.runs import PointsFile, metric_files, metrics_of
+from dvc_magic.runs import PointsFile, log_tail, metric_files, metrics_of
 from dvc_magic.views import (
     LiveCall,
     LiveRun,

@@ -1,36 +1,55 @@
-"""The message of a run that ended badly."""
+"""The error of a call that ended badly, and the message of a run that did."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from dvc_magic.model.paths import RunPaths
+from dvc_magic.errors import RunFailedError, RunsFailedError
+from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import Pipeline
+from dvc_magic.project.handles.runs import Runs
 from dvc_magic.project.missing_files import missing_file_hint
+from dvc_magic.runs import LOG_TAIL, log_tail
 from dvc_magic.untrusted import uncoloured
 from dvc_magic.views import format_seconds
 
-LOG_TAIL = 20
-"""Lines of a log in the error of a failed run."""
-
-_READ = 64 * 1024
 _START = 8  # characters of a call's id: with 10,000 calls, one of 160,000 shares its first 8 with another
 
 
-def log_tail(log: Path, lines: int = LOG_TAIL) -> list[str]:
-    """The last lines of a log, bytes that are no UTF-8 replaced; reads at most 64 KiB."""
-    try:
-        with log.open("rb") as file:
-            file.seek(0, 2)
-            size = file.tell()
-            file.seek(max(0, size - _READ))
-            text = file.read().decode("utf-8", errors="replace")
-    except FileNotFoundError:
-        return []
-    kept = [line.rsplit("\r", 1)[-1] for line in text.rstrip("\n").split("\n")]
-    return kept[-lines:] if text else []
+def call_error(
+    runs: Runs,
+    call: str,
+    *,
+    by_magic: bool,
+    paths: StorePaths,
+    project: Path,
+    pipeline: Pipeline,
+    tail: int,
+) -> RunFailedError | RunsFailedError:
+    """The error of a call, some runs of which did not complete.
+
+    Args:
+        runs: all that it was asked for. call: its id. by_magic: whether a line asked for it.
+        paths: of the store. project, pipeline: as in `failure_message`.
+        tail: lines of the log of the first such run.
+    """
+    failed = [run for run in runs if run.status is not RunStatus.COMPLETED]
+    first = failed[0]
+    cause = next(iter(first.upstream.values()), first) if first.reason == "upstream" else first
+    above = [other.record for other in cause.upstream.values()]
+    message = failure_message(cause.record, above, paths.run(cause.id), project, pipeline=pipeline, shown=tail)
+    if cause is not first:
+        message = f"{first.stage} {first.number} was not executed: {message}"
+    if len(runs) == 1:
+        return RunFailedError(message, run=first)
+    numbers = ", ".join(dict.fromkeys(str(run.number) for run in failed))
+    every = all_of_them([run.record for run in runs], call, by_magic=by_magic)
+    summary = (
+        f"{len(failed)} of {len(runs)} runs did not complete: {numbers}. {every}. The first that did not:\n{message}"
+    )
+    return RunsFailedError(summary, runs=runs)
 
 
 def failure_message(

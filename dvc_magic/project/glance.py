@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable
 
 from dvc_magic.client import Pending
@@ -16,12 +17,15 @@ _FIRST = 1.0  # seconds; without any, the key that asks for them would do nothin
 class Glance:
     """Asks for the pipeline and waits for a moment only; what comes later is there for the next look.
 
+    Any thread may look, several at once: they wait for one answer.
+
     Args:
         ask: begins to ask for it.
     """
 
     def __init__(self, ask: Callable[[], Pending]) -> None:
         self._ask = ask
+        self._lock = threading.Lock()  # never held while one waits
         self._asked: Pending | None = None
         self._known: Pipeline | None = None
 
@@ -35,11 +39,14 @@ class Glance:
         """
         if patience is None:
             patience = _FIRST if self._known is None else _PATIENCE
-        if self._asked is not None and self._asked.done:  # how it was some time ago
-            self._take(self._asked)
-        asked = self._asked = self._asked or self._ask()
+        with self._lock:
+            if self._asked is not None and self._asked.done:  # how it was some time ago
+                self._take(self._asked)
+            asked = self._asked = self._asked or self._ask()
         if asked.wait(patience):
-            self._take(asked)
+            with self._lock:
+                if self._asked is asked:  # else another thread has taken it
+                    self._take(asked)
         return self._known
 
     def _take(self, answered: Pending) -> None:

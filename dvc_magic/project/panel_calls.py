@@ -5,65 +5,38 @@ from __future__ import annotations
 import contextlib
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable, Iterator
 
-from dvc_magic.client import Follower, Pending
+from dvc_magic.client import Pending
 from dvc_magic.errors import DvcMagicError, RunFailedError, RunsFailedError, WorkerLostError
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.project.call_watch import CallWatch
+from dvc_magic.project.caller import Caller
+from dvc_magic.project.connection import Connection
 from dvc_magic.project.follow import tell
-from dvc_magic.project.run import Run
-from dvc_magic.project.runs import Runs
-from dvc_magic.store import RunStore
+from dvc_magic.project.handles.run import Run
+from dvc_magic.project.handles.runs import Runs
 from dvc_magic.widgets import Listener, Outcome
 from dvc_magic.wire import CallEnd, Event
 
 _TAIL = 1  # lines of a failed run's log in its message; the panel shows more above
 
 
-class CallsInBackground(Protocol):
-    """What panels and their calls need of their project."""
-
-    @property
-    def root(self) -> Path:
-        """The project's root."""
-
-    def pipeline(self) -> Pipeline:
-        """The stages as they are now."""
-
-    @property
-    def store(self) -> RunStore:
-        """The run store."""
-
-    def begin_pipeline(self, follower: Follower) -> Pending:
-        """Ask for the stages."""
-
-    def pipeline_of(self, pending: Pending) -> Pipeline:
-        """The answer to that."""
-
-    def begin(self, request: RunRequest, follower: Follower, *, pipeline: Pipeline) -> Pending:
-        """Make a call."""
-
-    def outcome(self, end: CallEnd, request: RunRequest, *, pipeline: Pipeline, tail: int) -> Runs:
-        """What became of a call."""
-
-    def runs_of(self, ids: Iterable[str]) -> Runs:
-        """The runs of these ids."""
-
-
 class PanelCalls:
-    """Makes one call at a time.
+    """Makes one call at a time; a `dvc_magic.widgets.Backend`.
+
+    Args:
+        connection, caller: of the project.
 
     Attributes:
         title: what the project is called.
     """
 
-    def __init__(self, project: CallsInBackground, *, title: str) -> None:
-        self.title = title
-        self._project = project
+    def __init__(self, connection: Connection, caller: Caller) -> None:
+        self.title = connection.root.name
+        self._connection = connection
+        self._caller = caller
         self._lock = threading.RLock()
         self._stops = 0
         self._closed = False
@@ -84,7 +57,7 @@ class PanelCalls:
             if pending is None or not pending.done:
                 return
             with _telling(listener):
-                pipeline = self._project.pipeline_of(pending)
+                pipeline = self._connection.pipeline_of(pending)
                 listener.described(pipeline)
                 then(pipeline)
 
@@ -94,7 +67,7 @@ class PanelCalls:
                 listener.ended(Outcome(closed=True))
                 return
             with _telling(listener):
-                self._pending = self._project.begin_pipeline(heard)
+                self._pending = self._connection.begin_pipeline(heard)
 
     def _call(self, listener: Listener, pipeline: Pipeline) -> None:
         with self._lock:
@@ -102,7 +75,7 @@ class PanelCalls:
                 listener.ended(Outcome(stopped=bool(self._stops), closed=self._closed))
                 return
             request = listener.request()
-            watch = CallWatch(self._project.store.paths, show=listener.live, varying=request.varying)
+            watch = CallWatch(self._connection.store.paths, show=listener.live, varying=request.varying)
 
             def heard(event: Event | None) -> None:
                 with _telling(listener):
@@ -114,14 +87,14 @@ class PanelCalls:
                     else:
                         listener.ended(self._outcome(pending, request, pipeline, watch))
 
-            self._pending = self._project.begin(request, heard, pipeline=pipeline)
+            self._pending = self._caller.begin(request, heard)
 
     def _outcome(self, pending: Pending, request: RunRequest, pipeline: Pipeline, watch: CallWatch) -> Outcome:
         try:
             end: CallEnd = pending.result()
             if end.stopped:
                 return self._stopped(watch)
-            runs = self._project.outcome(end, request, pipeline=pipeline, tail=_TAIL)
+            runs = self._caller.outcome(end, request, pipeline=pipeline, tail=_TAIL)
         except RunFailedError as error:
             return Outcome(run=error.run, runs=self._alone(error.run), shown=error.run, error=str(error))
         except RunsFailedError as error:
@@ -134,12 +107,12 @@ class PanelCalls:
 
     def _stopped(self, watch: CallWatch) -> Outcome:
         """What a stopped call leaves: the runs that it had begun."""
-        runs = self._project.runs_of(record.id for record in watch.records)
+        runs = self._caller.runs_of(record.id for record in watch.records)
         run = runs[-1] if runs else None
         return Outcome(run=run, runs=runs, shown=run, stopped=True)
 
     def _alone(self, run: Run) -> Runs:
-        return self._project.runs_of([run.id])
+        return self._caller.runs_of([run.id])
 
     def stop(self) -> None:
         """Stop the call as an interrupt would; does nothing when none goes."""

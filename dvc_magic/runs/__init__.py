@@ -3,6 +3,7 @@
 from dvc_magic.runs.frames import frame, history_frame
 from dvc_magic.runs.history import COUNTERS, History, Series, history_of
 from dvc_magic.runs.lineage import FIELDS, RunRow, lineage, rows, run_row
+from dvc_magic.runs.log import LOG_TAIL, LogPart, LogTail, log_tail
 from dvc_magic.runs.metrics import (
     Leaves,
     UnknownLeafError,
@@ -30,10 +31,13 @@ from dvc_magic.runs.query import (
 __all__ = [
     "COUNTERS",
     "FIELDS",
+    "LOG_TAIL",
     "MOST_NAMES",
     "History",
     "Leaves",
     "LineCutter",
+    "LogPart",
+    "LogTail",
     "Point",
     "PointsFile",
     "Query",
@@ -50,6 +54,7 @@ __all__ = [
     "history_frame",
     "history_of",
     "lineage",
+    "log_tail",
     "lookup",
     "metric_files",
     "metrics_of",

@@ -14,6 +14,7 @@ from dvc_magic.views.curves import (
 )
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
 from dvc_magic.views.live_call import LiveCall, LiveRun
+from dvc_magic.views.log_text import log_text
 from dvc_magic.views.plan import plan_text, reused_line
 from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
 from dvc_magic.views.run_card import run_card, run_line
@@ -48,6 +49,7 @@ __all__ = [
     "format_value",
     "has_steps",
     "is_numeric",
+    "log_text",
     "panels_view",
     "plan_text",
     "preselected",

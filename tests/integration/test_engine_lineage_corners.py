@@ -15,6 +15,7 @@ from dvc_magic.model.record import RunRecord
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project
 from dvc_magic.project.follow import Silent
+from tests.support.behind import carry_out
 from tests.support.small import TWO, MakeProject, two_stages
 
 pytestmark = pytest.mark.integration
@@ -290,7 +291,7 @@ def _pair(project: Project, observer: Any) -> float:
     request = RunRequest(stages=("t",), changes=(Change(file="params.yaml", key="lr", values=(1, 2)),), jobs=2)
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        project.start(request, observer=observer)
+        carry_out(project, request, observer=observer)
     return time.monotonic() - began
 
 
@@ -316,7 +317,7 @@ def test_an_interrupt_right_after_an_order_was_sent_stops_its_run(make_project: 
     stages = _stage("sleep 20", params="params.yaml")
     with Project.open(make_project({"dvc.yaml": stages, "params.yaml": "lr: 1\n"})) as project:
         with pytest.raises(KeyboardInterrupt):
-            project.start(RunRequest(stages=("t",)), observer=Hasty())
+            carry_out(project, RunRequest(stages=("t",)), observer=Hasty())
 
         assert project.last.status == "stopped"
 
@@ -348,7 +349,7 @@ stages:
             (root / "o.txt").write_text("edited\n")
 
     with Project.open(root) as project:
-        (run,) = project.start(RunRequest(stages=("t",)), observer=Editor())
+        (run,) = carry_out(project, RunRequest(stages=("t",)), observer=Editor())
 
     assert (run.workspace / "o.txt").read_text() == "seed\nraw\n"
 

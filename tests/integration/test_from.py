@@ -10,6 +10,7 @@ import pytest
 from dvc_magic.errors import ParamError, RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
 from dvc_magic.project import Project
+from tests.support.behind import carry_out, pipeline_of
 from tests.support.small import prepare_and_train
 
 pytestmark = pytest.mark.integration
@@ -103,10 +104,10 @@ def test_params_that_no_stage_has_any_more_are_one_error_that_names_them(project
 def test_keys_that_are_no_params_are_set_and_removed_again(project: Project) -> None:
     from dvc_magic.line import read_run_line
 
-    line = read_run_line("train -S extra=5 -S +new=1", namespace={}, pipeline=project.pipeline(), stage_of=str)
-    first = project.start(line.request)[0]
-    gone = project.start(
-        read_run_line("train ~extra", namespace={}, pipeline=project.pipeline(), stage_of=str).request
+    line = read_run_line("train -S extra=5 -S +new=1", namespace={}, pipeline=pipeline_of(project), stage_of=str)
+    first = carry_out(project, line.request)[0]
+    gone = carry_out(
+        project, read_run_line("train ~extra", namespace={}, pipeline=pipeline_of(project), stage_of=str).request
     )[0]
 
     assert (first.metrics["extra"], gone.metrics["extra"]) == (5, 0)

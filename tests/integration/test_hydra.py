@@ -13,8 +13,9 @@ from ruamel.yaml import YAML
 from dvc_magic import Project
 from dvc_magic.errors import DvcMagicError, ParamError, PipelineError
 from dvc_magic.line import read_run_line
-from dvc_magic.project import Plan, Run
+from dvc_magic.project import Plan, Run, connection_of
 from tests.corpus.hydra import CONF, PROJECT
+from tests.support.behind import carry_out, pipeline_of, plan_of
 from tests.support.commands import dvc
 from tests.support.digest import changes, project_digest
 from tests.support.locks import clean_clone, lock_entry, read_locks
@@ -30,8 +31,10 @@ def params_of(run: Run) -> Any:
 
 def call(project: Project, line: str) -> Plan | list[Run]:
     """What a line of ``%dvc_run`` does."""
-    asked = read_run_line(line, namespace={}, pipeline=project.pipeline(), stage_of=str, described=project.pipeline)
-    return project.preview(asked.request) if asked.dry_run else list(project.start(asked.request))
+    asked = read_run_line(
+        line, namespace={}, pipeline=pipeline_of(project), stage_of=str, described=connection_of(project).pipeline
+    )
+    return plan_of(project, asked.request) if asked.dry_run else list(carry_out(project, asked.request))
 
 
 def refusal(project: Project, line: str) -> str:
@@ -48,11 +51,11 @@ def project(make_project: Callable[..., Path], opened: Callable[[Path], Project]
 def test_each_point_of_a_grid_equals_dvc_exp_run_with_its_values_and_the_project_stays_as_it_is(
     project: Project, tmp_path: Path
 ) -> None:
-    before = project_digest(project.root, store=project.settings.home)
+    before = project_digest(project.root, store=project.store.home)
 
     runs = project.grid("train", {"model": ["small", "full"], "seed": [4]})
 
-    assert changes(before, project_digest(project.root, store=project.settings.home)) == []
+    assert changes(before, project_digest(project.root, store=project.store.home)) == []
     for run, model in zip(runs, ("small", "full"), strict=True):
         clone = clean_clone(project.root, target=tmp_path / model)
         dvc(clone, "exp", "run", "-S", f"model={model}", "-S", "seed=4")
@@ -140,7 +143,7 @@ def test_operations_take_the_composed_params_too(project: Project) -> None:
 
 
 def test_stages_show_groups_and_the_keys_of_what_is_chosen(project: Project) -> None:
-    flags = {flag.key: flag for flag in project.pipeline().stages[1].flags}
+    flags = {flag.key: flag for flag in pipeline_of(project).stages[1].flags}
 
     assert [key for key, flag in flags.items() if flag.group] == [
         "db",
@@ -150,8 +153,8 @@ def test_stages_show_groups_and_the_keys_of_what_is_chosen(project: Project) -> 
         "experiment",
     ]
     assert (flags["model"].value, flags["model.layers"].value, flags["seed"].value) == ("small", 1, 1)
-    assert project.pipeline().stages[0].flags == ()
-    chosen = project.pipeline(choices=[("model=full",), ("db=pg",)]).stages[1].flags
+    assert pipeline_of(project).stages[0].flags == ()
+    chosen = pipeline_of(project, choices=[("model=full",), ("db=pg",)]).stages[1].flags
     assert {"model.dropout", "db.port"} <= {flag.key for flag in chosen}
     assert "one of cosine, step" in repr(project.stages["train"])
 

@@ -12,6 +12,7 @@ from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project
 from dvc_magic.project.follow import Silent
 from dvc_magic.store import check_store
+from tests.support.behind import carry_out
 from tests.support.small import prepare_and_train
 
 pytestmark = pytest.mark.integration
@@ -61,7 +62,7 @@ def test_a_target_is_recorded_as_stopped_when_the_stage_above_it_was(make_projec
     with Project.open(make_project(FILES)) as project:
         watch = Interrupts(project.root)
         with pytest.raises(KeyboardInterrupt):
-            project.start(_request(0.5, label="mine"), observer=watch)
+            carry_out(project, _request(0.5, label="mine"), observer=watch)
 
         last = project.last
 
@@ -75,7 +76,7 @@ def test_a_target_is_recorded_as_stopped_when_the_stage_above_it_was(make_projec
 def test_each_target_that_waited_for_that_stage_is(make_project: Any) -> None:
     with Project.open(make_project(FILES)) as project:
         with pytest.raises(KeyboardInterrupt):
-            project.start(_request(0.1, 0.2), observer=Interrupts(project.root))
+            carry_out(project, _request(0.1, 0.2), observer=Interrupts(project.root))
 
         assert [run.status for run in project.runs] == [RunStatus.STOPPED] * 2
         assert len(project.runs.unfolded()) == 3
@@ -85,6 +86,6 @@ def test_targets_that_had_not_begun_leave_nothing(make_project: Any) -> None:
     with Project.open(make_project(FILES)) as project:
         changes = (Change(file="params.yaml", key="pause", values=(60, 61)),)
         with pytest.raises(KeyboardInterrupt):
-            project.start(RunRequest(stages=("train",), changes=changes), observer=Interrupts(project.root))
+            carry_out(project, RunRequest(stages=("train",), changes=changes), observer=Interrupts(project.root))
 
         assert [run.stage for run in project.runs.unfolded()] == ["train", "prepare"]

@@ -12,6 +12,7 @@ from dvc_magic.model.request import RunRequest
 from dvc_magic.operations import CellSettings, cell_operation
 from dvc_magic.project import Project
 from dvc_magic.workspace import atime_works
+from tests.support.behind import carry_out, register
 from tests.support.projects import create, write
 
 pytestmark = pytest.mark.integration
@@ -145,13 +146,13 @@ def test_a_record_names_the_folders_that_were_listed(project: Project) -> None:
 def test_an_operation_runs_again_for_a_file_that_its_cell_would_list(project: Project, learn: bool) -> None:
     code = "import os\nopen('names.txt', 'w').write(repr(os.listdir('pages')))"
     operation = cell_operation(f"names_{learn}", code, settings=CellSettings(learn=learn))
-    project.register(operation)
+    register(project, operation)
     request = RunRequest(stages=(operation.address,), reuse=True)
-    first = project.start(request)[0]
-    assert project.start(request)[0] == first
+    first = carry_out(project, request)[0]
+    assert carry_out(project, request)[0] == first
 
     write(project.root, {"pages/new.md": "new"})
-    again = project.start(request)[0]
+    again = carry_out(project, request)[0]
     (project.root / "pages/new.md").unlink()
 
     assert again != first

@@ -11,6 +11,7 @@ import pytest
 from dvc_magic.errors import OperationError
 from dvc_magic.operations import cell_operation
 from dvc_magic.project import Project
+from tests.support.behind import pipeline_of, register
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -40,7 +41,7 @@ def test_a_bomb_in_guilds_file_is_a_line_below_the_stages(project: Project, fold
     began = time.monotonic()
     assert project.run("two").status == "completed"
     assert time.monotonic() - began < 20
-    assert "guild.yml: its aliases (*NAME) repeat more than" in project.pipeline().problems[-1]
+    assert "guild.yml: its aliases (*NAME) repeat more than" in pipeline_of(project).problems[-1]
 
 
 def test_a_wrong_entry_answers_for_itself_alone(project: Project, folder: Path) -> None:
@@ -61,7 +62,7 @@ def test_code_finds_in_a_run_and_in_its_copy_what_it_selects(
         "print(dm.dvcstage('two', select='a.*').read_text(), dm.dvcstage('dvc.yaml:two', select='b.*').read_text())\n"
         "1 / 0\n"
     )
-    project.register(cell_operation("look", code))
+    register(project, cell_operation("look", code))
     run = project.run("look", raise_errors=False)
     assert "a\n b\n" in run.log.text()
     project.debug(run.id, commands=["q"])

@@ -17,7 +17,8 @@ from dvc_magic.model.operation import Operation, OperationOut, Source
 from dvc_magic.model.request import RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import overlaps
 from dvc_magic.operations import CellSettings, cell_operation, parse_source, read_source
-from dvc_magic.project import Project, Run, sources
+from dvc_magic.project import Project, Run, connection_of, sources
+from tests.support.behind import carry_out, register, supplies_of
 from tests.support.commands import dvc, dvc_status_code
 from tests.support.digest import changes, project_digest
 from tests.support.projects import create
@@ -78,9 +79,9 @@ def project(folder: Path) -> Iterator[Project]:
 
 
 def start(project: Project, operation: Operation, **request: object) -> Run:
-    project.register(operation)
+    register(project, operation)
     call = RunRequest(stages=(operation.address,), **request)  # type: ignore[arg-type]
-    return project.start(call)[0]
+    return carry_out(project, call)[0]
 
 
 def cell(code: str, *requires: Source | str, name: str = "look", **settings: object) -> Operation:
@@ -253,7 +254,7 @@ def test_a_renamed_config_file_has_its_values_under_the_new_name_alone(project: 
 
 
 def project_run(project: Project, operation: Operation, params: dict[str, object], **more: object) -> Run:
-    project.register(operation)
+    register(project, operation)
     return project.run(operation.address, params, **more)  # type: ignore[arg-type]
 
 
@@ -386,7 +387,7 @@ def test_an_out_that_is_named_and_not_written_fails_the_run(project: Project) ->
 
 
 def test_constants_are_flags_and_a_grid_runs_over_them(project: Project) -> None:
-    project.register(cell(WRITES))
+    register(project, cell(WRITES))
     runs = project.grid("op:look", {"lr": [0.1, 0.2], "steps": [[1], [3, 4]]})
     assert [run.metrics["loss"] for run in runs] == [0.2, 0.2, 0.4, 0.4]
     assert [run.params["steps"] for run in runs] == [[1], [3, 4], [1], [3, 4]]
@@ -459,7 +460,7 @@ def test_an_operation_serves_as_the_stage_that_it_names_while_it_matches(project
     served = start(project, operation)
     look = start(project, cell(reads("model.txt"), "dvcstage:train"))
     assert (look.log.text(), look.upstream["train"].id) == ("mine\n", served.id)
-    project.register(cell("open('model.txt', 'w').write('other')\n", name="mine", stage="train"))
+    register(project, cell("open('model.txt', 'w').write('other')\n", name="mine", stage="train"))
     assert start(project, cell(reads("model.txt"), "dvcstage:train")).upstream["train"].stage == "train"
 
 
@@ -470,14 +471,14 @@ def test_an_operation_that_names_no_outs_makes_those_of_its_stage(project: Proje
 
 def test_an_operation_can_serve_as_a_stage_that_is_in_no_dvc_yaml_yet(project: Project) -> None:
     maker = cell("open('a.txt', 'w').write('a')\n", name="first", stage="begin", outs=(OperationOut(path="a.txt"),))
-    project.register(maker)
+    register(project, maker)
     run = start(project, cell(reads("a.txt"), "dvcstage:begin"))
     assert run.log.text() == "a\n"
     assert run.upstream["op:first"].stage == "op:first"
 
 
 def test_a_stage_that_is_in_no_dvc_yaml_has_to_be_made_with_named_outs(project: Project) -> None:
-    project.register(cell("open('a.txt', 'w').write('a')\n", name="first", stage="begin"))
+    register(project, cell("open('a.txt', 'w').write('a')\n", name="first", stage="begin"))
     with pytest.raises(OperationError, match="serves 'begin'"):
         start(project, cell(reads("a.txt"), "dvcstage:begin"))
 
@@ -544,29 +545,29 @@ def test_code_that_is_refused_with_its_params_leaves_no_operation(project: Proje
 
 
 def test_a_source_is_the_projects_own_path_where_it_lies_there(project: Project, folder: Path) -> None:
-    assert sources.dvcfile("raw.csv", find=lambda: project).path == folder / "raw.csv"
-    assert sources.config("settings.json", find=lambda: project).path == folder / "settings.json"
-    assert sources.file("labels.txt", find=lambda: project).read_text() == "some labels\n"
+    assert sources.dvcfile("raw.csv", find=lambda: supplies_of(project)).path == folder / "raw.csv"
+    assert sources.config("settings.json", find=lambda: supplies_of(project)).path == folder / "settings.json"
+    assert sources.file("labels.txt", find=lambda: supplies_of(project)).read_text() == "some labels\n"
 
 
 def test_a_source_that_is_not_here_is_pulled_into_a_place_of_its_own(project: Project, folder: Path) -> None:
     remove_data(folder, "raw.csv")
     before = project_digest(folder)
     attributes = {"rename": "raw.csv rows.csv", "target_path": "in"}
-    found = sources.dvcfile("raw.csv", **attributes, find=lambda: project)
+    found = sources.dvcfile("raw.csv", **attributes, find=lambda: supplies_of(project))
     assert (found.path.name, found.path.parent.name, found.read_text()) == ("rows.csv", "in", "x\n1\n")
     assert found.path.stat().st_mode & 0o222 == 0
-    assert sources.dvcfile("raw.csv", **attributes, find=lambda: project).path == found.path
+    assert sources.dvcfile("raw.csv", **attributes, find=lambda: supplies_of(project)).path == found.path
     assert changes(before, project_digest(folder)) == []
 
 
 def test_an_out_of_a_stage_is_the_path_in_the_run_that_made_it(project: Project) -> None:
     with pytest.raises(MissingInputError, match="'prepare' would have to run first: %dvc_run prepare"):
-        _ = sources.dvcstage("prepare", select="clean.csv", find=lambda: project).path
+        _ = sources.dvcstage("prepare", select="clean.csv", find=lambda: supplies_of(project)).path
     run = project.run("prepare")
-    chosen = sources.dvcstage("prepare", select="clean.csv", find=lambda: project)
+    chosen = sources.dvcstage("prepare", select="clean.csv", find=lambda: supplies_of(project))
     assert chosen.path == run.outs["clean.csv"].path
-    every = sources.dvcstage("prepare", find=lambda: project)
+    every = sources.dvcstage("prepare", find=lambda: supplies_of(project))
     assert list(every.paths) == ["clean.csv", "parts", "rows.json"]
     with pytest.raises(RequestError, match="stands for 3 paths"):
         _ = every.path
@@ -576,17 +577,20 @@ def test_an_old_run_is_used_when_it_is_named(project: Project, folder: Path) -> 
     run = project.run("prepare")
     (folder / "raw.csv").write_text("new\n")
     with pytest.raises(MissingInputError, match="would have to run first"):
-        _ = sources.dvcstage("prepare", select="clean.csv", find=lambda: project).path
-    assert sources.dvcstage("prepare", select="clean.csv", run=run, find=lambda: project).read_text() == "x\n1\n"
+        _ = sources.dvcstage("prepare", select="clean.csv", find=lambda: supplies_of(project)).path
+    assert (
+        sources.dvcstage("prepare", select="clean.csv", run=run, find=lambda: supplies_of(project)).read_text()
+        == "x\n1\n"
+    )
 
 
 def test_what_there_is_not_is_told_at_the_first_use(project: Project) -> None:
-    missing = sources.dvcfile("none.csv", find=lambda: project)
+    missing = sources.dvcfile("none.csv", find=lambda: supplies_of(project))
     assert repr(missing) == "<dvcfile none.csv>"
     with pytest.raises(MissingInputError, match="needs 'none.csv'"):
         _ = missing.path
     with pytest.raises(OperationError, match=r"dm\.dvcstage.*rename"):
-        sources.dvcstage("prepare", rename="( x", find=lambda: project)
+        sources.dvcstage("prepare", rename="( x", find=lambda: supplies_of(project))
 
 
 # --- what an operation must not get wrong ---------------------------------------------------------------------------
@@ -605,7 +609,7 @@ def test_an_out_is_absent_before_the_command_although_the_project_has_a_file_the
 def test_an_operation_does_not_stand_for_a_stage_under_a_value_that_it_does_not_take(project: Project) -> None:
     served = project.op("mine", "open('model.txt', 'w').write('mine')", stage="train")
     look = cell(reads("model.txt"), "dvcstage:train")
-    project.register(look)
+    register(project, look)
     assert project.run("op:look").upstream["train"].id == served.id
     assert project.run("op:look", {"lr": 0.9}).log.text() == "x\n1\nlr: 0.9\n"
     assert "mine does not take lr" in repr(project.plan("op:look", {"lr": 0.7}))
@@ -619,7 +623,7 @@ def test_a_value_of_a_config_file_holds_for_the_stages_above_as_well(project: Pr
 
 def test_two_cells_with_one_script_have_values_of_their_own(project: Project) -> None:
     first = cell("x = 1\nopen('a.txt', 'w').write(str(x))\n", name="first", script="s.py", stage="begin")
-    project.register(replace(first, outs=(OperationOut(path="a.txt"),)))
+    register(project, replace(first, outs=(OperationOut(path="a.txt"),)))
     second = cell("x = 2\nprint(open('a.txt').read(), x)\n", "dvcstage:begin", name="second", script="s.py")
     assert project_run(project, second, {"x": 7}).log.text() == "1 7\n"
 
@@ -641,7 +645,7 @@ def test_the_run_that_an_operation_above_names_is_used(project: Project) -> None
         stage="between",
         outs=(OperationOut(path="m.txt"),),
     )
-    project.register(middle)
+    register(project, middle)
     run = start(project, cell(reads("m.txt"), "dvcstage:between"))
     assert run.log.text() == "x\n1\nlr: 0.5\n"
 
@@ -694,8 +698,8 @@ def test_a_new_kernel_recalls_the_cell_that_is_asked_for_and_no_other(project: P
     project.op("mine", "open('model.txt', 'w').write('mine')", stage="train")
     project.op("look", "print(1)")
     with Project.open(folder) as second:
-        assert second.recall("none") == ""
-        assert "op:look is taken as it was in run 2; call project.op()" in second.recall("look")
+        assert connection_of(second).recall("none") == ""
+        assert "op:look is taken as it was in run 2; call project.op()" in connection_of(second).recall("look")
     with Project.open(folder) as second:
         assert second.run("look").log.text() == "1\n"
         assert list(second.operations) == ["look"]

@@ -12,6 +12,7 @@ import pytest
 
 from dvc_magic.errors import RunFailedError
 from dvc_magic.project import Project, Run
+from tests.support.behind import pipeline_of
 from tests.support.projects import create
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -121,7 +122,7 @@ def test_output_scalars_no_means_none(project: Project) -> None:
 
 
 def test_a_pattern_that_is_none_is_one_warning_and_the_operation_runs(project: Project) -> None:
-    [warning] = [text for text in project.pipeline().problems if "bad" in text]
+    [warning] = [text for text in pipeline_of(project).problems if "bad" in text]
     assert "operation 'bad' in guild.yml: 'output-scalars': '(' is left out: it is no regular expression" in warning
     assert project.run("bad").metrics == {}
 

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from dvc_magic.errors import OperationError, RunError, RunFailedError
 from dvc_magic.model.operation import Operation, OperationOut, OperationParams, Source, SourceKind, TextFile
 from dvc_magic.project import Project, Run
+from tests.support.behind import register
 from tests.support.commands import dvc, git
 from tests.support.digest import changes, project_digest
 from tests.support.locks import repro_lock
@@ -86,7 +87,7 @@ def project(root: Path) -> Iterator[Project]:
 
 
 def _run(project: Project, operation: Operation = FIT, params: dict[str, Any] | None = None) -> Run:
-    project.register(operation)
+    register(project, operation)
     return project.run(operation.address, params or {})
 
 
@@ -222,7 +223,7 @@ def test_operations_are_promoted_in_the_order_of_their_data(project: Project) ->
         requires=(Source(kind=SourceKind.DVCSTAGE, path="clean"),),
         outs=(OperationOut(path="used.csv"),),
     )
-    project.register(clean)
+    register(project, clean)
     run = _run(project, use)
     with pytest.raises(OperationError, match="promote that run first"):
         run.promote()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dvc_magic import Project, RunFailedError, Runs
+from dvc_magic import Project, Run, RunFailedError, Runs
 from dvc_magic.errors import ParamError, QueryError, RunNotFoundError
+from dvc_magic.project import connection_of
+from dvc_magic.store import check_store
 
 pytestmark = pytest.mark.integration
 
@@ -125,3 +130,79 @@ def test_a_failed_call_ends_in_the_next_steps_of_its_kind(project: Project) -> N
     assert "too fast" in message
     assert "project.runs[2].log" in message
     assert "%dvc" not in message
+
+
+def test_a_project_has_these_public_names_and_no_others(project: Project) -> None:
+    ways_in_and_out = {"open", "example", "close", "root", "store"}
+    looks = {"stages", "operations", "runs", "last", "widgets"}
+    acts = {"run", "grid", "op", "plan", "promote", "debug", "check"}
+
+    assert {name for name in dir(project) if not name.startswith("_")} == ways_in_and_out | looks | acts
+
+
+def test_an_unknown_option_is_refused_by_name_with_the_one_that_was_meant(project: Project) -> None:
+    run: Any = project.run("prepare")
+    calls: list[tuple[Callable[[], object], str]] = [
+        (lambda: project.run("train", reus=True), "Project.run() got an unexpected keyword argument 'reus'"),
+        (lambda: project.grid("train", {}, job=2), "Did you mean 'jobs'?"),
+        (lambda: project.op("fit", "", dep=[]), "Did you mean 'deps'?"),
+        (lambda: project.plan("train", timeout=3), "Project.plan() got an unexpected keyword argument 'timeout'"),
+        (lambda: run.again({}, from_run=1), "Run.again() got an unexpected keyword argument 'from_run'"),
+    ]
+    for call, said in calls:
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert said in str(caught.value)
+    assert len(project.runs.unfolded()) == 1
+
+
+def test_the_options_of_a_call_are_seen_in_its_signature() -> None:
+    of_a_plan = {"reuse": False, "use": None, "upstream": "auto", "copy_paths": (), "hydra": True}
+    of_a_call = {**of_a_plan, "timeout": None, "label": "", "tags": (), "raise_errors": True}
+
+    assert _options(Project.plan) == {"from_run": None, **of_a_plan}
+    assert _options(Project.run) == {"from_run": None, **of_a_call}
+    assert _options(Project.grid) == {"jobs": 1, "from_run": None, **of_a_call}
+    assert _options(Run.again) == of_a_call
+    assert _options(Project.op).items() >= of_a_call.items()
+
+
+def _options(method: Callable[..., Any]) -> dict[str, Any]:
+    named = inspect.signature(method).parameters.values()
+    assert inspect.Parameter.VAR_KEYWORD not in {one.kind for one in named}
+    return {one.name: one.default for one in named if one.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_threads_use_one_project_at_once(project: Project) -> None:
+    together = threading.Barrier(8)
+
+    def look(_: int) -> list[object]:
+        together.wait()
+        plan = project.plan("train", {"train.lr": 0.25})
+        glance = connection_of(project).glance(patience=60)
+        return [
+            [*project.stages],
+            [point.target for point in plan.points],
+            glance is not None and [stage.address for stage in glance.stages],
+            {run.stage for run in project.runs} <= {"prepare"},
+            project.stages["train"].params["train.lr"].value,
+        ]
+
+    def run(number: int) -> tuple[Run, str]:
+        together.wait()
+        made = project.run("prepare", label=f"thread {number}")
+        return made, (project.runs[made.number].outs["data"] / "a.txt").read_text()
+
+    with ThreadPoolExecutor(8) as pool:
+        looks = [pool.submit(look, number) for number in range(6)]
+        runs = [pool.submit(run, number) for number in range(2)]
+        every = ["prepare", "train"]
+
+        assert [one.result() for one in looks] == [[every, ["train"], every, True, 0.5]] * 6
+        made = [one.result() for one in runs]
+    assert [(run.label, run.status, text) for run, text in made] == [
+        ("thread 0", "completed", "text\n"),
+        ("thread 1", "completed", "text\n"),
+    ]
+    assert sorted(run.number for run in project.runs) == [1, 2]
+    assert check_store(project.store) == []

@@ -21,6 +21,7 @@ from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.project import Project
 from dvc_magic.project.follow import Silent
 from tests.support import http_remote
+from tests.support.behind import carry_out
 from tests.support.commands import dvc, git
 from tests.support.digest import changes, project_digest
 from tests.support.http_remote import HttpRemote
@@ -124,7 +125,7 @@ def request(project: Project, stage: str, params: Mapping[str, Sequence[object]]
 def calls(project: Project, stage: str, params: Mapping[str, Sequence[object]] | None = None) -> Watcher:
     """A call, and what was told of pulls."""
     watcher = Watcher()
-    project.start(request(project, stage, params), observer=watcher)
+    carry_out(project, request(project, stage, params), observer=watcher)
     return watcher
 
 
@@ -216,7 +217,7 @@ def test_edits_after_the_plan_do_not_reach_what_is_pulled(opened):
             (opened.root / "data/raw.csv.dvc").unlink()
             (opened.root / "folder.dvc").write_text("no yaml: [")
 
-    run = opened.start(request(opened, "prepare"), observer=Editor())[0]
+    run = carry_out(opened, request(opened, "prepare"), observer=Editor())[0]
 
     assert Path(run.outs["clean.csv"]).read_text() == "A,B\n1,2\n"
 
@@ -468,7 +469,8 @@ class TestOverHttp:
 
         with Project.open(opened.root) as project:
             shown: list[str] = []
-            project.start(
+            carry_out(
+                project,
                 request(project, "big"),
                 observer=ForegroundDisplay(project.store.paths, prefix=False, show=shown.append),
             )
@@ -489,7 +491,7 @@ class TestOverHttp:
 
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            opened.start(request(opened, "prepare"), observer=Impatient())
+            carry_out(opened, request(opened, "prepare"), observer=Impatient())
         assert time.monotonic() - began < 5
         assert leftovers(opened) == []
         assert len(opened.runs) == 0

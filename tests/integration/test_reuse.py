@@ -16,6 +16,7 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project, Run
 from dvc_magic.project.follow import Silent
+from tests.support.behind import carry_out
 from tests.support.digest import changes, project_digest
 from tests.support.small import prepare_and_train
 
@@ -247,7 +248,7 @@ def test_a_label_is_not_given_to_a_run_that_was_there_before_and_a_line_says_so(
     told = Told()
 
     request = replace(_request(), label="second", tags=("good",))
-    project.start(request, observer=told)
+    carry_out(project, request, observer=told)
 
     assert (first.label, first.tags) == ("first", ())
     assert told.events == [("reused", 2)]
@@ -290,7 +291,7 @@ def test_an_equal_run_that_still_goes_is_waited_for(project: Project, other: Oth
     told = Told(waiting=other.gate.touch)
 
     assert "train 2 goes already and is waited for" in repr(project.plan("train", {"lr": 0.5}, reuse=True))
-    runs = project.start(_request(lr=0.5), observer=told)
+    runs = carry_out(project, _request(lr=0.5), observer=told)
 
     assert runs[0] == other.end()
     assert told.events == [("started", 2), ("reused", 2)]
@@ -305,7 +306,7 @@ def test_when_the_run_that_was_waited_for_fails_the_call_fails(
         other = Other(project.root, tmp_path / "gate", lr=-1.0)
 
         with pytest.raises(RunFailedError, match="diverged") as caught:
-            project.start(_request(lr=-1.0), observer=Told(waiting=other.gate.touch))
+            carry_out(project, _request(lr=-1.0), observer=Told(waiting=other.gate.touch))
 
         assert caught.value.run == other.end()
 
@@ -315,7 +316,7 @@ def test_an_interrupt_stops_the_waiting_and_not_the_run(project: Project, other:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match="train 2 goes on, as another call has started it"):
-        project.start(_request(lr=0.5), observer=Told(waiting=interrupt))
+        carry_out(project, _request(lr=0.5), observer=Told(waiting=interrupt))
 
     assert other.end().status is RunStatus.COMPLETED
     assert _numbers(project) == [2, 1]
@@ -339,7 +340,7 @@ def test_a_stage_above_that_still_goes_is_waited_for_as_well(make_project: Any, 
         other = Other(project.root, gate)
         assert "prepare 1 goes already and is waited for" in repr(project.plan("train", {"lr": 0.2}, reuse=True))
 
-        runs = project.start(_request(lr=0.2), observer=Told(waiting=gate.touch))
+        runs = carry_out(project, _request(lr=0.2), observer=Told(waiting=gate.touch))
 
         assert runs[0].upstream["prepare"] == other.end().upstream["prepare"]
         assert [run.number for run in project.runs.unfolded() if run.stage == "prepare"] == [1]

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from dvc_magic.errors import RunFailedError
+from tests.support.behind import pipeline_of
 from tests.support.commands import dvc_status_code, git
 from tests.support.digest import changes, project_digest
 from tests.support.locks import lock_entry, repro_lock
@@ -25,7 +26,7 @@ def test_every_stage_gets_the_lock_entry_of_dvc_repro_and_a_clean_status(
     before = project_digest(root)
     project = opened(root)
 
-    runs = [project.run(stage.address) for stage in project.pipeline().stages]
+    runs = [project.run(stage.address) for stage in pipeline_of(project).stages]
 
     assert changes(before, project_digest(root)) == []
     for run in [*project.runs.unfolded()]:

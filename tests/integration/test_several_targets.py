@@ -12,6 +12,7 @@ from dvc_magic import Project, RunsFailedError
 from dvc_magic.errors import ParamError, ProjectError, RequestError, StageNotFoundError
 from dvc_magic.line import read_run_line
 from tests.support import projects
+from tests.support.behind import pipeline_of, plan_of
 
 pytestmark = pytest.mark.integration
 
@@ -125,8 +126,8 @@ def test_a_group_has_the_items_that_the_values_of_the_call_give_it(project: Proj
         ("fit@c", {"names": ["c", "d"]}),
         ("fit@d", {"names": ["c", "d"]}),
     ]
-    line = read_run_line("fit@c* -S names=[cd,a,ce]", namespace={}, pipeline=project.pipeline(), stage_of=str)
-    assert [point.target for point in project.preview(line.request).points] == ["fit@cd", "fit@ce"]
+    line = read_run_line("fit@c* -S names=[cd,a,ce]", namespace={}, pipeline=pipeline_of(project), stage_of=str)
+    assert [point.target for point in plan_of(project, line.request).points] == ["fit@cd", "fit@ce"]
     with pytest.raises(ProjectError, match=r"no stage of the group 'fit' is 'fit@b\*'; it has fit@x"):
         project.grid(["names", "fit@b*"], {"names": [["x"]]})
 
@@ -202,11 +203,11 @@ def test_operations_with_params_of_their_own_run_beside_stages(project: Project)
 
 def test_a_key_that_no_stage_declares_holds_for_every_target(project: Project) -> None:
     request = read_run_line(
-        "report prepare -S +seed=1,2", namespace={}, pipeline=project.pipeline(), stage_of=str
+        "report prepare -S +seed=1,2", namespace={}, pipeline=pipeline_of(project), stage_of=str
     ).request
 
-    assert [point.target for point in project.preview(request).points] == ["report"] * 2 + ["prepare"]
+    assert [point.target for point in plan_of(project, request).points] == ["report"] * 2 + ["prepare"]
     request = read_run_line(
-        "train prepare -S +seed=1,2", namespace={}, pipeline=project.pipeline(), stage_of=str
+        "train prepare -S +seed=1,2", namespace={}, pipeline=pipeline_of(project), stage_of=str
     ).request
-    assert [point.target for point in project.preview(request).points] == ["train"] * 2 + ["prepare"] * 2
+    assert [point.target for point in plan_of(project, request).points] == ["train"] * 2 + ["prepare"] * 2

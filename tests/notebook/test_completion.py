@@ -13,6 +13,7 @@ import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
+from dvc_magic.project import connection_of
 from tests.support.digest import changes, project_digest
 from tests.support.processes import host_of, workers_of
 
@@ -268,15 +269,15 @@ def test_stages_that_were_never_seen_are_waited_for_a_second_at_most(shell: Inte
     host = host_of(psutil.Process(), project.root)
     host.suspend()
     try:
-        assert project.glance(patience=0.05) is None
+        assert connection_of(project).glance(patience=0.05) is None
         began = time.monotonic()
-        assert project.glance() is None
+        assert connection_of(project).glance() is None
         assert 0.9 < time.monotonic() - began < 1.5
         assert _offered(shell, "%dvc_run tr") == {}
     finally:
         host.resume()
 
-    assert [stage.address for stage in project.glance(patience=60).stages][:2] == ["prepare", "train"]
+    assert [stage.address for stage in connection_of(project).glance(patience=60).stages][:2] == ["prepare", "train"]
 
 
 def test_examples_are_offered_outside_of_a_project(shell: InteractiveShell, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from dvc_magic.errors import LineError, OperationError, RunError, RunNotFoundError
 from dvc_magic.model.operation import Operation, TextFile
 from dvc_magic.project import Project, Promoted
+from tests.support.behind import register
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +31,7 @@ def root(make_project: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a run of an operation, and then one of a stage."""
     made: Path = make_project(FILES)
     with Project.open(made) as project:
-        project.register(SAY)
+        register(project, SAY)
         project.run("op:say")
         project.run("hello")
     monkeypatch.chdir(made)

@@ -9,7 +9,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from dvc_magic.notebook.magics import DvcMagics
-from dvc_magic.project import Project, Run
+from dvc_magic.project import Project, Run, connection_of
 
 pytestmark = pytest.mark.integration
 
@@ -69,7 +69,7 @@ def test_python_and_the_root_go_by_addresses(
 
 
 def test_completions_and_the_panels_line_say_which_stage_is_meant(shell: InteractiveShell, project: Project) -> None:
-    project.glance(patience=60)
+    connection_of(project).glance(patience=60)
 
     def completed(line: str) -> list[str]:
         with provisionalcompleter():

@@ -18,9 +18,10 @@ from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import quote, read_run_line
 from dvc_magic.line.stages import expected_target
 from dvc_magic.model.stage import Pipeline, Stage
-from dvc_magic.project import Project, Run
+from dvc_magic.project import Project, Run, connection_of
 from dvc_magic.runs import flatten_files
 from dvc_magic.store import check_store
+from tests.support.behind import carry_out, pipeline_of
 from tests.support.cases import Case, Place, build, twin
 from tests.support.digest import changes, project_digest
 from tests.support.dvc_program import dvc_program
@@ -87,7 +88,7 @@ def _compare(place: Place, other: Path, expected: Reference | None) -> Compariso
         ours = _Ours(
             place=place,
             runs=(*project.runs.unfolded(),),
-            pipeline=Pipeline() if failures else project.pipeline(),
+            pipeline=Pipeline() if failures else pipeline_of(project),
             faults=(*changes(before, _digest(place)), *failures, *check_store(project.store)),
         )
         stages = len(ours.runs)
@@ -107,12 +108,16 @@ def _compare(place: Place, other: Path, expected: Reference | None) -> Compariso
 def _run(case: Case, project: Project) -> Iterator[str]:
     """Run the targets of `case`; what goes wrong is yielded."""
     try:
-        pipeline = project.pipeline()
+        pipeline = pipeline_of(project)
         for target in case.targets or [quote(stage.address) for stage in pipeline.final_stages()]:
             asked = read_run_line(
-                f"{target} {case.options}", namespace={}, pipeline=pipeline, stage_of=str, described=project.pipeline
+                f"{target} {case.options}",
+                namespace={},
+                pipeline=pipeline,
+                stage_of=str,
+                described=connection_of(project).pipeline,
             )
-            project.start(asked.request)
+            carry_out(project, asked.request)
     except DvcMagicError as error:
         yield f"{type(error).__name__}: {error}"
 

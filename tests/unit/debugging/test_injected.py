@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from dvc_magic.debugger.prompt import Prompt
 from dvc_magic.debugging import INJECTED, VARIABLE
-from dvc_magic.project.prompt import Prompt
 
 pytestmark = pytest.mark.timeout(60)
 

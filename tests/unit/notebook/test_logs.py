@@ -10,8 +10,9 @@ from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.notebook.forms import LogView
-from dvc_magic.project import LogTail, Run
+from dvc_magic.project import Run
 from dvc_magic.project.failures import failure_message
+from dvc_magic.runs import LogTail
 from tests.support.hostile import strange_markup, unseen
 from tests.support.plotted import FewRuns, plotted_run
 
@@ -44,9 +45,9 @@ def test_a_log_that_comes_in_pieces_shows_as_a_whole_one(tmp_path: Path, size: i
     tail, shown = LogTail(path), ""
     for end in range(size, len(data) + size, size):
         path.write_bytes(data[:end])
-        shown += tail.read()
+        shown += tail.read().text
 
-    assert shown + tail.read(last=True) == SHOWN
+    assert shown + tail.read(last=True).text == SHOWN
 
 
 def test_an_escape_sequence_that_never_ends_is_spelled_at_the_end(tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_an_escape_sequence_that_never_ends_is_spelled_at_the_end(tmp_path: Path
     path.write_bytes(b"a\x1b]0;title")
     tail = LogTail(path)
 
-    assert (tail.read(), tail.read(last=True)) == ("a", r"\x1b]0;title")
+    assert (tail.read().text, tail.read(last=True).text) == ("a", r"\x1b]0;title")
 
 
 def test_names_and_warnings_of_a_call_in_the_foreground_are_spelled(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from dvc_magic.errors import PipelineError
 from dvc_magic.model.stage import Pipeline
@@ -82,3 +83,21 @@ def test_a_pipeline_that_cannot_be_read_leaves_what_was_seen_before() -> None:
     assert glance.look() == SEEN
     assert glance.look() == SEEN
     assert answers == []
+
+
+def test_threads_that_look_at_once_wait_for_one_answer() -> None:
+    asked: list[Slow] = []
+
+    def ask() -> Slow:
+        asked.append(Slow(0.3))
+        return asked[-1]
+
+    glance, together = Glance(ask), threading.Barrier(8)  # type: ignore[arg-type]
+
+    def look(_: int) -> Pipeline | None:
+        together.wait()
+        return glance.look(patience=5)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(look, range(8))) == [SEEN] * 8
+    assert len(asked) == 1

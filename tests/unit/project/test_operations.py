@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dvc_magic.operations import cell_operation
-from dvc_magic.project.operations import KnownOperations, operations_of
+from dvc_magic.project.known_operations import KnownOperations, operations_of
 
 OWN = """\
 operations:
@@ -53,3 +55,23 @@ def test_a_file_that_cannot_be_read_is_a_warning_and_the_other_is_read(tmp_path:
     found = operations_of(tmp_path)
     assert {operation.name for operation in found.operations} == {"both", "other"}
     assert found.warnings[0].startswith("dvc_magic.yaml is not valid YAML")
+
+
+def test_an_operation_tried_in_vain_gives_way_to_the_one_before_and_takes_no_other_along(tmp_path: Path) -> None:
+    known = KnownOperations(tmp_path)
+    before = cell_operation("fit", "print(1)\n")
+    known.register(before)
+
+    for name in ("fit", "new"):
+        with pytest.raises(ZeroDivisionError):
+            _try_in_vain(known, name)
+
+    found = {operation.name: operation for operation in known.all().operations}
+    assert set(found) == {"fit", "meanwhile-fit", "meanwhile-new"}
+    assert found["fit"] == before
+
+
+def _try_in_vain(known: KnownOperations, name: str) -> None:
+    with known.trying(cell_operation(name, "print(2)\n")):
+        known.register(cell_operation(f"meanwhile-{name}", "print(3)\n"))  # as another thread does
+        raise ZeroDivisionError

@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 
 from dvc_magic.errors import RequestError
 from dvc_magic.project import Run, Runs
-from dvc_magic.project.plotting import Plots
+from dvc_magic.project.handles.plotting import Plots
 from dvc_magic.runs import UnknownLeafError
 from tests.support.plotted import FewRuns, plotted_run
 
@@ -264,5 +264,5 @@ def test_looking_at_what_can_be_plotted_imports_no_matplotlib():
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
 
-    assert "dvc_magic.project.plotting" in done.stdout.split()
+    assert "dvc_magic.project.handles.plotting" in done.stdout.split()
     assert "matplotlib" not in done.stdout.split()

@@ -4,205 +4,39 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
-from msgspec import Struct
-
-from dvc_magic.errors import RequestError, RunError, StoreError, close_matches
-from dvc_magic.model.operation import SourceKind
+from dvc_magic.debugger import Debugged, ask_here, show_here
+from dvc_magic.errors import RequestError, RunError, StoreError
 from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus
-from dvc_magic.model.stage import OutKind, overlaps
-from dvc_magic.project.debugging import Debugged, ask_here, show_here
-from dvc_magic.project.failures import log_tail
-from dvc_magic.project.plotting import Plots, read_history
+from dvc_magic.model.stage import overlaps
+from dvc_magic.project.handles.content import Paths, ResolvedDep, ResolvedOut, RunLog
+from dvc_magic.project.handles.plotting import Plots, read_history
+from dvc_magic.project.options import CallOptions, RunName, takes
 from dvc_magic.project.promoting import Promoted
 from dvc_magic.runs import Leaves, history_frame, metrics_of, params_of
 from dvc_magic.store import RunStore, StoredRun
-from dvc_magic.untrusted import coloured, one_line
-from dvc_magic.views import Card, format_bytes, run_card, run_line
+from dvc_magic.views import Card, run_card, run_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Content:
-    """A file or folder of a run: ``json.loads(run.outs["model.json"].read_text())``, ``run.outs["plots"] / "a.png"``.
+class Actions(Protocol):
+    """What a run asks its project for."""
 
-    Usable wherever a path is (``open``, ``pandas.read_csv``); `path` has everything else that a path can do.
-    `os.PathLike` takes it for one by `__fspath__`; as a base it would bring a metaclass that structs cannot have.
-    """
+    def again(self, run: Run, params: Mapping[str, Any] | None, options: CallOptions) -> Run:
+        """Run its stage again with its values."""
 
-    __slots__ = ()
-    path: Path
-
-    def __fspath__(self) -> str:
-        """The path as text."""
-        return str(self.path)
-
-    def __truediv__(self, name: str) -> Path:
-        """The path of something in the folder."""
-        return self.path / name
-
-    def read_text(self) -> str:
-        """The file's text, which is UTF-8."""
-        return self.path.read_text(encoding="utf-8")
-
-    def read_bytes(self) -> bytes:
-        """The file's bytes."""
-        return self.path.read_bytes()
-
-
-class ResolvedDep(Content, Struct, frozen=True, kw_only=True):
-    """One dependency of a run, as it was resolved; usable wherever a path is.
-
-    Attributes:
-        path: absolute path of the content in the run's workspace.
-        source: ``file``, ``dvcfile``, ``dvcstage`` or ``config``.
-        origin: project path, ``.dvc`` file, or stage that it came from.
-        run: id of the upstream run that made it, or None.
-        hash: md5 as in ``dvc.lock``. size: bytes. files: number of files.
-        placed: ``copy``, ``hardlink``, ``reflink`` or ``in place``.
-        differs: whether the project's file differed from its ``.dvc`` file.
-    """
-
-    path: Path
-    source: SourceKind
-    origin: str
-    run: str | None
-    hash: str
-    size: int
-    files: int
-    placed: str
-    differs: bool
-
-    def __repr__(self) -> str:
-        """Where it came from, its hash and its size."""
-        if not self.hash:
-            return one_line(f"<{self.source} {self.origin}>")
-        return one_line(f"<{self.source} {self.origin}, md5 {self.hash[:10]}, {format_bytes(self.size)}>")
-
-
-class ResolvedOut(Content, Struct, frozen=True, kw_only=True):
-    """One output of a run; usable wherever a path is.
-
-    Attributes:
-        path: absolute path in the run's workspace. kind: ``out``, ``metric`` or ``plot``.
-        hash: md5 as in ``dvc.lock``. size: bytes. files: number of files.
-        altered: why it is not what the run made any more, in words; empty when it is.
-    """
-
-    path: Path
-    kind: OutKind
-    hash: str
-    size: int
-    files: int
-    altered: str = ""
-
-    def __repr__(self) -> str:
-        """What kind of output it is, its hash and its size."""
-        altered = ", altered since the run" if self.altered else ""
-        return one_line(f"<{self.kind}, md5 {self.hash[:10]}, {format_bytes(self.size)}{altered}>")
-
-
-T = TypeVar("T")
-
-
-class Paths(Mapping[str, T]):
-    """Deps or outs by their path from the workspace's root; a wrong path is answered with those that there are."""
-
-    def __init__(self, found: dict[str, T]) -> None:
-        self._found = found
-
-    def __getitem__(self, path: str) -> T:
-        """What is at a path.
-
-        Raises:
-            RequestError: nothing is.
-        """
-        if path not in self._found:
-            known = list(self._found)
-            hint = close_matches(path, known)
-            message = f"there is nothing at {path!r}.{hint} There is: {', '.join(known) or 'nothing'}"
-            raise RequestError(message)
-        return self._found[path]
-
-    def __contains__(self, path: object) -> bool:
-        """Whether there is something at a path."""
-        return path in self._found
-
-    def __iter__(self) -> Iterator[str]:
-        """The paths."""
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        """How many."""
-        return len(self._found)
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return list(self._found)
-
-    def __repr__(self) -> str:
-        """One line for each path."""
-        return "\n".join(f"{one_line(path)}: {item!r}" for path, item in self._found.items()) or "none"
-
-
-class RunLog(Struct, frozen=True):
-    """What the commands of a run printed, both streams, as it came.
-
-    Attributes:
-        path: the file.
-    """
-
-    path: Path
-
-    def text(self) -> str:
-        """The whole log; bytes that are no UTF-8 are replaced."""
-        return self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
-
-    def tail(self, lines: int = 20) -> str:
-        """The last lines."""
-        return "\n".join(log_tail(self.path, lines))
-
-    def __repr__(self) -> str:
-        """The last lines, which is what one looks for."""
-        return coloured(self.tail()) or "<empty log>"
-
-
-class Caller(Protocol):
-    """What a run asks to run its stage again: a `dvc_magic.Project`."""
-
-    def run(
-        self,
-        stage: str | None = None,
-        params: Mapping[str, Any] | None = None,
-        *,
-        from_run: int | str | Run | None = None,
-        reuse: bool = False,
-        use: Mapping[str, int | str | Run] | None = None,
-        upstream: str = "auto",
-        copy_paths: Sequence[str] = (),
-        hydra: bool = True,
-        timeout: float | None = None,
-        label: str = "",
-        tags: Sequence[str] = (),
-        raise_errors: bool = True,
-    ) -> Run:
-        """Carry out a call."""
-
-    def promote(self, run: int | str | Run, *, name: str = "", script: str = "", dry_run: bool = False) -> Promoted:
+    def promote(self, run: RunName, *, name: str, script: str, dry_run: bool) -> Promoted:
         """Make a stage of the run of an operation."""
 
     def debug(
-        self,
-        run: int | str | Run | None = None,
-        commands: Sequence[str] = (),
-        *,
-        ask: Callable[[str], str] = ask_here,
-        show: Callable[[str], None] = show_here,
+        self, run: RunName | None, commands: Sequence[str], *, ask: Callable[[str], str], show: Callable[[str], None]
     ) -> Debugged:
         """Debug a failed run."""
 
@@ -218,11 +52,11 @@ class Run:
     """
 
     def __init__(
-        self, stored: StoredRun, store: RunStore, *, in_full: bool = False, caller: Caller | None = None
+        self, stored: StoredRun, store: RunStore, *, in_full: bool = False, actions: Actions | None = None
     ) -> None:
         self._stored = stored
         self._store = store
-        self._caller = caller
+        self._actions = actions
         self._in_full = in_full
 
     def _read(self) -> StoredRun:
@@ -396,9 +230,9 @@ class Run:
 
     def _altered_outs(self) -> Mapping[str, str]:
         record = self.record
-        if record.status is not RunStatus.COMPLETED or self._caller is None or not self._store.has_doubts(record):
+        if record.status is not RunStatus.COMPLETED or self._actions is None or not self._store.has_doubts(record):
             return record.spoiled
-        altered = self._caller.altered_outs(self)
+        altered = self._actions.altered_outs(self)
         self._stored = self._store.get(self.id)
         return altered
 
@@ -406,50 +240,29 @@ class Run:
     def upstream(self) -> Mapping[str, Run]:
         """Stage address -> the run whose outputs this one used, directly."""
         return {
-            stage: Run(self._store.get(run_id), self._store, caller=self._caller)
+            stage: Run(self._store.get(run_id), self._store, actions=self._actions)
             for stage, run_id in self._stored.record.upstream.items()
         }
 
-    def again(
-        self,
-        params: Mapping[str, Any] | None = None,
-        *,
-        reuse: bool = False,
-        use: Mapping[str, int | str | Run] | None = None,
-        upstream: str = "auto",
-        copy_paths: Sequence[str] = (),
-        hydra: bool = True,
-        timeout: float | None = None,
-        label: str = "",
-        tags: Sequence[str] = (),
-        raise_errors: bool = True,
-    ) -> Run:
+    @takes(CallOptions)
+    def again(self, params: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]) -> Run:
         """``run.again({"lr": 0.2})``: a new run of the same stage with this one's values, but for those in `params`.
 
         The values are those of this run and of the runs above it. The code and the data are the project's as they are
-        now. The arguments are those of `Project.run`.
+        now.
+
+        Args:
+            params: as in `Project.run`.
+            options: those that ``help(dvc_magic.CallOptions)`` explains.
 
         Raises:
             ParamError: no stage has some param of this run any more.
             RunFailedError: the stage, or one upstream of it, ended badly.
         """
-        if self._caller is None:
+        if self._actions is None:
             message = f"this handle on run {self.number} has no project; use project.run(from_run={self.number})"
             raise RequestError(message)
-        return self._caller.run(
-            self.stage,
-            params,
-            from_run=self,
-            reuse=reuse,
-            use=use,
-            upstream=upstream,
-            copy_paths=copy_paths,
-            hydra=hydra,
-            timeout=timeout,
-            label=label,
-            tags=tags,
-            raise_errors=raise_errors,
-        )
+        return self._actions.again(self, params, options)
 
     def promote(self, *, name: str = "", script: str = "", dry_run: bool = False) -> Promoted:
         """``run.promote(dry_run=True)``: the operation of this completed run, as a stage of the project.
@@ -468,10 +281,10 @@ class Run:
             OperationError: a stage cannot have what the operation has, or the project has something in its way.
             ProjectError: the project cannot be read or written.
         """
-        if self._caller is None:
+        if self._actions is None:
             message = f"this handle on run {self.number} has no project; use project.promote({self.number})"
             raise RequestError(message)
-        return self._caller.promote(self, name=name, script=script, dry_run=dry_run)
+        return self._actions.promote(self, name=name, script=script, dry_run=dry_run)
 
     def tag(self, *changes: str, label: str | None = None, note: str | None = None, mark: bool | None = None) -> Run:
         """Change the user's notes: ``run.tag("+good", "-bad", label="first try")``; a bare tag is added.
@@ -519,10 +332,10 @@ class Run:
             RunError: the run did not fail by its command. DvcMagicError: an input of it is gone.
             KeyboardInterrupt: it was interrupted; the copy is stopped and removed.
         """
-        if self._caller is None:
+        if self._actions is None:
             message = f"this handle on run {self.number} has no project; use project.debug({self.number})"
             raise RequestError(message)
-        return self._caller.debug(self, commands, ask=ask, show=show)
+        return self._actions.debug(self, commands, ask=ask, show=show)
 
     def copy(self, path: str, to: str | os.PathLike[str]) -> Path:
         """Copy a file or folder of the workspace to where it can be changed; returns the new path.
@@ -584,7 +397,7 @@ class Run:
 
     def in_full(self) -> Run:
         """The same run, which a terminal shows as its card too, where it shows others as a line."""
-        return Run(self._stored, self._store, in_full=True, caller=self._caller)
+        return Run(self._stored, self._store, in_full=True, actions=self._actions)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001, ARG002 - IPython's protocol
         alone = len(printer.stack) <= 1  # in a list a line is enough

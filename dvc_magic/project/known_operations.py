@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from dvc_magic.errors import OperationError, ProjectError, close_matches
-from dvc_magic.model.operation import Operation, Source
-from dvc_magic.model.stage import Pipeline
-from dvc_magic.operations import (
-    CellSettings,
-    cell_operation,
-    parse_source,
-    plain_source,
-    read_guild,
-    read_operations,
-    read_outs,
-    read_script,
-    read_source,
-)
+from dvc_magic.errors import OperationError, ProjectError
+from dvc_magic.model.operation import Operation
+from dvc_magic.operations import read_guild, read_operations
 from dvc_magic.project.settings import SETTINGS_FILE, read_file
-from dvc_magic.project.stages import StageView
 from dvc_magic.store import RunStore
-from dvc_magic.views import Table, stages_table
 
 GUILD_FILE = "guild.yml"
 _KEPT_BY_RUNS = ("cell", "api")  # origins of operations that no file of the project has
@@ -72,7 +58,7 @@ def _read_or_warn(read: Callable[[Path, _Texts], FileOperations], root: Path) ->
 
 
 class KnownOperations:
-    """The operations that calls of one project can name.
+    """The operations that calls of one project can name. Any thread may use it.
 
     Args:
         root: of the project.
@@ -80,29 +66,41 @@ class KnownOperations:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._registered: dict[str, Operation] = {}
+        self._registering = threading.Lock()
+        self._registered: dict[str, Operation] = {}  # replaced at each change, so that others look at one that stays
 
     def all(self) -> FileOperations:
         """Those of the project's files as they are now, and those that were registered, which come before them."""
-        named = operations_of(self._root)
+        named, registered = operations_of(self._root), self._registered
         found = {operation.name: operation for operation in named.operations}
-        faults = {at: said for at, said in named.faults.items() if at.removeprefix("op:") not in self._registered}
-        return replace(named, operations=tuple({**found, **self._registered}.values()), faults=faults)
+        faults = {at: said for at, said in named.faults.items() if at.removeprefix("op:") not in registered}
+        return replace(named, operations=tuple({**found, **registered}.values()), faults=faults)
 
     def register(self, operation: Operation) -> None:
-        """Make an operation known; one of that name before it is replaced."""
-        self._registered[operation.name] = operation
+        """Make an operation known under its name; one of that name before it is replaced."""
+        with self._registering:
+            self._registered = {**self._registered, operation.name: operation}
 
     @contextlib.contextmanager
     def trying(self, operation: Operation) -> Iterator[None]:
-        """Make an operation known for good, or for a block alone that raises: then what was known before is again."""
-        before = dict(self._registered)
+        """``with operations.trying(operation): ...``: it stays known, unless the block raises.
+
+        So one whose call is refused leaves no trace, and the one of that name before it comes back.
+        """
+        before = self._registered.get(operation.name)
         self.register(operation)
         try:
             yield
         except BaseException:
-            self._registered = before
+            self._forget(operation, before)
             raise
+
+    def _forget(self, operation: Operation, before: Operation | None) -> None:
+        with self._registering:
+            if self._registered.get(operation.name) is not operation:  # another thread has made another of that name
+                return
+            kept = {name: known for name, known in self._registered.items() if name != operation.name}
+            self._registered = kept if before is None else {**self._registered, operation.name: before}
 
     def recall(self, name: str, store: RunStore) -> str:
         """Register the operation of this name, ``op:`` or not, as its newest run has it.
@@ -157,109 +155,3 @@ def _guild(root: Path, texts: _Texts) -> FileOperations:
         raise OperationError(message)
     found, warnings = read_guild(text, exists=texts.exists, read_text=texts.read)
     return FileOperations(operations=found, warnings=warnings)
-
-
-class HasSource(Protocol):
-    """What ``dm.dvcfile(..)`` and its like give."""
-
-    @property
-    def source(self) -> Source:
-        """The frozen data."""
-
-
-Required = str | Source | HasSource | Mapping[str, Any]
-"""A source in Python: ``"dvcfile:a.csv"``, ``dm.dvcfile("a.csv")``, ``{"dvcfile": "a.csv", "remote": "far"}``."""
-
-
-def python_operation(
-    name: str,
-    code: str,
-    *,
-    deps: Sequence[str],
-    requires: Sequence[Required],
-    outs: Sequence[str | Mapping[str, Any]],
-    metrics: Sequence[str | Mapping[str, Any]],
-    stage: str,
-    script: str,
-    learn: bool,
-    scalars: bool,
-    desc: str,
-) -> Operation:
-    """The operation that Python code is, as if it stood in a cell below ``%%dvc_op``.
-
-    Raises:
-        OperationError: it cannot be one.
-    """
-    at = f"operation {name!r}"
-    settings = CellSettings(
-        requires=(
-            *(plain_source(path, where="deps", instead="in requires") for path in deps),
-            *(_required(entry, where=at) for entry in requires),
-        ),
-        outs=read_outs({"outs": list(outs), "metrics": list(metrics)}, at=at),
-        stage=stage,
-        script=read_script(script, "script", at=at) if script else "",
-        learn=learn or None,
-        scalars=scalars or None,
-        desc=desc,
-    )
-    return replace(cell_operation(name, textwrap.dedent(code).strip("\n"), settings=settings), origin="api")
-
-
-def _required(entry: Required, *, where: str) -> Source:
-    match entry:
-        case str():
-            return parse_source(entry, where=where)
-        case Source():
-            return entry
-        case Mapping():
-            return read_source(dict(entry), where=where)
-    return entry.source
-
-
-class Operations(Mapping[str, StageView]):
-    """The operations of a project by name, compiled to stages."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
-        self._found = {stage.address.removeprefix("op:"): stage for stage in pipeline.operations}
-
-    def __getitem__(self, name: str) -> StageView:
-        """The operation of this name, with ``op:`` before it or not.
-
-        Raises:
-            OperationError: there is none, or it cannot be used.
-        """
-        plain = name.removeprefix("op:")
-        if plain in self._found:
-            return StageView(self._found[plain], self.pipeline)
-        fault = self.pipeline.faults.get(f"op:{plain}")
-        known = list(self._found)
-        listed = f" The operations are {', '.join(known)}." if known else " This project has none."
-        raise OperationError(fault or f"There is no operation {plain!r}.{close_matches(plain, known)}{listed}")
-
-    def __contains__(self, name: object) -> bool:
-        """Whether there is an operation of this name."""
-        return isinstance(name, str) and name.removeprefix("op:") in self._found
-
-    def __iter__(self) -> Iterator[str]:
-        """The names."""
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        """How many."""
-        return len(self._found)
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return list(self)
-
-    def table(self) -> Table:
-        """The operations as a table, ready to show."""
-        return stages_table(replace(self.pipeline, stages=()))
-
-    def __repr__(self) -> str:
-        """The table as text."""
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()

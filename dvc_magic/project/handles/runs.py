@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, overload
 
 from dvc_magic.errors import RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
-from dvc_magic.project.plotting import Plots
-from dvc_magic.project.run import Caller, Run
+from dvc_magic.project.handles.plotting import Plots
+from dvc_magic.project.handles.run import Actions, Run
 from dvc_magic.runs import (
     Query,
     RunRow,
@@ -59,20 +59,20 @@ class Runs(Sequence[Run]):
         store: RunStore,
         *,
         by_number: bool = False,
-        caller: Caller | None = None,
+        actions: Actions | None = None,
         shown: int | None = _SHOWN,
     ) -> None:
-        """Use `Project.runs` or `Project.runs_of`.
+        """Use `Project.runs`.
 
         Args:
-            runs: in their order. store: where they are. caller: what makes calls for them.
+            runs: in their order. store: where they are. actions: what acts on them.
             by_number: whether these are all runs that were asked for, to be reached by their numbers.
             shown: how many of them the display has; None for all.
         """
         self._stored: Sequence[StoredRun] = runs if isinstance(runs, Listing) else tuple(runs)
         self._store = store
         self._by_number = by_number
-        self._caller = caller
+        self._actions = actions
         self._shown = shown
 
     def __len__(self) -> int:
@@ -127,10 +127,10 @@ class Runs(Sequence[Run]):
         return message if found is None else f"{message}; run number {key} is at position {found}"
 
     def _with(self, runs: Iterable[StoredRun], *, shown: int | None = _SHOWN) -> Runs:
-        return Runs(runs, self._store, caller=self._caller, shown=shown)
+        return Runs(runs, self._store, actions=self._actions, shown=shown)
 
     def _run(self, stored: StoredRun) -> Run:
-        return Run(stored, self._store, caller=self._caller)
+        return Run(stored, self._store, actions=self._actions)
 
     def _lineage(self, stored: StoredRun) -> list[StoredRun]:
         return lineage(stored, self._store.get)

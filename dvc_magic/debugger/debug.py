@@ -13,12 +13,12 @@ from select import select
 from msgspec import Struct
 
 from dvc_magic.client import Host, Pending, stage_environment
-from dvc_magic.project.debuggable import debuggable
-from dvc_magic.project.failures import log_tail
-from dvc_magic.project.log_tail import LogTail
-from dvc_magic.project.prompt import Prompt
+from dvc_magic.debugger.debuggable import debuggable
+from dvc_magic.debugger.prompt import Prompt
+from dvc_magic.runs import LogTail, log_tail
 from dvc_magic.store import RunStore, StoredRun, remove_tree
 from dvc_magic.untrusted import message
+from dvc_magic.views import log_text
 from dvc_magic.wire import CopyEnd, Debug
 
 _TICK = 0.05  # seconds between looks at the log
@@ -80,7 +80,7 @@ def debug(
     Args:
         run: the one that failed, or one that was never executed because of it. store, host: where it belongs.
         commands: pdb's commands to give, instead of asking for them.
-        ask: gets the prompt and returns a command; see `dvc_magic.project.prompt.Prompt`.
+        ask: gets the prompt and returns a command; see `dvc_magic.debugger.prompt.Prompt`.
         show: gets the copy's output and the debugger's, as they come.
 
     Side effects: a copy in the store's ``debug`` folder, removed at the end; copies there that a process which was
@@ -113,7 +113,7 @@ class _Copy:
         self._show = show
         self._id = store.new_id()
         self._paths = store.paths.copy(self._id)
-        self._tail = LogTail(self._paths.log, stays=False)
+        self._tail = LogTail(self._paths.log)
         self._open_line = False
         self._prompt = Prompt(
             workspace=self._paths.workspace,
@@ -184,7 +184,7 @@ class _Copy:
             pending.stop(_KILL)
 
     def _show_log(self, *, last: bool = False) -> None:
-        text = self._tail.read(last=last)
+        text = log_text(self._tail.read(last=last))
         self._open_line = not text.endswith("\n") if text else self._open_line
         if last and self._open_line:
             text += "\n"

@@ -13,7 +13,7 @@ from dvc_magic.model.operation import Operation, Source
 from dvc_magic.model.record import CallInfo, DepRecord, OutRecord, RunRecord, Times
 from dvc_magic.operations import read_source
 from dvc_magic.project import sources
-from dvc_magic.project.sources_in_runs import in_command
+from dvc_magic.sources.in_runs import in_command
 from dvc_magic.store import write_noun
 
 STAGE = "a" * 12

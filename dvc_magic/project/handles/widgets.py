@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dvc_magic.model.stage import Pipeline
+
 if TYPE_CHECKING:
-    from dvc_magic.project.panel_calls import CallsInBackground
-    from dvc_magic.widgets import Panel
+    from dvc_magic.widgets import Backend, Panel
 
 
 class Widgets:
     """The widgets of one project: ``project.widgets.panel("train")``.
 
     What they run, they run in the background: it ends with the kernel or with the project.
+
+    Args:
+        pipeline: gives the stages as they are now.
+        backend: makes what carries out the calls of one panel.
     """
 
-    def __init__(self, project: CallsInBackground) -> None:
-        self._project = project
+    def __init__(self, pipeline: Callable[[], Pipeline], backend: Callable[[], Backend]) -> None:
+        self._pipeline = pipeline
+        self._backend = backend
         self._panels: list[Panel] = []
 
     def panel(self, stage: str | None = None, *, on_end: Callable[[], None] = lambda: None) -> Panel:
@@ -43,16 +49,14 @@ class Widgets:
         return self._made(stage, fixed=True, on_end=lambda: None)
 
     def _made(self, stage: str | None, *, fixed: bool, on_end: Callable[[], None]) -> Panel:
-        from dvc_magic.project.panel_calls import PanelCalls  # noqa: PLC0415 - ipywidgets take 0.1 s
-        from dvc_magic.widgets import Panel  # noqa: PLC0415 - see above
+        from dvc_magic.widgets import Panel  # noqa: PLC0415 - ipywidgets take 0.1 s
 
-        calls = PanelCalls(self._project, title=self._project.root.name)
-        panel = Panel(calls, self._project.pipeline(), stage=stage, fixed=fixed, on_end=on_end)
+        panel = Panel(self._backend(), self._pipeline(), stage=stage, fixed=fixed, on_end=on_end)
         self._panels.append(panel)
         return panel
 
     def close(self) -> None:
         """Let the panels take no more clicks; what they run ends with the host."""
-        for panel in self._panels:
+        closing, self._panels = self._panels, []
+        for panel in closing:
             panel.close()
-        self._panels = []

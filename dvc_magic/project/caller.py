@@ -1,0 +1,147 @@
+"""`Caller`: makes calls and acts on runs, by asking the project's host."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from dvc_magic.client import Follower, Pending
+from dvc_magic.debugger import Debugged, debug, last_failed
+from dvc_magic.errors import DvcMagicError
+from dvc_magic.model.promotion import PromotedFiles, Promotion
+from dvc_magic.model.record import RunStatus
+from dvc_magic.model.request import RunRequest
+from dvc_magic.model.stage import Pipeline
+from dvc_magic.project.connection import Connection
+from dvc_magic.project.failures import call_error
+from dvc_magic.project.follow import Observer, follow
+from dvc_magic.project.handles.plan import Plan
+from dvc_magic.project.handles.run import Run
+from dvc_magic.project.handles.runs import Runs
+from dvc_magic.project.options import CallOptions, RunName, completed
+from dvc_magic.project.promoting import Promoted, promote_record
+from dvc_magic.project.requests import complete_call, read_request, run_name, single_values
+from dvc_magic.runs import LOG_TAIL
+from dvc_magic.wire import AlteredOuts, CallEnd, PlanCall, Promote, RunCall
+
+
+class Caller:
+    """Makes the calls of one project and turns their ends into `Runs` or errors. Any thread may use it.
+
+    It is also what runs ask to act on them: `dvc_magic.project.handles.Actions`.
+
+    Args:
+        connection: of the project; another `Caller` of it would do the same.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def runs_of(self, ids: Iterable[str]) -> Runs:
+        """The runs of these ids, in this order.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+        """
+        store = self._connection.store
+        return Runs([store.get(run_id) for run_id in ids], store, actions=self)
+
+    # calls
+
+    def plan(self, request: RunRequest) -> Plan:
+        """What `run` would do; nothing is run and no number is given out."""
+        self._connection.store.check_writable()
+        return Plan(points=self._connection.ask(PlanCall(call=complete_call(request, self._connection))))
+
+    def run(
+        self,
+        request: RunRequest,
+        *,
+        observer: Observer | None = None,
+        raise_errors: bool = True,
+        tail: int = LOG_TAIL,
+    ) -> Runs:
+        """Carry out a call to its end, telling `observer` what happens; returns the runs asked for, in grid order.
+
+        Args:
+            request: the call.
+            observer: is told what happens.
+            raise_errors: False to get failed runs back instead of an exception.
+            tail: how many lines of a failed run's log its error has.
+
+        Raises:
+            RunFailedError: the only run of the call ended badly. RunsFailedError: some of several did.
+            KeyboardInterrupt: it was interrupted; its running stages were stopped.
+        """
+        end: CallEnd = follow(self.begin(request), observer)
+        runs = self.runs_of(end.runs)
+        if not raise_errors or _all_completed(runs):
+            return runs
+        pipeline = Pipeline()
+        with contextlib.suppress(DvcMagicError):
+            pipeline = self._connection.pipeline()
+        return self.outcome(end, request, pipeline=pipeline, tail=tail)
+
+    def begin(self, request: RunRequest, follower: Follower | None = None) -> Pending:
+        """Begin a call; `follower` gets its events, see `dvc_magic.client.Pending`."""
+        self._connection.store.check_writable()
+        return self._connection.begin(RunCall(call=complete_call(request, self._connection)), follower)
+
+    def outcome(self, end: CallEnd, request: RunRequest, *, pipeline: Pipeline, tail: int) -> Runs:
+        """The runs that a call which has ended was asked for.
+
+        Raises:
+            RunFailedError: the only run of the call ended badly. RunsFailedError: some of several did.
+        """
+        runs = self.runs_of(end.runs)
+        if _all_completed(runs):
+            return runs
+        raise call_error(
+            runs,
+            end.call,
+            by_magic=request.line is not None,
+            paths=self._connection.store.paths,
+            project=self._connection.root,
+            pipeline=pipeline,
+            tail=tail,
+        )
+
+    # what runs ask for
+
+    def again(self, run: Run, params: Mapping[str, Any] | None, options: CallOptions) -> Run:
+        """A new run of the same stage with the values of `run`, but for those in `params`."""
+        values = single_values(params)
+        request = read_request(run.stage, values, options, self._connection, from_run=run, several=False)
+        return self.run(request, raise_errors=completed(options)["raise_errors"])[0]
+
+    def promote(self, run: RunName, *, name: str, script: str, dry_run: bool) -> Promoted:
+        """The operation of a run as a stage of the project; see `Run.promote`."""
+
+        def write(promotion: Promotion, *, dry_run: bool) -> PromotedFiles:
+            files: PromotedFiles = self._connection.ask(Promote(promotion=promotion, dry_run=dry_run))
+            return files
+
+        found = self._connection.store.find(run_name(run))
+        workspace, pipeline = found.paths.dvc_root(found.record.root), self._connection.pipeline()
+        return promote_record(found.record, workspace, pipeline, write, name=name, script=script, dry_run=dry_run)
+
+    def debug(
+        self, run: RunName | None, commands: Sequence[str], *, ask: Callable[[str], str], show: Callable[[str], None]
+    ) -> Debugged:
+        """A failed run again, in a copy under pdb, the newest one unless it is named; see `Project.debug`."""
+        store, host = self._connection.store, self._connection.host
+        found = last_failed(store) if run is None else store.find(run_name(run))
+        return debug(found, store=store, host=host, commands=commands, ask=ask, show=show)
+
+    def altered_outs(self, run: Run) -> Mapping[str, str]:
+        """The outs of a completed run that something has altered since, as a worker finds them: path -> why.
+
+        Side effects: what has a whole copy in the store is put right, the rest is marked in the run's record.
+        """
+        altered: dict[str, str] = self._connection.ask(AlteredOuts(run=run.id))
+        return altered
+
+
+def _all_completed(runs: Runs) -> bool:
+    return all(run.status is RunStatus.COMPLETED for run in runs)
