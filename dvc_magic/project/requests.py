@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -23,7 +23,7 @@ from dvc_magic.line import (
     matching,
 )
 from dvc_magic.model.operation import Operation
-from dvc_magic.model.request import RunRequest, UpstreamPolicy
+from dvc_magic.model.request import Change, RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Param, Pipeline
 from dvc_magic.project.connection import Connection
 from dvc_magic.project.handles.run import Run
@@ -84,17 +84,9 @@ def read_request(
         items = abridged(", ".join(one.address for target in targets for one in target.stages))
         message = f"run() takes one stage, and {stage!r} is several: {items}. To run them: project.grid({stage!r}, "
         raise RequestError(f"{message}{dict(params)!r})")
-    own, above = _flags(targets, pipeline, params, connection)
-    changes = []
-    for key, values in params.items():
-        if not values:
-            message = f"{key!r} has no values; give at least one"
-            raise RequestError(message)
-        param = find_param(key, own, above, options=(), wording=Wording.API)
-        changes.append(group_change(param, [fit(value, param, wording=Wording.API) for value in values]))
     return RunRequest(
         stages=tuple(target.address for target in targets),
-        changes=tuple(changes),
+        changes=tuple(_changes(params, *_flags(targets, pipeline, params, connection))),
         use={name: run_name(run) for name, run in (chosen["use"] or {}).items()},
         upstream=UpstreamPolicy(upstream),
         reuse=chosen["reuse"],
@@ -137,6 +129,16 @@ def _flags(
     pipeline = connection.pipeline(choices=choices)
     stages = (pipeline.get(one.address) or one for target in targets for one in target.stages)
     return flags_of(stages, pipeline)
+
+
+def _changes(params: Mapping[str, Sequence[Any]], own: Sequence[Param], above: Sequence[Param]) -> Iterator[Change]:
+    """The values of the call, each as its param takes it."""
+    for key, values in params.items():
+        if not values:
+            message = f"{key!r} has no values; give at least one"
+            raise RequestError(message)
+        param = find_param(key, own, above, options=(), wording=Wording.API)
+        yield group_change(param, [fit(value, param, wording=Wording.API) for value in values])
 
 
 def complete_call(request: RunRequest, connection: Connection, *, further: tuple[Operation, ...] = ()) -> CallRequest:
