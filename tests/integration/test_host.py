@@ -15,9 +15,12 @@ import pytest
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.model.call import CallStatus
 from dvc_magic.model.record import RunStatus
-from dvc_magic.model.request import RunRequest
+from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.project import Project
+from dvc_magic.project.requests import complete_call
 from dvc_magic.store import RunStore, check_store
+from dvc_magic.wire import RunCall
+from tests.support.behind import connection_of
 from tests.support.small import MakeProject
 
 pytestmark = pytest.mark.integration
@@ -40,11 +43,14 @@ _DETACHES = """
 import sys, time
 from dvc_magic import Project
 from dvc_magic.model.request import RunRequest
+from dvc_magic.project.requests import complete_call
 from dvc_magic.wire import RunCall
+from tests.support.behind import connection_of
 
 project = Project.open(sys.argv[1])
-call = project._call(RunRequest(stages=("slow",)))
-pending = project._host.begin(RunCall(call=call, background=True, detached=True))
+connection = connection_of(project)
+call = complete_call(RunRequest(stages=("slow",)), connection)
+connection.begin(RunCall(call=call, background=True, detached=True))
 while not list(project.store.paths.runs.glob("*/output.log")):
     time.sleep(0.02)
 project.close()
@@ -109,7 +115,7 @@ def _read_by_workers(project: Project) -> int:
 def detached(make_project: MakeProject) -> Iterator[tuple[Path, RunStore]]:
     """A project in which a detached call goes on, and the process that made it has ended."""
     root = make_project({**FILES, "params.yaml": "seconds: 4\n"})
-    subprocess.run([sys.executable, "-c", _DETACHES, str(root)], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", _DETACHES, str(root)], check=True, timeout=60, cwd=Path(__file__).parents[2])
     store = RunStore.open(root / ".dvc_magic")
     yield root, store
     (call,) = store.calls.all()
@@ -149,7 +155,7 @@ def test_another_kernel_stops_a_detached_call(detached: tuple[Path, RunStore]) -
 def test_calls_in_the_background_share_their_slots_and_one_in_the_foreground_has_its_own(root: Path) -> None:
     (root / "params.yaml").write_text("seconds: 1\n")
     with Project.open(root) as project:
-        begin = [project._host.begin(_background(project, jobs=2)) for _ in range(2)]
+        begin = [connection_of(project).begin(_background(project, jobs=2)) for _ in range(2)]
         _wait_until(lambda: len(project.store.calls.all()) == 2)
         foreground = Thread(target=_silently, args=(lambda: project.run("slow"),))
         foreground.start()
@@ -165,10 +171,7 @@ def test_calls_in_the_background_share_their_slots_and_one_in_the_foreground_has
         assert {project.store.calls.get(pending.result().call).status for pending in begin} == {CallStatus.FAILED}
 
 
-def _background(project: Project, *, jobs: int) -> object:
-    from dvc_magic.model.request import Change
-    from dvc_magic.wire import RunCall
-
+def _background(project: Project, *, jobs: int) -> RunCall:
     change = Change(file="params.yaml", key="seconds", values=(1, 0.5))
     request = RunRequest(stages=("slow",), changes=(change,), jobs=jobs)
-    return RunCall(call=project._call(request), background=True, max_jobs=1)
+    return RunCall(call=complete_call(request, connection_of(project)), background=True, max_jobs=1)
