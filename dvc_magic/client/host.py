@@ -97,10 +97,6 @@ class Pending:
         """Stop what the question has started, as `steps` interrupts would; another question is withdrawn."""
         self._host.send(Stop(id=self._number, steps=steps))
 
-    def detach(self) -> None:
-        """Let the call that was asked for outlive this process."""
-        self._host.detach(self._number)
-
     def result(self) -> Any:
         """The answer, which has to be there.
 
@@ -202,10 +198,10 @@ class _Process:
             pending.lose(self._gone())
         return pending
 
-    def detach(self, number: int) -> None:
-        """Let the call of a question go on when this process is gone, and with it the host."""
+    def detach(self, call_id: str) -> None:
+        """Let a call go on when this process is gone, and with it the host."""
         self._is_left = True
-        self.send(Detach(id=number))
+        self.send(Detach(call=call_id))
 
     def send(self, message: Asked | Stop | Detach) -> None:
         """Send one message; what a dead host does not hear shows in its end."""
@@ -376,6 +372,10 @@ class Host:
             if heard is not None:
                 for event in events:
                     heard(event)
+
+    def detach(self, call_id: str) -> None:
+        """Let a call that this host drives outlive this process."""
+        self._running().detach(call_id)
 
     def close(self) -> None:
         """End the host; runs that still go are stopped."""

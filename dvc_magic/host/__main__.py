@@ -83,11 +83,12 @@ class Host:
             answering = Answering(lambda event: self._send(Happened(id=message.id, event=event)))
             task = asyncio.create_task(self._answer(message, answering))
             self._answering[message.id] = (answering, task)
+        elif isinstance(message, Detach):
+            for answering, _ in self._answering.values():
+                answering.detach(message.call)
         elif message.id in self._answering:
             answering, task = self._answering[message.id]
-            if isinstance(message, Detach):
-                answering.detach()
-            elif not answering.stop(message.steps):
+            if not answering.stop(message.steps):
                 task.cancel()
 
     async def finish(self) -> None:

@@ -61,8 +61,8 @@ class CallLog:
         self._folder.begin(self._record, self._plan, durable=background or detached)
         self._note("planned")
 
-    def _note(self, what: str, run: str = "", status: str = "") -> None:
-        self._folder.note(CallEvent(at=round(time.time(), 3), what=what, run=run, status=status))
+    def _note(self, what: str, run: str = "", status: str = "", *, by: str = "") -> None:
+        self._folder.note(CallEvent(at=round(time.time(), 3), what=what, run=run, status=status, by=by))
 
     def heard(self, event: Event) -> None:
         """Note what an event says of a run."""
@@ -71,8 +71,8 @@ class CallLog:
                 self._note("started", record.id)
             case Finished(record=record):
                 self._note("finished", record.id, record.status)
-            case Reused(record=record):
-                self._note("reused", record.id, record.status)
+            case Reused(record=record, planned=planned):
+                self._note("reused", planned or record.id, record.status, by=record.id if planned else "")
 
     def detach(self) -> None:
         """Note that the call outlives its kernel."""

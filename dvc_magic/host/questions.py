@@ -60,9 +60,9 @@ class Answering:
                 self.task.kill()
         return self.call is not None or self.task is not None
 
-    def detach(self) -> None:
-        """Let the call outlive its kernel."""
-        if self.call is not None:
+    def detach(self, call_id: str) -> None:
+        """Let the call outlive its kernel, if it is the one of this id."""
+        if self.call is not None and self.call.id == call_id:
             self.call.detach()
 
     def end_with_kernel(self) -> bool:

@@ -176,7 +176,14 @@ class RunningCall:
         decision = await answered(partial(self._decisions.decide_target, point))
         if decision.action is Action.REUSE and decision.run is not None:
             self._schedule.finish(point, decision.run)
-            self._say(Reused(record=decision.run, notices=self._not_applied(decision.run)))
+            planned = self._runs.planned(point, target.address)
+            self._say(
+                Reused(
+                    record=decision.run,
+                    planned=planned.id if planned is not None else "",
+                    notices=self._not_applied(decision.run),
+                )
+            )
             return
         work = None
         if target.address in self._decisions.shared:
@@ -253,9 +260,19 @@ class RunningCall:
                 record = from_data(message.result(), RunRecord)
             except WorkerLostError as error:
                 sweep_run(order.record.id)
+                if self._begin_again(execution, order):
+                    continue
                 record = self._opened.records.of_lost_worker(order, str(error))
             self._say(Finished(record=record))
             self._conclude(execution, record)
+
+    def _begin_again(self, execution: Execution, order: WorkOrder) -> bool:
+        """Queue a run again whose worker died before its command had started; once, as it may be the run's fault."""
+        if self._stops or execution.attempts or not self._opened.records.forget_unstarted(order.record.id):
+            return False
+        execution.attempts += 1
+        self._schedule.queue_again(execution)
+        return True
 
     def _conclude(self, execution: Execution, record: RunRecord) -> None:
         """Give the points that waited for a run what it has come to."""

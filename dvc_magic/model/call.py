@@ -108,9 +108,11 @@ class CallEvent(Struct, frozen=True, kw_only=True):
         at: seconds since the epoch.
         what: ``planned``, ``started``, ``finished``, ``reused`` or ``ended``.
         run: id of the run that it is about. status: of that run, or of the call that has ended.
+        by: id of the run that answers for a planned one that is not needed.
     """
 
     at: float
     what: str
     run: str = ""
     status: str = ""
+    by: str = ""

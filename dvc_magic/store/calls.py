@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from dvc_magic.codec import decode, encode
 from dvc_magic.errors import CallNotFoundError, StoreError
-from dvc_magic.model.call import CallEvent, CallPlan, CallRecord, CallStatus
+from dvc_magic.model.call import CallEvent, CallPlan, CallRecord, CallStatus, PlannedRun, PlannedState
 from dvc_magic.model.paths import CallPaths
 from dvc_magic.store.ids import is_run_id
 from dvc_magic.store.lock import RunLock, held
@@ -29,6 +29,7 @@ ALL = "all"
 """In the place of a run's id: every run of the call."""
 
 _KEPT = 30 * 86_400.0  # seconds that the folder of a call stays which has no runs
+_NEWEST = 200  # calls that are looked through for a planned run
 _STEPS = 4  # SIGINT, SIGTERM, SIGKILL, the end of the worker
 
 
@@ -192,6 +193,31 @@ class Calls:
                 with suppress(ValueError):
                     found.append(decode(line, CallEvent))
         return found
+
+    def planned(self, run_id: str) -> tuple[CallRecord, PlannedRun] | None:
+        """The call that has planned a run, and what became of that; None when no call of the newest ones has."""
+        for call_id in self._newest():
+            with suppress(StoreError, CallNotFoundError):
+                rows = (row for row in self.plan(call_id).runs if row.id == run_id)
+                if row := next(rows, None):
+                    return self.get(call_id), self._as_it_is(call_id, row)
+        return None
+
+    def _newest(self) -> list[str]:
+        """The ids of the newest calls, newest first."""
+        times: list[tuple[float, str]] = []
+        for call_id in self.ids():
+            with suppress(OSError):
+                times.append((self._paths.call(call_id).folder.stat().st_mtime, call_id))
+        return [call_id for _, call_id in sorted(times, reverse=True)[:_NEWEST]]
+
+    def _as_it_is(self, call_id: str, row: PlannedRun) -> PlannedRun:
+        """A row with what has become known since the plan was written."""
+        if row.state is PlannedState.PENDING:
+            for event in self.events(call_id):
+                if event.run == row.id and event.by:
+                    return replace(row, state=PlannedState.REUSED, by=event.by)
+        return row
 
     def ask_to_stop(self, call_id: str, run_id: str = ALL, *, step: int = 1) -> None:
         """Ask the host of a call to stop one of its runs, or all; it looks five times a second.

@@ -26,6 +26,7 @@ from dvc_magic.store.listing import Listing
 from dvc_magic.store.litter import sweep
 from dvc_magic.store.lock import RunLock, held
 from dvc_magic.store.objects import Objects, RunCache
+from dvc_magic.store.planned import planned_record
 from dvc_magic.store.record_file import make_reserve, read_noun, write_noun
 from dvc_magic.store.sound import MOST_RUNS
 from dvc_magic.store.stored import DamagedRun, StoredRun
@@ -34,6 +35,8 @@ from dvc_magic.store.whole_files import READ_ONLY, cannot, sync_folder, write_wh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from dvc_magic.model.call import CallRecord
 
 T = TypeVar("T")
 
@@ -245,14 +248,25 @@ class RunStore:
             return Notes()
 
     def get(self, run_id: str) -> StoredRun:
-        """The run of this id, with damaged notes as empty ones.
+        """The run of this id, with damaged notes as empty ones; one that a call has planned, as it stands.
+
+        A planned run that is not needed, since another one answers for it, is that one.
 
         Raises:
             RunNotFoundError: there is no such run.
             RecordDamagedError: its record is torn or altered.
             RecordVersionError: its record is of a newer dvc_magic.
         """
-        record, notes = self.read(run_id), Notes()
+        try:
+            record, notes = self.read(run_id), Notes()
+        except RunNotFoundError:
+            planned = self.calls.planned(run_id)
+            if planned is None:
+                raise
+            call, row = planned
+            if row.by:
+                return self.get(row.by)
+            return StoredRun(record=planned_record(call, row), notes=_notes_of(call), paths=self._run(run_id))
         with suppress(RecordDamagedError):
             notes = self.notes(run_id)
         return self._stored(record, notes)
@@ -467,6 +481,10 @@ class RunStore:
 
 
 _LISTING = "%dvc_runs lists them."
+
+
+def _notes_of(call: CallRecord) -> Notes:
+    return Notes(label=call.request.label, tags=call.request.tags)
 
 
 def _check_order(old: RunRecord, new: RunRecord) -> None:

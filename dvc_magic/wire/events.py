@@ -41,10 +41,12 @@ class Reused(Struct, frozen=True, kw_only=True, tag_field="event", tag="reused")
     """A run of another call, which may have gone on until now, answers for one of this call.
 
     Attributes:
+        planned: id of the planned run that is not needed now; empty for one that was waited for.
         notices: lines for people.
     """
 
     record: RunRecord
+    planned: str = ""
     notices: tuple[str, ...] = ()
 
 

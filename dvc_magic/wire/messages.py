@@ -25,9 +25,9 @@ class Stop(Struct, frozen=True, kw_only=True, tag="stop"):
 
 
 class Detach(Struct, frozen=True, kw_only=True, tag="detach"):
-    """Let the call of a question outlive the kernel."""
+    """Let a call outlive the kernel; one that has ended does not mind."""
 
-    id: int
+    call: str
 
 
 class Happened(Struct, frozen=True, kw_only=True, tag="happened"):

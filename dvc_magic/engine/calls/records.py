@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from dvc_magic.engine.calls.point import PointState
 from dvc_magic.engine.links import project_links
 from dvc_magic.engine.order import Capture, WorkOrder
-from dvc_magic.errors import DvcMagicError
+from dvc_magic.errors import DvcMagicError, RunNotFoundError
 from dvc_magic.model.call import PlannedRun
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import CallInfo, Looked, Notes, OutRecord, RunRecord, RunStatus, Times
 from dvc_magic.model.request import ChangeKind, RunRequest
 from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.model.values import flatten
-from dvc_magic.store import RunStore
+from dvc_magic.store import RunStore, remove_tree
 
 
 class CallRecords:
@@ -171,9 +171,21 @@ class CallRecords:
         self._write(record, self._notes(asked=True))
         return record
 
+    def forget_unstarted(self, run_id: str) -> bool:
+        """Take away what a worker left of a run whose command it had not started; False when it had.
+
+        Side effects: removes the run's folder, in which nothing is but what the next worker makes again.
+        """
+        with contextlib.suppress(RunNotFoundError):
+            if self._store.read(run_id).status is not RunStatus.PENDING:
+                return False
+        remove_tree(self._store.paths.run(run_id).folder)
+        return True
+
     def of_lost_worker(self, order: WorkOrder, error: str) -> RunRecord:
         """The record of a run whose worker died: its own, as far as it came, else one that says so."""
         with contextlib.suppress(DvcMagicError):
+            self._store.read(order.record.id)  # not what is planned, which `get` has too
             return self._store.get(order.record.id).record
         lost = replace(order.record, status=RunStatus.FAILED, reason="worker gone", error=error)
         self._write(lost, order.notes)

@@ -26,7 +26,7 @@ class Execution(Struct, eq=False, kw_only=True):
         target: the point that asked for it; None for a run that is only needed upstream.
         waiting: the points that need what it makes.
         attached: the run of another call that is waited for instead.
-        planned: the run, once it is going to be executed.
+        planned: the run, once it is going to be executed. attempts: how often its worker died before it had begun.
         record: how it ended, once it has.
     """
 
@@ -35,6 +35,7 @@ class Execution(Struct, eq=False, kw_only=True):
     waiting: list[PointState] = []
     attached: RunRecord | None = None
     planned: PlannedRun | None = None
+    attempts: int = 0
     record: RunRecord | None = None
 
     @property
@@ -83,6 +84,11 @@ class Schedule:
         """Have a run executed when a slot is free; with `work`, it serves other points that need the same."""
         self._queue.append(execution)
         self._expect(execution, work)
+
+    def queue_again(self, execution: Execution) -> None:
+        """Have a run that was to be executed, and was not, executed first."""
+        self.running.remove(execution)
+        self._queue.appendleft(execution)
 
     def attach(self, execution: Execution, run: RunRecord, *, work: str | None = None) -> bool:
         """Wait for a run of another call; returns whether nobody did before."""

@@ -115,14 +115,36 @@ def test_the_plan_is_told_first_then_each_start_and_each_end(store: RunStore) ->
     assert end.runs == tuple(record.id for record in calling.records)
 
 
-def test_a_worker_that_dies_before_its_run_is_recorded_costs_that_run_alone(store: RunStore) -> None:
+def _dies(store: RunStore, times: int, *, claimed: bool = False) -> tuple[Execute, list[WorkOrder]]:
+    """The first worker, or the first two of them, die before they have started a command."""
     complete, orders = _completes(store), []
 
     def execute(order: WorkOrder) -> RunRecord | Message:
         orders.append(order)
-        if len(orders) == 1:
-            return Message(data={"message": "the worker process 7 ended with -9"}, lost=True)
-        return complete(order)
+        if len(orders) > times:
+            return complete(order)
+        if claimed:
+            lock = store.claim(order.record.id)
+            store.write(order.record)
+            lock.release()
+        return Message(data={"message": "the worker process 7 ended with -9"}, lost=True)
+
+    return execute, orders
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+def test_a_run_whose_worker_dies_before_its_command_starts_is_begun_again(store: RunStore, *, claimed: bool) -> None:
+    execute, orders = _dies(store, 1, claimed=claimed)
+
+    end = Calling(store, execute, label="grid").carry_out()
+
+    assert [order.record.number for order in orders] == [1, 1, 2, 3]
+    assert [store.get(run).record.status for run in end.runs] == [RunStatus.COMPLETED] * 3
+    assert check_store(store) == []
+
+
+def test_a_worker_that_dies_twice_before_its_run_is_recorded_costs_that_run_alone(store: RunStore) -> None:
+    execute, _ = _dies(store, 2)
 
     calling = Calling(store, execute, label="grid")
     calling.carry_out()
@@ -132,6 +154,26 @@ def test_a_worker_that_dies_before_its_run_is_recorded_costs_that_run_alone(stor
     assert (runs[0].reason, store.get(runs[0].id).notes.label) == ("worker gone", "grid")
     assert "ended with -9" in runs[0].error
     assert [problem for problem in check_store(store) if runs[0].id in problem] == []
+
+
+def test_a_run_whose_command_had_started_is_lost_with_its_worker(store: RunStore) -> None:
+    complete = _completes(store)
+
+    def execute(order: WorkOrder) -> RunRecord | Message:
+        if order.record.number > 1:
+            return complete(order)
+        lock = store.claim(order.record.id)
+        store.write(replace(order.record, status=RunStatus.RUNNING))
+        lock.release()
+        return Message(data={"message": "the worker process 7 ended with -9"}, lost=True)
+
+    end = Calling(store, execute).carry_out()
+
+    assert [store.get(run).record.status for run in end.runs] == [
+        RunStatus.LOST,
+        RunStatus.COMPLETED,
+        RunStatus.COMPLETED,
+    ]
 
 
 def test_a_stop_begins_nothing_more_and_reaches_what_runs(store: RunStore) -> None:
