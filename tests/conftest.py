@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,12 @@ _IDENTITY = {
     "GIT_CONFIG_NOSYSTEM": "1",
 }
 _LEAKS = ("DVC_", "GIT_", "PYTHON", "UV_", "POETRY_", "PIXI_", "CONDA_", "VIRTUAL_ENV", "XDG_")
+
+
+def pytest_configure() -> None:
+    """Let an interrupt reach tests, and what they start, where whoever started them ignores it, as ``nohup`` does."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
