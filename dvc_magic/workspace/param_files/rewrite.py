@@ -31,7 +31,7 @@ from dvc_magic.workspace.param_files.yaml_file import YamlFormat
 _LISTED = 8  # keys in a message
 
 
-def _format(suffix: str) -> Format:
+def format_of(suffix: str) -> Format:
     """The format of a suffix, by DVC's rule (``utils.serialize``): what is not JSON, TOML or Python is YAML."""
     match suffix.lower():
         case ".json":
@@ -75,16 +75,45 @@ def set_values(
             changing another value.
         PipelineError: DVC cannot read the file as it is.
     """
-    fmt = _format(suffix)
+    fmt = format_of(suffix)
     path = path or f"the {fmt.name} param file"
+    known = _read(text, suffix, path) if values is None else values
+    return rewrite(text, fmt, changes, path=path, values=known, program_values=program_view(text, fmt))[0]
+
+
+def rewrite(
+    text: str,
+    fmt: Format,
+    changes: Sequence[ValueChange],
+    *,
+    path: str,
+    values: Mapping[str, Any],
+    program_values: Mapping[str, Any] | None,
+) -> tuple[str, Any]:
+    """The text with the changes made, and what DVC reads in it; see `set_values`.
+
+    Args:
+        values, program_values: what DVC and what a stage's program read in `text`, see `program_view`.
+    """
     rewriter = _Rewriter(
-        fmt=fmt, path=path, text=text, values=_read(text, suffix, path) if values is None else own_copy(dict(values))
+        fmt=fmt,
+        path=path,
+        text=text,
+        values=own_copy(dict(values)),
+        program_values=None if program_values is None else own_copy(dict(program_values)),
     )
-    rewriter.program_values = rewriter.read_as_program(text)
     for change in changes:
         rewriter.make(change)
-    rewriter.check(changes)
-    return rewriter.text
+    return rewriter.text, rewriter.check(changes)
+
+
+def program_view(text: str, fmt: Format) -> dict[str, Any] | None:
+    """What a stage's own reader finds, None when it cannot read the text or finds no map."""
+    try:
+        values = own_copy(fmt.read_as_program(text))
+    except Exception:  # noqa: BLE001 -- as in _read; a file that only DVC can read is the project's own affair
+        return None
+    return values if isinstance(values, dict) else None
 
 
 def refuse_lost_map(values: Mapping[str, Any], key: str, value: object, *, path: str) -> None:
@@ -112,7 +141,7 @@ def refuse_lost_map(values: Mapping[str, Any], key: str, value: object, *, path:
 
 
 def _read(text: str, suffix: str, path: str) -> dict[str, Any]:
-    fmt = _format(suffix)
+    fmt = format_of(suffix)
     try:
         check_document(text, suffix)
         values = own_copy(fmt.read(text))
@@ -249,16 +278,8 @@ class _Rewriter(Struct, kw_only=True):
     def program_agrees(self, step: _Step) -> bool:
         return self.program_values is None or same(value_at(self.program_values, step.path), step.value)
 
-    def read_as_program(self, text: str) -> Any:
-        """What a stage's own reader finds, `None` when it cannot read the text or finds no map."""
-        try:
-            values = own_copy(self.fmt.read_as_program(text))
-        except Exception:  # noqa: BLE001 -- as in _read; a file that only DVC can read is the project's own affair
-            return None
-        return values if isinstance(values, dict) else None
-
-    def check(self, changes: Sequence[ValueChange]) -> None:
-        """Read the new text back and compare it, types included, with what was asked for."""
+    def check(self, changes: Sequence[ValueChange]) -> Any:
+        """Read the new text back and compare it, types included, with what was asked for; returns what DVC reads."""
         keys = ", ".join(repr(change.key) for change in changes)
         try:
             seen = self.fmt.read(self.text)
@@ -266,7 +287,8 @@ class _Rewriter(Struct, kw_only=True):
             raise ParamError(f"{self.path}: cannot write {keys}: the layout does not take it ({error}).") from error
         self.compare(keys, "DVC", seen, self.values)
         if self.program_values is not None:
-            self.compare(keys, "a program", self.read_as_program(self.text), self.program_values)
+            self.compare(keys, "a program", program_view(self.text, self.fmt), self.program_values)
+        return seen
 
     def compare(self, keys: str, reader: str, found: Any, wanted: Any) -> None:
         """Compare what a reader finds in the new text with what it should find."""

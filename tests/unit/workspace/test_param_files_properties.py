@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from dvc_magic.errors import ParamError
 from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.values import same
-from dvc_magic.workspace.param_files import ValueChange, read_values, set_values
+from dvc_magic.workspace.param_files import ParamFile, ValueChange, read_values, set_values
 
 NASTY = [
     *(
@@ -297,6 +297,46 @@ def test_a_yaml_value_on_one_line_changes_that_line_alone(data):
     assert [one for one, other in zip(old, new, strict=True) if one != other] in ([], [old[3]])
     assert new[3].startswith("    b:   ")
     assert new[3].rstrip("\r").endswith("   # é")
+
+
+def written_or_refused(write: Any) -> Any:
+    try:
+        return write()
+    except ParamError as error:
+        return str(error)
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_a_file_that_is_read_once_takes_values_as_one_that_is_read_each_time(data):
+    text = data.draw(yaml_texts())
+    file, tree = ParamFile(text, ".yaml", path="p"), yaml_trees(text)[0]
+    places = st.lists(st.sampled_from(leaves(tree)), min_size=1, max_size=3)
+    asked = data.draw(st.lists(places, min_size=1, max_size=2))
+    kinds = st.sampled_from([ChangeKind.SET] * 4 + [ChangeKind.FORCE, ChangeKind.REMOVE])
+    for paths in asked * 4:
+        changes = [
+            ValueChange(key=".".join(map(str, path)), value=data.draw(st.one_of(SCALARS, NULLABLE)), kind=kind)
+            for path, kind in zip(paths, data.draw(st.tuples(*[kinds] * len(paths))), strict=True)
+        ]
+        known = data.draw(st.sampled_from([None, file.values]))
+        alone = written_or_refused(
+            lambda changes=changes, known=known: set_values(text, ".yaml", changes, path="p", values=known)
+        )
+        written = written_or_refused(lambda changes=changes: file.with_changes(changes))
+        if isinstance(written, str):
+            assert written == alone
+            continue
+        assert written.text == alone
+        seen = YAML(typ="safe").load(alone.replace("\r\n", "\n")) or {}
+        assert same(unshared(written.values), unshared(seen))
+        assert repr(unshared(written.values)) == repr(unshared(seen))  # in this order
+        if written.paths is not None:
+            before = unshared(tree)
+            for path in written.paths:
+                assert not isinstance(at(before, path), dict | list)
+                before = put(before, path, at(written.values, path))
+            assert same(before, unshared(seen))
 
 
 # JSON
