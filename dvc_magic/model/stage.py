@@ -8,13 +8,14 @@ the key in ``dvc.lock``.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.values import FlatValues, Value, type_name
@@ -332,6 +333,18 @@ class Pipeline(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def _out_paths(self) -> list[str]:
         return list(self._makers_by_out)
+
+    def revalued(self, stages: Sequence[Stage]) -> Pipeline:
+        """The same with other values.
+
+        Args:
+            stages: one for one the stages of this pipeline, with the same addresses, deps and outs.
+        """
+        other = replace(self, stages=tuple(stages))
+        # Which stage makes what is looked up by its place, and a grid has a thousand pipelines of one shape.
+        other.__dict__["_makers_by_out"] = self._makers_by_out
+        other.__dict__["_out_paths"] = self._out_paths
+        return other
 
     def get(self, address: str) -> Stage | None:
         """The stage or operation of this address, or None."""

@@ -21,12 +21,14 @@ from dvc_magic.pipeline.preload import preload
 from dvc_magic.pipeline.promote import promote
 from dvc_magic.pipeline.pull import Watch
 from dvc_magic.pipeline.reader import ProjectReader
+from dvc_magic.pipeline.scan import ParamValues
 
 __all__ = [
     "Composed",
     "Composer",
     "DepHash",
     "Finished",
+    "ParamValues",
     "ProjectReader",
     "RunRepo",
     "Watch",

@@ -16,8 +16,18 @@ def with_implied_deps(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     makes it, and is no part of what is compared beforehand (`Stage.locked`); its content is. DVC orders stages by such
     files as well (`dvc.repo.graph`).
     """
-    makers = {out.path: stage.address for stage in stages for out in stage.outs}
-    return tuple(_with_implied(_without_made(stage, makers), makers) for stage in stages)
+    makers = makers_of(stages)
+    return tuple(with_implied(stage, makers) for stage in stages)
+
+
+def makers_of(stages: Sequence[Stage]) -> dict[str, str]:
+    """The path of each out -> the address of the stage that makes it."""
+    return {out.path: stage.address for stage in stages for out in stage.outs}
+
+
+def with_implied(stage: Stage, makers: Mapping[str, str]) -> Stage:
+    """The same as `with_implied_deps` for one stage, `makers` being those of all."""
+    return _with_implied(_without_made(stage, makers), makers)
 
 
 def _without_made(stage: Stage, makers: Mapping[str, str]) -> Stage:

@@ -10,6 +10,7 @@ import shlex
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,7 @@ class _Draft:
     def _loaded(self, changes: Sequence[FileChange]) -> Stage:
         """The stage as DVC will read it from what is written."""
         overlay = {change.path: encoded(change.after) for change in changes}
-        loader = Loader(self._open(overlay), root=self._root, overlay=overlay, memo=Memo(), seen={})
+        loader = Loader(partial(self._open, overlay), root=self._root, overlay=overlay, memo=Memo(), seen={})
         loaded = loader.load(self._path)
         if loaded.problem is not None:
             raise PipelineError(f"DVC would not take the stage: {loaded.problem}") from loaded.problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,14 @@ from dvc_magic.pipeline.composition import COMPOSED_FILE, Composer
 from dvc_magic.pipeline.contents import Contents
 from dvc_magic.pipeline.graph import check_graph
 from dvc_magic.pipeline.hydra_settings import HydraSettings
-from dvc_magic.pipeline.implied import with_implied_deps
+from dvc_magic.pipeline.implied import makers_of, with_implied, with_implied_deps
 from dvc_magic.pipeline.operations import compile_operations
 from dvc_magic.pipeline.pull import Puller, Watch
 from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.remotes import Remotes
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.rooted import RootedFileSystem, Version, settled, unchanged, version
-from dvc_magic.pipeline.scan import Loaded, Loader, Memo, Owned, walk
+from dvc_magic.pipeline.scan import Loaded, Loader, Memo, Owned, ParamValues, walk
 from dvc_magic.pipeline.values import tracked
 from dvc_magic.store import RunStore
 
@@ -43,6 +44,15 @@ class _Resolution(Struct, frozen=True):
         return f"_Resolution({len(self.owned)} owned)"  # not the addresses, which have secrets
 
 
+class _Base(Struct, frozen=True):
+    """The pipeline without a call's values, as each file gave it, and what makes each out."""
+
+    files: tuple[Loaded, ...]
+    pipeline: Pipeline
+    makers: dict[str, str]
+    checked: set[str] = field(default_factory=set)  # addresses of stages that have all that they need
+
+
 class _State(Struct):
     """What is known of the project while no file in `seen` changes."""
 
@@ -52,6 +62,7 @@ class _State(Struct):
     compiled: dict[tuple[frozenset[tuple[str, bytes]], tuple[Operation, ...]], Pipeline] = field(default_factory=dict)
     plain: dict[str, Loaded] = field(default_factory=dict)  # what each file holds without an overlay
     composed: dict[str, Loaded] = field(default_factory=dict)  # and with composed params
+    base: _Base | None = None
     scm: Any = None
 
     @property
@@ -89,17 +100,25 @@ class ProjectReader:
         if not (self.root / ".dvc").is_dir():
             raise NotAProjectError(f"{self.root} has no .dvc directory: run `dvc init` there, or name another folder")
 
-    def describe(self, overlay: Mapping[str, bytes] | None = None, operations: Sequence[Operation] = ()) -> Pipeline:
+    def describe(
+        self,
+        overlay: Mapping[str, bytes] | None = None,
+        operations: Sequence[Operation] = (),
+        *,
+        params: Mapping[str, ParamValues] | None = None,
+    ) -> Pipeline:
         """All stages of all ``dvc.yaml`` files, resolved by DVC, and the operations, compiled.
 
         Args:
             overlay: POSIX path from the root -> content that stands for the file on disk.
             operations: with the text of every file that they have. One that cannot be compiled is no error here.
+            params: what is known of files in `overlay`, which spares reading them. Stages for which the values of the
+                overlay make no difference are the same objects for all overlays then.
 
         Raises:
             PipelineError: DVC cannot read the root's ``dvc.yaml``, or none of several.
         """
-        resolution = self._resolution(overlay or {})
+        resolution = self._resolution(overlay or {}, params)
         return self._compiled(resolution.pipeline, overlay or {}, tuple(operations))
 
     def addresses(self, stages: Iterable[Stage]) -> dict[str, str]:
@@ -124,7 +143,7 @@ class ProjectReader:
 
             def loader(texts: Mapping[str, bytes]) -> Loader:
                 whole = {**overlay, **texts}
-                return self._loader(self._repo(state.seen, whole), whole, state.seen, memo=Memo())
+                return self._loader(whole, state.seen, memo=Memo())
 
             with listening():
                 compiled = compile_operations(operations, pipeline, root=self.root, loader=loader)
@@ -140,6 +159,8 @@ class ProjectReader:
         addresses: Iterable[str],
         overlay: Mapping[str, bytes] | None = None,
         operations: Sequence[Operation] = (),
+        *,
+        params: Mapping[str, ParamValues] | None = None,
     ) -> None:
         """Make sure that these stages and operations have commands, and that every param that they name exists.
 
@@ -148,18 +169,23 @@ class ProjectReader:
             StageNotFoundError: there is no such stage.
             MissingInputError: a param file or a key in it is missing.
         """
-        pipeline = self.describe(overlay, operations)
-        common = self._loader(self._repo({}, overlay or {}), overlay or {}, {})  # one DVC repository: 1 ms each
+        pipeline, base = self.describe(overlay, operations, params=params), self._state.base
+        common = self._loader(overlay or {}, {}, params=params)
         for address in addresses:
             stage = pipeline.get(address)
             if stage is None:
                 known = [stage.address for stage in pipeline.stages]
                 raise StageNotFoundError(f"the project has no stage {address!r}.{close_matches(address, known)}")
+            is_base = base is not None and base.pipeline.get(address) is stage
+            if base is not None and is_base and address in base.checked:
+                continue
             loader = common
             if stage.texts:
                 whole = {**(overlay or {}), **{path: text.encode() for path, text in stage.texts.items()}}
-                loader = self._loader(self._repo({}, whole), whole, {}, memo=Memo())
+                loader = self._loader(whole, {}, memo=Memo())
             self._check_stage(stage, pipeline, loader)
+            if base is not None and is_base:
+                base.checked.add(address)
 
     @staticmethod
     def _check_stage(stage: Stage, pipeline: Pipeline, loader: Loader) -> None:
@@ -345,40 +371,56 @@ class ProjectReader:
             return {_CONFIG: template.read_bytes()}
 
     def _loader(
-        self, repo: StillRepo, overlay: Mapping[str, bytes], seen: dict[str, Version], *, memo: Memo | None = None
+        self,
+        overlay: Mapping[str, bytes],
+        seen: dict[str, Version],
+        *,
+        memo: Memo | None = None,
+        params: Mapping[str, ParamValues] | None = None,
     ) -> Loader:
-        return Loader(repo, root=self.root, overlay=overlay, memo=memo or self._memo, seen=seen)
+        opened = partial(self._repo, seen, overlay)
+        return Loader(opened, root=self.root, overlay=overlay, memo=memo or self._memo, seen=seen, params=params)
 
-    def _resolution(self, overlay: Mapping[str, bytes]) -> _Resolution:
+    def _resolution(self, overlay: Mapping[str, bytes], params: Mapping[str, ParamValues] | None = None) -> _Resolution:
         if not self._state.current:
             self._state = _State()
         key = frozenset(overlay.items())
         known = self._state.resolutions.get(key)
-        return known if known is not None else self._resolve(overlay, key)
+        return known if known is not None else self._resolve(overlay, params, key)
 
-    def _resolve(self, overlay: Mapping[str, bytes], key: frozenset[tuple[str, bytes]]) -> _Resolution:
+    def _resolve(
+        self,
+        overlay: Mapping[str, bytes],
+        params: Mapping[str, ParamValues] | None,
+        key: frozenset[tuple[str, bytes]],
+    ) -> _Resolution:
         state = self._state
-        repo = self._repo(state.seen, overlay)
-        loader = self._loader(repo, overlay, state.seen)
+        loader = self._loader(overlay, state.seen, params=params)
         with listening():
-            files = self._files(state, repo, loader, composed=COMPOSED_FILE in overlay)
+            files = self._files(state, overlay, loader)
         if not overlay:
             state.plain = {loaded.path: loaded for loaded in files}
         elif self._composer is not None and overlay.keys() == {COMPOSED_FILE} and not state.composed:
             state.composed = {loaded.path: loaded for loaded in files}
-        resolution = _joined(files)
+        resolution = (_revalued(state.base, files) if state.base is not None else None) or _joined(files)
+        if state.base is None and not resolution.pipeline.problems:
+            makers = makers_of([stage for loaded in files for stage in loaded.stages])
+            state.base = _Base(tuple(files), resolution.pipeline, makers)
         if not state.settled:
             self._state = _State()
             return resolution
         if len(state.resolutions) >= _KEPT:
-            state.resolutions.pop(next(iter(state.resolutions)))
+            oldest = next(one for one in state.resolutions if one)  # the one without an overlay is asked for in between
+            state.resolutions.pop(oldest)
         state.resolutions[key] = resolution
         return resolution
 
-    def _files(self, state: _State, repo: StillRepo, loader: Loader, *, composed: bool) -> list[Loaded]:
+    def _files(self, state: _State, overlay: Mapping[str, bytes], loader: Loader) -> list[Loaded]:
         if state.paths is not None:
+            composed = COMPOSED_FILE in overlay
             before = state.composed if composed and state.composed else state.plain
             return [loader.load(path, before.get(path)) for path in state.paths]
+        repo = self._repo(state.seen, overlay)
         with translated(root=self.root, path=".dvc"):
             root, store = os.fspath(self.root), os.path.abspath(self.store.home)
             files = list(walk(loader, repo, root=root, store=store, seen=state.seen))
@@ -409,6 +451,39 @@ def _joined(files: Sequence[Loaded]) -> _Resolution:
         owned=tuple(owned for loaded in good for owned in loaded.owned),
         addresses={name: url for loaded in good for name, url in loaded.addresses.items()},
     )
+
+
+def _revalued(base: _Base, files: Sequence[Loaded]) -> _Resolution | None:
+    """What the files come to when they differ from those of the base by values alone; None when they do not.
+
+    The graph is that of the base then, and needs no second look.
+    """
+    if len(files) != len(base.files):
+        return None
+    joined = iter(base.pipeline.stages)
+    stages: list[Stage] = []
+    for loaded, before in zip(files, base.files, strict=True):
+        alike = loaded.problem is None and loaded.file is before.file and loaded.tracked == before.tracked
+        if not alike or len(loaded.stages) != len(before.stages):
+            return None
+        for stage, old in zip(loaded.stages, before.stages, strict=True):
+            whole = next(joined)
+            if stage is old:
+                stages.append(whole)
+            elif _structure(stage) == _structure(old):
+                stages.append(with_implied(stage, base.makers))
+            else:
+                return None
+    return _Resolution(
+        pipeline=base.pipeline.revalued(stages),
+        owned=tuple(owned for loaded in files for owned in loaded.owned),
+        addresses={name: url for loaded in files for name, url in loaded.addresses.items()},
+    )
+
+
+def _structure(stage: Stage) -> tuple[Any, ...]:
+    """What a stage has to do with the graph."""
+    return stage.address, stage.deps, stage.outs, stage.params
 
 
 def _kind(content: Any) -> str:

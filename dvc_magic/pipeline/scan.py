@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
+import msgspec
 from dvc.dvcfile import DVC_FILE_SUFFIX, Lockfile, ProjectFile, SingleStageFile, is_valid_filename
 from dvc.stage.loader import StageLoader
 from msgspec import Struct, field
@@ -26,8 +29,11 @@ from dvc_magic.pipeline.trim import Trimmer
 from dvc_magic.pipeline.values import leaves, read, tracked
 from dvc_magic.untrusted import bare_url
 
+T = TypeVar("T")
+
 Stamp: TypeAlias = "Version | bytes"  # of a file on disk, or the content that stands for it
 
+_WORD = re.compile(r"[^\W\d]\w*")
 _LISTED = 1000  # files of a folder of params
 _LEGACY = "md5-dos2unix"  # DVC 2's name for the md5 of a text with its line ends changed
 
@@ -82,6 +88,19 @@ class Loaded(Struct, frozen=True, kw_only=True):
         return f"Loaded(path={self.path!r})"
 
 
+class ParamValues(Struct, frozen=True):
+    """What DVC reads in a text that stands for a param file of the project.
+
+    Attributes:
+        content: as `dvc_magic.pipeline.values.read` would give it.
+        changed: the top-level keys below which the text has another single value in the place of one of the file's;
+            None when it may differ in any way.
+    """
+
+    content: Any
+    changed: frozenset[str] | None = None
+
+
 class Memo(Struct):
     """Parsed files, kept while the file stays what it was."""
 
@@ -98,22 +117,37 @@ class Memo(Struct):
 
 
 class Loader:
-    """Reads the files of one project through one opened repository.
+    """Reads the files of one project through one repository.
 
     Args:
+        opened: opens the repository, when it is needed: a millisecond.
         overlay: POSIX path from the root -> content that stands for the file.
         memo: parsed files of earlier readings. seen: versions of the files looked at.
+        params: what is known of files in `overlay`.
     """
 
     def __init__(
-        self, repo: StillRepo, *, root: Path, overlay: Mapping[str, bytes], memo: Memo, seen: dict[str, Version]
+        self,
+        opened: Callable[[], StillRepo],
+        *,
+        root: Path,
+        overlay: Mapping[str, bytes],
+        memo: Memo,
+        seen: dict[str, Version],
+        params: Mapping[str, ParamValues] | None = None,
     ) -> None:
-        self._repo = repo
+        self._opened = opened
         self._root = root
         self._places = Places(root)
         self._overlay = {os.path.normpath(root / path): content for path, content in overlay.items()}
+        self._params = {os.path.normpath(root / path): known for path, known in (params or {}).items()}
+        self._looked_at: set[str] = set()
         self._memo = memo
         self._seen = seen
+
+    @cached_property
+    def _repo(self) -> StillRepo:
+        return self._opened()
 
     def load(self, path: str, before: Loaded | None = None) -> Loaded:
         """The content of the file with this absolute path; what is wrong with it is its `problem`.
@@ -125,8 +159,10 @@ class Loader:
         """
         if before is not None and before.problem is None and not before.looked_at & self._overlay.keys():
             return before
-        looked_at = self._repo.fs.looked_at
-        looked_at.clear()
+        if before is not None and self._keeps_templates(path, before):
+            return self._revalued(before, before.template.used if before.template is not None else {})
+        self._looked_at.clear()
+        self._repo.fs.looked_at.clear()
         relative = self._places.of(path)
         try:
             with translated(root=self._root, path=relative):
@@ -136,7 +172,18 @@ class Loader:
                     loaded = self._with_values(path, before) or self._pipeline(path)
         except PipelineError as error:
             return Loaded(path=path, problem=error)
-        return replace(loaded, looked_at=frozenset(looked_at))
+        if before is not None and len(before.stages) == len(loaded.stages):
+            stages = tuple(map(_kept, loaded.stages, before.stages))
+            loaded = replace(loaded, stages=stages, file=_kept(loaded.file, before.file))
+        return replace(loaded, looked_at=frozenset(self._looked_at | self._repo.fs.looked_at))
+
+    def _keeps_templates(self, path: str, before: Loaded) -> bool:
+        """Whether the values that the overlay changes are in no template of a file, so that DVC need not look."""
+        others = before.looked_at & self._overlay.keys()
+        if before.template is None or before.problem is not None or {path, _lock_of(path)} & others:
+            return False
+        known = [self._params[place].changed if place in self._params else None for place in others]
+        return all(changed is not None and before.template.roots.isdisjoint(changed) for changed in known)
 
     def _with_values(self, path: str, before: Loaded | None) -> Loaded | None:
         """`before` with the values of the overlay; None when something else may differ as well."""
@@ -147,19 +194,39 @@ class Loader:
         template, dvcfile = before.template, self._dvcfile(path)
         if not template.fits(dvcfile.resolver):
             return None
+        return self._revalued(before, template.used)
+
+    def _revalued(self, before: Loaded, used: Mapping[str, Mapping[str, Any]]) -> Loaded:
+        """`before` with other values of params; its templates came out as they did."""
+        touched = [self._is_touched(stage) for stage in before.stages]
+        if not any(touched):
+            return before
         listed = self._listed_flags(before.file.params if before.file is not None else ())
         stages = (
-            with_values(
-                stage, template.used.get(stage.name, {}), listed=listed, places=self._places, content=self.content
-            )
-            if any(os.path.normpath(self._root / file) in self._overlay for file in _value_files(stage))
+            with_values(stage, used.get(stage.name, {}), listed=listed, places=self._places, content=self.content)
+            if is_touched
             else stage
-            for stage in before.stages
+            for stage, is_touched in zip(before.stages, touched, strict=True)
         )
         return replace(before, stages=tuple(stages))
 
+    def _is_touched(self, stage: Stage) -> bool:
+        """Whether a stage may have a value that the overlay changes, less those of its templates."""
+        for entry in stage.params:
+            place = os.path.normpath(self._root / entry.path)
+            known = self._params.get(place)
+            if place in self._overlay and (
+                known is None
+                or known.changed is None
+                or not entry.keys
+                or any(_may_meet(key, known.changed) for key in entry.keys)
+            ):
+                return True
+        listed = {flag.file for flag in stage.flags if flag.listed}
+        return any(os.path.normpath(self._root / file) in self._overlay for file in listed)
+
     def _stamp(self, path: str) -> Stamp:
-        self._repo.fs.looked_at.add(path)
+        self._looked_at.add(path)
         content = self._overlay.get(path)
         if content is not None:
             return content
@@ -172,6 +239,9 @@ class Loader:
             PipelineError: it cannot be parsed.
         """
         place = os.path.normpath(self._root / path)
+        if place in self._params:
+            self._looked_at.add(place)
+            return self._params[place].content
         with translated(root=self._root, path=self._places.of(place)):
             return self._memo.get(place, self._stamp(place), lambda: read(self._repo.fs, place))
 
@@ -272,9 +342,20 @@ class Loader:
             )
 
 
-def _value_files(stage: Stage) -> set[str]:
-    """The files whose values a stage has, less those of its templates, which came out as before."""
-    return {*(entry.path for entry in stage.params), *(flag.file for flag in stage.flags if flag.listed)}
+def _may_meet(key: str, roots: Collection[str]) -> bool:
+    """Whether the key of a param may name something below one of these top-level keys."""
+    root = key.lstrip(".").partition(".")[0]
+    return root in roots or not _WORD.fullmatch(root)  # DVC finds 1 by the name 01, and knows wildcards
+
+
+def _kept(noun: T, before: T) -> T:
+    """What there was before, as the same object, when nothing of it has changed, types of values included."""
+    if noun != before:
+        return noun
+    try:  # Python calls 1, 1.0 and True equal
+        return before if msgspec.json.encode(noun) == msgspec.json.encode(before) else noun
+    except ValueError:  # a value that JSON has no text for
+        return noun
 
 
 def _lock_of(path: str) -> str:

@@ -71,11 +71,13 @@ class Template(Struct, frozen=True, kw_only=True):
     Attributes:
         names: of the variables there were.
         selected: what its templates asked for -> what they got, see `TrackingContext`.
+        roots: the first parts of what they asked for.
         used: stage -> param file -> keys, as DVC tracks them.
     """
 
     names: frozenset[str]
     selected: Mapping[str, Any]
+    roots: frozenset[str]
     used: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
@@ -89,7 +91,12 @@ class Template(Struct, frozen=True, kw_only=True):
         if own or any(name in resolver.context for name in _OF_AN_ITEM):
             return None
         context = resolver.context
-        return cls(names=frozenset(context), selected=dict(context.selected), used=dict(resolver.tracked_vars))
+        return cls(
+            names=frozenset(context),
+            selected=dict(context.selected),
+            roots=frozenset(map(_root, context.selected)),
+            used=dict(resolver.tracked_vars),
+        )
 
     def fits(self, resolver: DataResolver) -> bool:
         """Whether another resolver of the same ``dvc.yaml`` resolves everything as this one came out."""

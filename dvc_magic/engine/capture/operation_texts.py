@@ -11,7 +11,7 @@ from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.record import Override
 from dvc_magic.model.request import ChangeKind
-from dvc_magic.workspace.param_files import ValueChange, read_values, refuse_lost_map, set_values
+from dvc_magic.workspace.param_files import ParamFile, ValueChange, WrittenParams, refuse_lost_map
 
 
 def own_files(operations: Iterable[Operation]) -> frozenset[str]:
@@ -67,12 +67,28 @@ def changed(text: str, changes: Sequence[ValueChange], *, file: str) -> str:
         ParamError: a change cannot be made, or would put a single value in the place of a map.
         PipelineError: the file cannot be read.
     """
-    suffix = PurePosixPath(file).suffix.lower()
-    values = read_values(text, suffix, file)
+    return written(param_file(text, file), changes, file=file).text
+
+
+def param_file(text: str, file: str) -> ParamFile:
+    """The param file of this name and text.
+
+    Raises:
+        PipelineError: it cannot be read.
+    """
+    return ParamFile(text, PurePosixPath(file).suffix.lower(), path=file)
+
+
+def written(params: ParamFile, changes: Sequence[ValueChange], *, file: str) -> WrittenParams:
+    """The param file with these changes.
+
+    Raises:
+        ParamError: a change cannot be made, or would put a single value in the place of a map.
+    """
     for change in changes:
         if change.kind in (ChangeKind.SET, ChangeKind.FORCE):
-            refuse_lost_map(values, change.key, change.value, path=file)
-    return set_values(text, suffix, changes, path=file, values=values)
+            refuse_lost_map(params.values, change.key, change.value, path=file)
+    return params.with_changes(changes)
 
 
 def changes_of(overrides: Iterable[Override], file: str) -> list[ValueChange]:

@@ -9,12 +9,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import product
 from pathlib import Path, PurePosixPath
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from dvc_magic.codec import to_data
 from dvc_magic.engine.capture.composing import Composing, describe
-from dvc_magic.engine.capture.operation_texts import bound, changed, changes_of, own_files, values_for
+from dvc_magic.engine.capture.operation_texts import (
+    bound,
+    changes_of,
+    own_files,
+    param_file,
+    values_for,
+    written,
+)
 from dvc_magic.engine.order import Capture, CaptureRequest, Point
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.engine.source_marks import text_marks
@@ -30,7 +37,7 @@ from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import DepKind, Pipeline, Stage, folders_around, group_of, lies_in, overlaps
 from dvc_magic.model.surroundings import Surroundings
 from dvc_magic.model.values import keys_overlap, type_name
-from dvc_magic.pipeline import ProjectReader
+from dvc_magic.pipeline import ParamValues, ProjectReader
 from dvc_magic.store import RunStore
 from dvc_magic.untrusted import abridged
 from dvc_magic.workspace import (
@@ -44,6 +51,7 @@ from dvc_magic.workspace import (
     python_environment,
     take_snapshot,
 )
+from dvc_magic.workspace.param_files import ParamFile, WrittenParams
 
 _ATTEMPTS = 3
 
@@ -210,17 +218,35 @@ class _Texts(Struct, frozen=True):
 
     Attributes:
         source: the text of a file as the project has it. composing: what composes one of them, or None.
+        files: the files to write values into, as they were read for an earlier point.
     """
 
     source: Callable[[str], str]
     composing: Composing | None
+    files: dict[str, ParamFile] = field(default_factory=dict)
 
-    def written(self, overrides: Sequence[Override]) -> dict[str, str]:
+    def written(self, overrides: Sequence[Override]) -> dict[str, WrittenParams]:
         """The files that differ from the project's, or may."""
         if self.composing is None:
-            return _written(self.source, overrides)
+            return self._written(overrides)
         others = [entry for entry in overrides if not self.is_composed(entry.file)]
-        return {self.composing.file: self.composing.text(overrides), **_written(self.source, others)}
+        composed = WrittenParams(self.composing.text(overrides))
+        return {self.composing.file: composed, **self._written(others)}
+
+    def _written(self, overrides: Sequence[Override]) -> dict[str, WrittenParams]:
+        """The project's param files with these overrides."""
+        texts = {}
+        for file in dict.fromkeys(override.file for override in overrides):
+            if file.startswith("../"):
+                message = (
+                    f"{file} lies above the project's root, where a run can read params but not be given other values: "
+                    "change the file itself, or copy it into the project"
+                )
+                raise ParamError(message)
+            if file not in self.files:
+                self.files[file] = param_file(self.source(file), file)
+            texts[file] = written(self.files[file], changes_of(overrides, file), file=file)
+        return texts
 
     def of(self, file: str, overrides: Sequence[Override]) -> str:
         """The text of one file, composed under a call's values or as the project has it."""
@@ -280,7 +306,8 @@ def _meant(
     group = group_of(target) or target
     if base.get(target) is not None or not base.items(group):
         return [target]
-    pipeline = reader.describe({file: text.encode() for file, text in texts.written(overrides).items()})
+    replaced = texts.written(overrides)
+    pipeline = reader.describe(_overlay(replaced), params=_params(replaced))
     items = [stage.address for stage in pipeline.meant(target)]
     if not items:
         has = abridged(", ".join(stage.address for stage in pipeline.items(group))) or "no items at all"
@@ -340,8 +367,8 @@ def _point(
     own = own_files(operations.needed)
     projects = [override for override in overrides if override.file not in own]
     replaced = texts.written(projects)
-    overlay = {file: text.encode() for file, text in replaced.items()}
-    pipeline = reader.describe(overlay, operations.all)
+    overlay, params = _overlay(replaced), _params(replaced)
+    pipeline = reader.describe(overlay, operations.all, params=params)
     if texts.composing is not None:
         pipeline = texts.composing.with_groups(pipeline, projects)
     stage = pipeline.get(target)
@@ -351,13 +378,13 @@ def _point(
         message = f"with these values the pipeline has no stage {target!r} any more"
         raise ProjectError(message)
     lineage = pipeline.lineage(stage)
-    reader.check_stages([member.address for member in lineage], overlay, operations.all)
+    reader.check_stages([member.address for member in lineage], overlay, operations.all, params=params)
     files = {member.dvcfile for member in lineage}
     return Point(
         target=target,
         index=0,
         overrides=overrides,
-        replace=replaced,
+        replace={file: one.text for file, one in replaced.items()},
         pipeline=replace(
             pipeline,
             stages=lineage,
@@ -368,6 +395,19 @@ def _point(
         ),
         retyped=_retyped(base, target, overrides),
     )
+
+
+def _overlay(replaced: Mapping[str, WrittenParams]) -> dict[str, bytes]:
+    return {file: one.text.encode() for file, one in replaced.items()}
+
+
+def _params(replaced: Mapping[str, WrittenParams]) -> dict[str, ParamValues]:
+    """What is known of the values in texts, so that DVC need not read them."""
+    return {
+        file: ParamValues(one.values, None if one.paths is None else frozenset(str(path[0]) for path in one.paths))
+        for file, one in replaced.items()
+        if one.values is not None
+    }
 
 
 def _retyped(base: Pipeline, target: str, overrides: Iterable[Override]) -> tuple[TypeChange, ...]:
@@ -435,20 +475,6 @@ def _elsewhere(pipeline: Pipeline, overrides: tuple[Override, ...]) -> str:
         if flag.key == override.key and flag.file != override.file
     ]
     return f" It is in another file; write -S {meant[0]}=VALUE" if meant else ""
-
-
-def _written(text_of: Callable[[str], str], overrides: Sequence[Override]) -> dict[str, str]:
-    """The texts of the project's param files with these overrides."""
-    texts = {}
-    for file in dict.fromkeys(override.file for override in overrides):
-        if file.startswith("../"):
-            message = (
-                f"{file} lies above the project's root, where a run can read params but not be given other values: "
-                "change the file itself, or copy it into the project"
-            )
-            raise ParamError(message)
-        texts[file] = changed(text_of(file), changes_of(overrides, file), file=file)
-    return texts
 
 
 def _source_text(root: Path, paths: StorePaths, snapshot: Snapshot, file: str) -> str:
