@@ -5,6 +5,7 @@ they lead to DVC. What both say to each other is in ``order``.
 """
 
 from dvc_magic.engine.order import Capture, CaptureRequest, CheckRequest, CopyRequest, WorkOrder
+from dvc_magic.engine.point_messages import HeardPoints
 from dvc_magic.engine.source_marks import source_marks, text_marks
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "CaptureRequest",
     "CheckRequest",
     "CopyRequest",
+    "HeardPoints",
     "WorkOrder",
     "source_marks",
     "text_marks",

@@ -81,6 +81,7 @@ class Capture(Struct, frozen=True, kw_only=True):
 
     Attributes:
         snapshot: id of the snapshot. commit, dirty: of git.
+        points: of the grid, in its order; they cross before the rest, see `dvc_magic.engine.point_messages`.
         inputs: path -> what the project holds there, for every dep that no stage makes and every out that a stage
             upstream makes.
         changed_since_lock: ``dvc.yaml`` path -> source files that changed since its ``dvc.lock`` was committed.

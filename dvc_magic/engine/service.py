@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from dvc_magic.codec import from_data, to_data
+from msgspec.structs import replace
+
+from dvc_magic.codec import decode, from_data, to_data
 from dvc_magic.engine.capture import capture, describe, file_hasher
 from dvc_magic.engine.check import check
 from dvc_magic.engine.debug import execute_copy
 from dvc_magic.engine.left_behind import sweep_copies, sweep_lost
 from dvc_magic.engine.order import CaptureRequest, CheckRequest, CopyRequest, WorkOrder
+from dvc_magic.engine.point_messages import point_messages
 from dvc_magic.engine.power_cut import mend_after_power_cut
 from dvc_magic.engine.runs import Control, altered_outs, execute
 from dvc_magic.engine.source_copies import place_source
@@ -98,11 +101,14 @@ class Service:
         if do == "make_example":
             return write_example(arguments["name"], Path(arguments["root"]), has_packages=arguments["has_packages"])
         if do == "capture":
-            request = from_data(arguments["request"], CaptureRequest)
+            request = decode(arguments["request"], CaptureRequest)
             reader = self._reader(request.project, request.home)
             store, hashes = self._store(request.home), self._hash_cache(request.home)
             environ = arguments.get("environ")
-            return to_data(capture(reader, request, store=store, hashes=hashes, environ=environ))
+            captured = capture(reader, request, store=store, hashes=hashes, environ=environ)
+            for message in point_messages(captured.points):
+                control.say(message)
+            return to_data(replace(captured, points=()))
         if do in ("altered_outs", "mend", "place", "sweep_copies"):
             return self._about_store(do, self._store(arguments["home"]), arguments)
         reader = self._reader(arguments["project"], arguments["home"])

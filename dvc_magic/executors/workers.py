@@ -103,13 +103,14 @@ class Workers:
         worker.kill()
         worker.close()
 
-    async def ask(self, do: str, *, heard: Heard | None = None, **arguments: Any) -> Any:
+    async def ask(self, do: str, *, heard: Heard | None = None, survives: bool = False, **arguments: Any) -> Any:
         """The answer to one question.
 
         Args:
             do, arguments: the question.
-            heard: gets what the worker says meanwhile. The question is then one that threads of the worker may outlive
-                when it ends badly, so that the worker is ended as well.
+            heard: gets what the worker says meanwhile; from the start once more when it died and another one is asked.
+            survives: whether the worker is kept when a question that is `heard` ends badly. Threads of the worker may
+                outlive one that goes on beside its answer, as a pull does: then the worker is ended as well.
 
         Raises:
             DvcMagicError: what the worker answered with.
@@ -123,7 +124,7 @@ class Workers:
             except asyncio.CancelledError:
                 self._give_up(task)
                 raise
-            if heard is not None and not (message.good or message.lost):
+            if heard is not None and not survives and not (message.good or message.lost):
                 self._idle.remove(task.worker)
                 self._end(task.worker)
             if message.lost and attempt == 1:

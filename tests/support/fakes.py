@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from msgspec.structs import replace
+
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine.order import Capture, WorkOrder
+from dvc_magic.engine.point_messages import point_messages
 from dvc_magic.executors import Message
 from dvc_magic.model.record import RunRecord
 
@@ -69,7 +73,10 @@ class FakeWorkers:
         await asyncio.sleep(0)
         self.meanwhile()
         if do == "capture":
-            return to_data(self.capture)
+            for message in point_messages(self.capture.points):
+                arguments["heard"](json.loads(json.dumps(message)))
+                await asyncio.sleep(0)
+            return to_data(replace(self.capture, points=()))
         if do == "altered_outs":
             return {}
         assert do == "ingest"
