@@ -19,7 +19,8 @@ T = TypeVar("T")
 
 _TAGS = ("$float", "$int", "$map")
 _SAFE_INTEGER = 2**53
-_SPECIAL = re.compile(r'"\$|"(?:true|false|null)":|(?<![0-9.])[0-9]{16}')
+_SPECIAL = ('"$', '"true":', '"false":', '"null":')
+_LONG_INTEGER = re.compile(r"[:,\[-][0-9]{16}")
 
 
 def _tag(value: Any) -> Any:
@@ -70,7 +71,7 @@ def encode(noun: Any) -> str:
     with suppress(ValueError):  # for NaN and infinity
         text = _text(data)
         # What may need a tag, or a key that json spells otherwise than str() does, is rare: an eighth of the time.
-        if not _SPECIAL.search(text):
+        if not (any(map(text.__contains__, _SPECIAL)) or _LONG_INTEGER.search(f":{text}")):
             return text
     return _text(_tag(data))
 
