@@ -4,7 +4,7 @@
 they lead to DVC. What both say to each other is in ``order``.
 """
 
-from dvc_magic.engine.order import Capture, CaptureRequest, CheckRequest, CopyRequest, WorkOrder
+from dvc_magic.engine.order import Capture, CaptureRequest, CheckRequest, CopyRequest, Point, WorkOrder
 from dvc_magic.engine.point_messages import HeardPoints
 from dvc_magic.engine.source_marks import source_marks, text_marks
 
@@ -14,6 +14,7 @@ __all__ = [
     "CheckRequest",
     "CopyRequest",
     "HeardPoints",
+    "Point",
     "WorkOrder",
     "source_marks",
     "text_marks",

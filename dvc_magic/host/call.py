@@ -13,8 +13,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine import Capture
+from dvc_magic.codec import encode, from_data
+from dvc_magic.engine import Capture, HeardPoints
 from dvc_magic.engine.calls import PlannedRuns
 from dvc_magic.errors import StoreError
 from dvc_magic.executors import Workers
@@ -80,17 +80,21 @@ class Call:
         self._store.check_writable()
         self._workers.warm(1 + min(self._asked.request.jobs - 1, 4))  # DVC takes half a second to be there
         question = capture_request(self._asked, project=self._project, home=self._store.home)
-        answer = await self._ask("capture", request=to_data(question), environ=self._asked.environ)
+        heard = HeardPoints()
+        answer = await self._ask(
+            "capture", heard=heard.hear, survives=True, request=encode(question), environ=self._asked.environ
+        )
         self._opened = OpenedCall(
             self.id,
             self._asked,
-            from_data(answer, Capture),
+            replace(from_data(answer, Capture), points=tuple(heard.points)),
             project=self._project,
             store=self._store,
             ask=self._ask,
             pulling=lambda progress: self._tell(Pulling(progress=progress)),
             ordered=self._ordered,
         )
+        await self._opened.look_at_points(self._breathe)
 
     async def _ask(self, do: str, **arguments: Any) -> Any:
         """Ask a worker; a stop of the call ends the question, as nobody waits for the answer then.
@@ -146,10 +150,14 @@ class Call:
             StoppedError: the call was stopped before anything ran.
         """
         opened = self._opened
-        await opened.keep_inputs(self._plans)
+        await opened.keep_inputs(self._plans, self._breathe)
         plans = {point.point.index: plan for point, plan in zip(opened.points, self._plans, strict=True)}
-        runs = PlannedRuns(opened.decisions.in_turn, plans, shared=opened.decisions.shared, store=self._store)
-        log = self._log = CallLog(
+        runs = PlannedRuns(self._store)
+        for _ in runs.plan(opened.decisions.in_turn, plans, shared=opened.decisions.shared):
+            await self._breathe()
+        # In a thread: the plan of 1,000 points over 6 stages is a megabyte, and takes 0.2 s.
+        log = self._log = await asyncio.to_thread(
+            CallLog,
             self.id,
             self._asked,
             capture=opened.capture,
@@ -188,7 +196,8 @@ class Call:
         finally:
             looking.cancel()
             with contextlib.suppress(StoreError):  # of a full disk: the runs have their records, the call reads as lost
-                log.end(
+                await asyncio.to_thread(
+                    log.end,
                     CallStatus.STOPPED if self._stops else status,
                     points=opened.points,
                     answers={index: record.id for index, record in running.answers.items()},

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dvc_magic.engine import Capture, CaptureRequest, source_marks, text_marks
+from dvc_magic.engine import Capture, CaptureRequest, Point, source_marks, text_marks
 from dvc_magic.engine.calls import (
     Ask,
     CallInputs,
@@ -62,6 +62,7 @@ class OpenedCall:
         self.capture = capture
         self._place: dict[str, Any] = {"project": str(project), "home": str(store.home)}
         self._ask = ask
+        self._store = store
         self.inputs = CallInputs(
             capture.inputs,
             project=project,
@@ -88,28 +89,39 @@ class OpenedCall:
         )
         marks = source_marks(snapshot, {})
         earlier = partial(made_before, store=store, project=project, by_magic=self.request.line is not None)
-        self.points = [
-            PointState(
-                point,
-                capture=capture,
-                snapshot=snapshot,
-                sources=ChainMap(text_marks(point.replace), marks),
-                cache=store.cache,
-                inputs=self.inputs,
-                is_intact=self.candidates.is_intact,
-                new_files=new_files,
-                made_before=earlier,
-            )
-            for point in capture.points
-        ]
+        self._state_of: Callable[[Point], PointState] = lambda point: PointState(
+            point,
+            capture=capture,
+            snapshot=snapshot,
+            sources=ChainMap(text_marks(point.replace), marks),
+            cache=store.cache,
+            inputs=self.inputs,
+            is_intact=self.candidates.is_intact,
+            new_files=new_files,
+            made_before=earlier,
+        )
+        self.points: list[PointState] = []
+
+    async def look_at_points(self, breathe: Callable[[], Awaitable[None]]) -> None:
+        """Make `points` and `decisions`.
+
+        Args:
+            breathe: lets others have their turn between two points.
+
+        Raises:
+            RunError: a run that ``--use`` names cannot be used.
+        """
+        for point in self.capture.points:
+            self.points.append(self._state_of(point))
+            await breathe()
         self.decisions = Decisions(
             self.request,
-            capture,
+            self.capture,
             self.points,
-            used=named_runs(capture, self.request.use, store),
+            used=named_runs(self.capture, self.request.use, self._store),
             candidates=self.candidates,
             others=self.others,
-            asked_for=_why_asked(self.request, store),
+            asked_for=_why_asked(self.request, self._store),
         )
 
     async def _altered_outs(self, run_id: str) -> object:
@@ -134,7 +146,7 @@ class OpenedCall:
             await breathe()
         return tuple(plans[point.point.index] for point in self.points)
 
-    async def keep_inputs(self, plans: Sequence[PointPlan]) -> None:
+    async def keep_inputs(self, plans: Sequence[PointPlan], breathe: Callable[[], Awaitable[None]]) -> None:
         """Keep every project input of the stages that may run: edits after the call must not reach its runs.
 
         Raises:
@@ -150,6 +162,7 @@ class OpenedCall:
                 pulled = action is Action.RUN
                 paths = point.project_paths(stage)
                 wanted |= dict.fromkeys(path for path in paths if pulled or self.inputs[path].remote is None)
+            await breathe()
         await self.inputs.keep(wanted)
 
     async def fetch_for(self, point: PointState, stage: Stage) -> None:

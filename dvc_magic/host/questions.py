@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,11 @@ class Questions:
     async def _plan(self, question: PlanCall, answering: Answering) -> Any:
         call = await self._call(question.call, answering)
         await call.open()
-        return to_data(await call.plan())
+        plans = []
+        for plan in await call.plan():  # not all at once: a thousand take 0.1 s
+            plans.append(to_data(plan))
+            await asyncio.sleep(0)
+        return plans
 
     async def _supply(self, question: Supply, answering: Answering) -> Any:
         call = await self._call(question.call, answering)

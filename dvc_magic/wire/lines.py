@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from dvc_magic import codec
@@ -11,7 +10,7 @@ from dvc_magic import codec
 def write_line(message: Any) -> bytes:
     """A message as one line."""
     # Lone surrogates, which names of files may have, must survive: json spells them as ASCII.
-    return json.dumps(codec.to_data(message), separators=(",", ":")).encode() + b"\n"
+    return codec.encode_bytes(message) + b"\n"
 
 
 def read_line(line: bytes, kind: Any) -> Any:
@@ -20,7 +19,7 @@ def read_line(line: bytes, kind: Any) -> Any:
     Raises:
         ValueError: the line is no message of that type.
     """
-    return codec.from_data(json.loads(line), kind)
+    return codec.decode(line, kind)
 
 
 class Lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -10,6 +10,8 @@ from dvc_magic.engine.calls.point import PointState
 from dvc_magic.model.call import PlannedRun, PlannedState
 from dvc_magic.model.plan import Action, PointPlan
 from dvc_magic.store import RunStore
+
+_STEP = 100  # runs
 
 
 class PlannedRuns:
@@ -19,33 +21,40 @@ class PlannedRuns:
     for all points that need the same. A stage above that runs only if its inputs change comes on when it does.
 
     Args:
-        points: of the call, in the order in which they are looked at.
-        plans: what happens to each, by index of the point.
-        shared: the targets that other points build on.
         store: gives the ids and numbers.
     """
 
-    def __init__(
-        self,
-        points: Sequence[PointState],
-        plans: Mapping[int, PointPlan],
-        *,
-        shared: Collection[str],
-        store: RunStore,
-    ) -> None:
+    def __init__(self, store: RunStore) -> None:
         self._store = store
         self._rows: list[PlannedRun] = []
         self._places: dict[tuple[int, str], int] = {}  # of a point's stage, among the rows
         self._by_id: dict[str, int] = {}
         self._taken: set[int] = set()  # places of those that are queued, or were
+
+    def plan(
+        self, points: Sequence[PointState], plans: Mapping[int, PointPlan], *, shared: Collection[str]
+    ) -> Iterator[None]:
+        """Plan what is certain; a step at a time, as a grid may have thousands of runs.
+
+        Args:
+            points: of the call, in the order in which they are looked at.
+            plans: what happens to each, by index of the point.
+            shared: the targets that other points build on.
+
+        Raises:
+            StoreError: the store has no numbers to give.
+        """
         wanted = _wanted(points, plans, shared)
+        yield
         distinct = dict.fromkeys(key for key, _, _ in wanted)
-        numbers = iter(store.next_numbers(len(distinct)) if distinct else ())
+        numbers = iter(self._store.next_numbers(len(distinct)) if distinct else ())
         places: dict[Hashable, int] = {}
-        for key, point, stage in wanted:
+        for number, (key, point, stage) in enumerate(wanted):
             if key not in places:
                 places[key] = self._add(point, stage, next(numbers))
             self._places[point.point.index, stage] = places[key]
+            if number % _STEP == 0:
+                yield
 
     def _add(self, point: PointState, stage: str, number: int) -> int:
         row = PlannedRun(
