@@ -78,7 +78,10 @@ class Worker:
             )
         self._log = log
         self._numbers = itertools.count(1)
-        self._buffer = b""
+        self._received: list[bytes] = []  # of a line that is not whole yet
+        self._unsent = bytearray()
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)  # one that has just been started reads nothing for 0.5 s
         self._is_leaving = False
         self.busy = False
 
@@ -103,18 +106,38 @@ class Worker:
         self.send({"id": next(self._numbers), "do": do, **arguments})
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message; what a dead worker does not hear shows in the next `receive`."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError, ValueError):  # the latter of a pipe that was closed by `hang_up`
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            self._process.stdin.flush()
+        """Send one message, as far as the pipe takes it; see `flush` for the rest."""
+        self._unsent += json.dumps(message).encode() + b"\n"
+        self.flush()
+
+    def flush(self) -> bool:
+        """Send what the pipe takes now; whether all is sent. What a dead worker does not hear shows in `receive`."""
+        try:
+            while self._unsent and (descriptor := self.outgoing) is not None:
+                del self._unsent[: os.write(descriptor, self._unsent)]
+        except BlockingIOError:
+            return False
+        except OSError:  # it is dead
+            self._unsent.clear()
+        return True
+
+    @property
+    def outgoing(self) -> int | None:
+        """The descriptor that becomes writable when the worker has read some of what was sent; None once it is closed."""
+        stdin = self._process.stdin
+        return None if stdin is None or stdin.closed else stdin.fileno()
 
     def receive(self) -> list[Message]:
         """What the worker has said since; call it when `fileno` is readable."""
         chunk = os.read(self.fileno(), _READ_SIZE)
         if not chunk:
             return [self._lost()]
-        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
+        first, *others = chunk.split(b"\n")
+        self._received.append(first)
+        lines: list[bytes] = []
+        if others:
+            lines = [b"".join(self._received), *others[:-1]]
+            self._received = [others[-1]]
         messages = [Message(data=json.loads(line)) for line in lines if line]
         if any(message.is_answer for message in messages):
             self.busy = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,26 @@ class Task:
 
     Attributes:
         answer: its answer, once it is there; one that says `lost` when the worker died.
+        let_go: has the worker stop its run as when its host is gone, answer, and end.
     """
 
-    def __init__(self, worker: Worker, heard: Heard | None) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        heard: Heard | None,
+        *,
+        send: Callable[[dict[str, Any]], None],
+        hang_up: Callable[[], None],
+    ) -> None:
         self.worker = worker
         self.heard = heard
+        self._send = send
+        self.let_go = hang_up
         self.answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
     def stop(self, steps: int = 1) -> None:
         """Ask the worker to stop its run; each step climbs the ladder of SIGINT, SIGTERM, SIGKILL."""
-        self.worker.send({"do": "stop", "steps": steps})
-
-    def let_go(self) -> None:
-        """Have the worker stop its run as when its host is gone, answer, and end."""
-        self.worker.hang_up()
+        self._send({"do": "stop", "steps": steps})
 
     def kill(self) -> None:
         """End the worker at once; the answer says that it is lost."""
@@ -66,10 +73,35 @@ class Workers:
     def begin(self, do: str, *, heard: Heard | None = None, **arguments: Any) -> Task:
         """Give an idle worker, or a new one, something to do; `heard` gets what it says before its answer."""
         worker = self._take()
-        task = self._tasks[worker] = Task(worker, heard)
+        task = self._tasks[worker] = Task(
+            worker, heard, send=partial(self._send, worker), hang_up=partial(self._hang_up, worker)
+        )
         asyncio.get_running_loop().add_reader(worker.fileno(), self._read, worker)
         worker.request(do, **arguments)
+        self._write(worker)
         return task
+
+    def _send(self, worker: Worker, message: dict[str, Any]) -> None:
+        worker.send(message)
+        self._write(worker)
+
+    def _write(self, worker: Worker) -> None:
+        """Send what a worker's pipe takes, the rest when it takes more."""
+        if worker.outgoing is None:
+            return
+        if worker.flush():
+            self._write_no_more(worker)
+        else:
+            asyncio.get_running_loop().add_writer(worker.outgoing, self._write, worker)
+
+    @staticmethod
+    def _write_no_more(worker: Worker) -> None:
+        if worker.outgoing is not None:
+            asyncio.get_running_loop().remove_writer(worker.outgoing)
+
+    def _hang_up(self, worker: Worker) -> None:
+        self._write_no_more(worker)
+        worker.hang_up()
 
     def _take(self) -> Worker:
         while self._idle:
@@ -97,6 +129,7 @@ class Workers:
     def _forget(self, worker: Worker) -> None:
         del self._tasks[worker]
         asyncio.get_running_loop().remove_reader(worker.fileno())
+        self._write_no_more(worker)
 
     @staticmethod
     def _end(worker: Worker) -> None:

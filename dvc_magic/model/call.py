@@ -64,7 +64,7 @@ class PlannedState(StrEnum):
     NEVER = "never"
 
 
-class PlannedRun(Struct, frozen=True, kw_only=True):
+class PlannedRun(Struct, frozen=True, kw_only=True, gc=False):
     """One run that a call plans to make: a row of ``plan.json``.
 
     Attributes:

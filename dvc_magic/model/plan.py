@@ -23,7 +23,7 @@ class Action(StrEnum):
     WHEN_CHANGED = "when changed"
 
 
-class NamedRun(Struct, frozen=True, kw_only=True):
+class NamedRun(Struct, frozen=True, kw_only=True, gc=False):
     """A run as a plan names it."""
 
     id: str
@@ -31,7 +31,7 @@ class NamedRun(Struct, frozen=True, kw_only=True):
     stage: str
 
 
-class PlannedStage(Struct, frozen=True, kw_only=True):
+class PlannedStage(Struct, frozen=True, kw_only=True, gc=False):
     """What happens to one stage, and why.
 
     Attributes:
@@ -57,7 +57,7 @@ class TypeChange(Struct, frozen=True, kw_only=True):
     after: Value
 
 
-class PointPlan(Struct, frozen=True, kw_only=True):
+class PointPlan(Struct, frozen=True, kw_only=True, gc=False):
     """What a call is going to do for one target with one set of values.
 
     Attributes:

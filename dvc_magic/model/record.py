@@ -47,7 +47,7 @@ class RunStatus(StrEnum):
         return self is RunStatus.RUNNING and other.final
 
 
-class Override(Struct, frozen=True, kw_only=True):
+class Override(Struct, frozen=True, kw_only=True, gc=False):
     """A param value that the call asked for, as given; holds for every run of the call.
 
     Attributes:

@@ -19,6 +19,8 @@ from dvc_magic.model.plan import Action, PointPlan
 from dvc_magic.model.request import RunRequest, UpstreamPolicy
 from dvc_magic.model.stage import Stage
 
+_WORKS = 10**15  # JSON keeps such numbers as they are; of 6,000 runs two agree by chance once in 50 million calls
+
 
 class Decisions:
     """Decides what happens to the stages of a call, at the call and whenever a stage above has ended.
@@ -221,5 +223,5 @@ def _works(point: PointState) -> dict[str, int]:
     works: dict[str, int] = {}
     for stage in point.stages:
         own = json.dumps([stage.address, stage.cmd, to_data(stage.locked)])
-        works[stage.address] = hash((own, *(works[producer] for producer in point.producers(stage))))
+        works[stage.address] = hash((own, *(works[producer] for producer in point.producers(stage)))) % _WORKS
     return works
