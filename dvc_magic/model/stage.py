@@ -344,7 +344,14 @@ class Pipeline(Struct, frozen=True, kw_only=True, dict=True):
         # Which stage makes what is looked up by its place, and a grid has a thousand pipelines of one shape.
         other.__dict__["_makers_by_out"] = self._makers_by_out
         other.__dict__["_out_paths"] = self._out_paths
+        if not self.operations:
+            other.__dict__["_lineages"] = self._lineages
         return other
+
+    @cached_property
+    def _lineages(self) -> dict[str, tuple[str, ...]]:
+        """The address of each stage that was asked for -> those of its lineage."""
+        return {}
 
     def get(self, address: str) -> Stage | None:
         """The stage or operation of this address, or None."""
@@ -414,6 +421,8 @@ class Pipeline(Struct, frozen=True, kw_only=True, dict=True):
 
     def lineage(self, target: Stage) -> tuple[Stage, ...]:
         """`target` and everything upstream of it, each once, upstream first."""
+        if target.address in self._lineages and self.get(target.address) is target:
+            return tuple(self._by_address[address] for address in self._lineages[target.address])
         ordered: dict[str, Stage] = {}
         begun: set[str] = set()
         waiting = [target]  # a stack of our own: Python's ends at a chain of 1,000 stages
@@ -424,6 +433,8 @@ class Pipeline(Struct, frozen=True, kw_only=True, dict=True):
                 continue
             begun.add(stage.address)
             waiting += reversed([made for made in self.upstream(stage) if made.address not in begun])
+        if self.get(target.address) is target:
+            self._lineages[target.address] = tuple(ordered)
         return tuple(ordered.values())
 
     def final_stages(self) -> tuple[Stage, ...]:

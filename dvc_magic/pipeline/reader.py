@@ -161,15 +161,19 @@ class ProjectReader:
         operations: Sequence[Operation] = (),
         *,
         params: Mapping[str, ParamValues] | None = None,
+        pipeline: Pipeline | None = None,
     ) -> None:
         """Make sure that these stages and operations have commands, and that every param that they name exists.
+
+        Args:
+            pipeline: what `describe` has just given for the rest.
 
         Raises:
             PipelineError: a stage has no command.
             StageNotFoundError: there is no such stage.
             MissingInputError: a param file or a key in it is missing.
         """
-        pipeline, base = self.describe(overlay, operations, params=params), self._state.base
+        pipeline, base = pipeline or self.describe(overlay, operations, params=params), self._state.base
         common = self._loader(overlay or {}, {}, params=params)
         for address in addresses:
             stage = pipeline.get(address)

@@ -139,8 +139,8 @@ class Loader:
         self._opened = opened
         self._root = root
         self._places = Places(root)
-        self._overlay = {os.path.normpath(root / path): content for path, content in overlay.items()}
-        self._params = {os.path.normpath(root / path): known for path, known in (params or {}).items()}
+        self._overlay = {self._place(path): content for path, content in overlay.items()}
+        self._params = {self._place(path): known for path, known in (params or {}).items()}
         self._looked_at: set[str] = set()
         self._memo = memo
         self._seen = seen
@@ -148,6 +148,10 @@ class Loader:
     @cached_property
     def _repo(self) -> StillRepo:
         return self._opened()
+
+    def _place(self, path: str) -> str:
+        """The absolute path of one that is absolute or from the root."""
+        return os.path.normpath(os.path.join(self._root, path))
 
     def load(self, path: str, before: Loaded | None = None) -> Loaded:
         """The content of the file with this absolute path; what is wrong with it is its `problem`.
@@ -213,7 +217,7 @@ class Loader:
     def _is_touched(self, stage: Stage) -> bool:
         """Whether a stage may have a value that the overlay changes, less those of its templates."""
         for entry in stage.params:
-            place = os.path.normpath(self._root / entry.path)
+            place = self._place(entry.path)
             known = self._params.get(place)
             if place in self._overlay and (
                 known is None
@@ -223,7 +227,7 @@ class Loader:
             ):
                 return True
         listed = {flag.file for flag in stage.flags if flag.listed}
-        return any(os.path.normpath(self._root / file) in self._overlay for file in listed)
+        return any(self._place(file) in self._overlay for file in listed)
 
     def _stamp(self, path: str) -> Stamp:
         self._looked_at.add(path)
@@ -238,7 +242,7 @@ class Loader:
         Raises:
             PipelineError: it cannot be parsed.
         """
-        place = os.path.normpath(self._root / path)
+        place = self._place(path)
         if place in self._params:
             self._looked_at.add(place)
             return self._params[place].content

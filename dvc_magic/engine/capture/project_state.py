@@ -368,7 +368,7 @@ def _point(
     projects = [override for override in overrides if override.file not in own]
     replaced = texts.written(projects)
     overlay, params = _overlay(replaced), _params(replaced)
-    pipeline = reader.describe(overlay, operations.all, params=params)
+    pipeline = described = reader.describe(overlay, operations.all, params=params)
     if texts.composing is not None:
         pipeline = texts.composing.with_groups(pipeline, projects)
     stage = pipeline.get(target)
@@ -378,7 +378,8 @@ def _point(
         message = f"with these values the pipeline has no stage {target!r} any more"
         raise ProjectError(message)
     lineage = pipeline.lineage(stage)
-    reader.check_stages([member.address for member in lineage], overlay, operations.all, params=params)
+    addresses = [member.address for member in lineage]
+    reader.check_stages(addresses, overlay, operations.all, params=params, pipeline=described)
     files = {member.dvcfile for member in lineage}
     return Point(
         target=target,

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 from ruamel.yaml import YAML
+from ruamel.yaml.nodes import ScalarNode
 
 from dvc_magic.errors import ParamError
 from dvc_magic.model.request import ChangeKind
@@ -201,12 +202,18 @@ class ParamFile:
         if token not in self._tokens:
             line = f"- {token}\n"
             try:
-                self._tokens[token] = (self._reader.load(line), self._format.read_as_program(line))
+                dvcs = [self._plain_value(token)] if _kind(token) == "plain" else self._reader.load(line)
+                self._tokens[token] = (dvcs, self._format.read_as_program(line))
             except Exception:  # noqa: BLE001 -- as for whole files; `_in_full` says what is wrong
                 self._reader = YAML(typ="safe")  # which may have stopped half way
                 self._tokens[token] = (None, None)
         dvcs, programs = self._tokens[token]
         return same(dvcs, [value]) and (self._program_values is None or same(programs, [value]))
+
+    def _plain_value(self, token: str) -> Any:
+        """What DVC takes a plain token for, without the scanner, which takes 0.2 ms."""
+        node = ScalarNode(self._reader.resolver.resolve(ScalarNode, token, (True, False)), token)
+        return self._reader.constructor.construct_document(node)
 
 
 def _kind(token: str) -> str:
