@@ -123,7 +123,7 @@ class Worker:
 
     @property
     def outgoing(self) -> int | None:
-        """The descriptor that becomes writable when the worker has read some of what was sent; None once it is closed."""
+        """The descriptor that becomes writable when the worker has read some of what was sent; None once closed."""
         stdin = self._process.stdin
         return None if stdin is None or stdin.closed else stdin.fileno()
 
