@@ -157,6 +157,7 @@ class Service:
 
     def _execute(self, arguments: dict[str, Any], control: Control) -> Any:
         order = from_data(arguments["order"], WorkOrder)
+        order = replace(order, record=replace(order.record, attempts=arguments["attempt"] - 1))
         return execute(
             order,
             store=self._store(order.home),

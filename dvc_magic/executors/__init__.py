@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dvc_magic.executors.channel import Ended
+    from dvc_magic.executors.contract import Executor, Submitted
     from dvc_magic.executors.lifeline import Lifeline, become_subreaper
     from dvc_magic.executors.local import Message, Worker
     from dvc_magic.executors.supervisor import Supervisor
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 __all__ = [
     "RUN_TOKEN",
     "Ended",
+    "Executor",
     "Lifeline",
     "Message",
+    "Submitted",
     "Supervisor",
     "Task",
     "Worker",
@@ -35,8 +38,10 @@ __all__ = [
 _HOMES = {
     "RUN_TOKEN": "sweep",
     "Ended": "channel",
+    "Executor": "contract",
     "Lifeline": "lifeline",
     "Message": "local",
+    "Submitted": "contract",
     "Supervisor": "supervisor",
     "Task": "workers",
     "Worker": "local",

@@ -70,6 +70,20 @@ class Workers:
     def _new(self) -> Worker:
         return Worker(module=self._module, log=self._log, environ=self._environ)
 
+    def submit(
+        self,
+        order: Any,
+        attempt: int,
+        *,
+        environ: Mapping[str, str],
+        addresses: Mapping[str, str],
+        events: Heard | None = None,
+    ) -> Task:
+        """Have a run executed; see `dvc_magic.executors.contract.Executor`, which this class is."""
+        return self.begin(
+            "execute", heard=events, order=order, attempt=attempt, environ=dict(environ), addresses=dict(addresses)
+        )
+
     def begin(self, do: str, *, heard: Heard | None = None, **arguments: Any) -> Task:
         """Give an idle worker, or a new one, something to do; `heard` gets what it says before its answer."""
         worker = self._take()

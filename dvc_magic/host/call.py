@@ -175,7 +175,7 @@ class Call:
             opened,
             runs,
             store=self._store,
-            workers=self._workers,
+            executor=self._workers,
             environ=self._asked.environ,
             ordered=self._ordered,
             slots=self._slots,

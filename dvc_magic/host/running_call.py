@@ -17,7 +17,7 @@ from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import WorkOrder
 from dvc_magic.engine.calls import Execution, PlannedRuns, PointState, Schedule, answered, mismatch, settle, work_of
 from dvc_magic.errors import MissingInputError, RunNotFoundError, WorkerLostError
-from dvc_magic.executors import Message, Task, Workers, sweep_run
+from dvc_magic.executors import Executor, Message, Submitted, sweep_run
 from dvc_magic.host.opened_call import OpenedCall
 from dvc_magic.host.slots import Slots
 from dvc_magic.model.plan import Action
@@ -40,7 +40,7 @@ class RunningCall:
 
     Args:
         opened: the call. runs: those that it plans. store: gets their records.
-        workers: of the host. environ: variables of the call.
+        executor: has the runs executed. environ: variables of the call.
         ordered: by id, the runs of all calls that some worker has; those of this call come and go in it.
         slots: room for commands, shared with other calls. say: gets each event. breathe: lets others have their turn.
 
@@ -54,7 +54,7 @@ class RunningCall:
         runs: PlannedRuns,
         *,
         store: RunStore,
-        workers: Workers,
+        executor: Executor,
         environ: Mapping[str, str],
         ordered: dict[str, RunRecord],
         slots: Slots,
@@ -66,14 +66,14 @@ class RunningCall:
         self._points = opened.points
         self._runs = runs
         self._store = store
-        self._workers = workers
+        self._executor = executor
         self._environ = environ
         self._ordered = ordered
         self._slots = slots
         self._say = say
         self._breathe = breathe
         self._schedule = Schedule(opened.decisions.in_turn, jobs=opened.request.jobs)
-        self._tasks: dict[int, tuple[Execution, Task]] = {}  # by id of the execution
+        self._tasks: dict[int, tuple[Execution, Submitted]] = {}  # by id of the execution
         self._answers: deque[tuple[Execution, WorkOrder, Message]] = deque()
         self._news = asyncio.Event()
         self._unwanted: set[str] = set()  # ids of planned runs that are not to begin
@@ -225,8 +225,11 @@ class RunningCall:
             self._schedule.running.remove(execution)
             self._slots.give_back()
             raise
-        task = self._workers.begin(
-            "execute", order=to_data(order), environ=self._environ, addresses=self._opened.capture.addresses
+        task = self._executor.submit(
+            to_data(order),
+            1 + execution.attempts,
+            environ=self._environ,
+            addresses=self._opened.capture.addresses,
         )
         self._tasks[id(execution)] = (execution, task)
         self._runs.started(order.record.id)

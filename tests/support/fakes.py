@@ -82,11 +82,11 @@ class FakeWorkers:
         assert do == "ingest"
         return to_data([self.capture.inputs[path] for path in arguments["paths"]])
 
-    def begin(self, do: str, **arguments: Any) -> FakeTask:
+    def submit(self, order: Any, attempt: int, **_: Any) -> FakeTask:
         """Take an order; some time later one that runs ends."""
-        assert do == "execute"
+        assert attempt in (1, 2)
         loop = asyncio.get_running_loop()
-        task = FakeTask(from_data(arguments["order"], WorkOrder), loop.create_future())
+        task = FakeTask(from_data(order, WorkOrder), loop.create_future())
         self.tasks.append(task)
         self.most = max(self.most, len(self.tasks))
         if not self.held:
