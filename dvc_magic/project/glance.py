@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 
 from dvc_magic.client import Pending
@@ -17,7 +18,7 @@ _FIRST = 1.0  # seconds; without any, the key that asks for them would do nothin
 class Glance:
     """Asks for the pipeline and waits for a moment only; what comes later is there for the next look.
 
-    Any thread may look, several at once: they wait for one answer.
+    Any thread may look, several at once: those who wait, wait for one answer.
 
     Args:
         ask: begins to ask for it.
@@ -39,15 +40,32 @@ class Glance:
         """
         if patience is None:
             patience = _FIRST if self._known is None else _PATIENCE
+        deadline = time.monotonic() + patience
         with self._lock:
             if self._asked is not None and self._asked.done:  # how it was some time ago
                 self._take(self._asked)
-            asked = self._asked = self._asked or self._ask()
-        if asked.wait(patience):
-            with self._lock:
-                if self._asked is asked:  # else another thread has taken it
-                    self._take(asked)
+            earlier = self._asked
+        if earlier is not None and not self._answered(earlier, patience):
+            return self._known
+        self._answered(
+            self._question(), max(0.0, deadline - time.monotonic())
+        )  # since `earlier`, files may have changed
         return self._known
+
+    def _question(self) -> Pending:
+        """The question that waits for its answer, asked now if there is none."""
+        with self._lock:
+            self._asked = self._asked or self._ask()
+            return self._asked
+
+    def _answered(self, asked: Pending, patience: float) -> bool:
+        """Wait for an answer, and take it if no other thread has; returns whether it is there."""
+        if not asked.wait(patience):
+            return False
+        with self._lock:
+            if self._asked is asked:
+                self._take(asked)
+        return True
 
     def _take(self, answered: Pending) -> None:
         self._asked = None
