@@ -50,7 +50,7 @@ def test_a_stage_is_run_from_the_panel_and_its_metric_seen(lab_page: LabPage, pr
 
     panel.get_by_text("train 2 completed").wait_for()
     assert panel.get_by_text("step 2 <b>bold</b>").is_visible()
-    assert panel.get_by_role("row", name="train.lr 0.01", exact=True).is_visible()
+    panel.get_by_role("row", name="train.lr 0.01", exact=True).wait_for()
     assert "train 2 completed" in lab_page.run(2).inner_text()
 
 
