@@ -15,7 +15,9 @@ from dvc_magic.errors import StageNotFoundError, WorkerError, WorkerLostError
 from dvc_magic.executors import Workers
 
 _WORKER = """
-import json, os, sys
+import json, os, sys, time
+while not os.path.exists(os.environ.get("TOY_GATE", "/")):
+    time.sleep(0.01)
 while line := sys.stdin.readline():
     request = json.loads(line)
     answer = {"id": request["id"]}
@@ -27,7 +29,6 @@ while line := sys.stdin.readline():
     elif request["do"] == "refuse":
         answer |= {"error": "StageNotFoundError", "message": "no such stage"}
     elif request["do"] == "sleep":
-        import time
         time.sleep(60)
     elif request["do"] == "bug":
         answer["bug"] = "Traceback: oops"
@@ -86,6 +87,28 @@ def test_a_worker_that_was_listened_to_and_failed_is_ended(pool: Pool) -> None:
     with pytest.raises(StageNotFoundError):
         pool.ask("tell", answer={"error": "StageNotFoundError", "message": "no"}, heard=lambda _: None)
     assert pool.ask("pid") != first
+
+
+def test_a_worker_that_survives_what_was_heard_answers_the_next_question(pool: Pool) -> None:
+    first = pool.ask("pid")
+    answer = {"error": "StageNotFoundError", "message": "no"}
+    with pytest.raises(StageNotFoundError):
+        pool.ask("tell", answer=answer, heard=lambda _: None, survives=True)
+    assert pool.ask("pid") == first
+
+
+def test_a_question_that_is_longer_than_the_pipe_does_not_wait_for_the_worker_to_read_it(tmp_path: Path) -> None:
+    (tmp_path / "toy_worker.py").write_text(_WORKER)
+    gate = tmp_path / "gate"
+    pool = Pool(tmp_path, {**os.environ, "PYTHONPATH": str(tmp_path), "TOY_GATE": str(gate)})
+
+    async def ask() -> object:
+        question = pool.workers.begin("pid", padding="x" * 3_000_000)
+        gate.touch()  # the worker reads from here on
+        return (await question.answer).result()
+
+    assert pool.runner.run(ask()) != os.getpid()
+    pool.close()
 
 
 def test_a_bug_arrives_with_its_traceback(pool: Pool) -> None:
