@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.commands import seal_environment
 from benchmarks.errors import BenchmarkError
+from benchmarks.grids import make_grid_project, measure_grids
 from benchmarks.machine import load_line, machine_line
 from benchmarks.many_sources import COUNT, measure_sources
 from benchmarks.rounds import measure, say
@@ -19,6 +20,7 @@ from benchmarks.ways import BARE, OURS, all_ways
 
 _ROUNDS = 15
 _MOST_KERNELS = 5  # a fresh one takes seconds
+_MOST_GRIDS = 5  # a round takes ten seconds
 
 
 def main() -> int:
@@ -32,6 +34,7 @@ def main() -> int:
             _warm_runs(folder, rounds)
             _start(folder, min(rounds, _MOST_KERNELS))
             _many_sources(folder, rounds)
+            _grids(folder, min(rounds, _MOST_GRIDS))
         except BenchmarkError as error:
             say(f"\n{error}")
             return 1
@@ -78,6 +81,14 @@ def _many_sources(folder: Path, rounds: int) -> None:
     let_age()
     found = measure_sources(project, _executions(folder), folder / "many-stores", rounds=rounds)
     print(plain_table(f"{COUNT} more source files", found), load_line(), sep="\n", flush=True)
+
+
+def _grids(folder: Path, rounds: int) -> None:
+    say("grids")
+    project = make_grid_project(folder / "grid")
+    let_age()
+    found = measure_grids(project, rounds=rounds)
+    print(plain_table("a grid", found), load_line(), sep="\n", flush=True)
 
 
 if __name__ == "__main__":
