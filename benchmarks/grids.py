@@ -21,6 +21,7 @@ from dvc_magic import Project
 from dvc_magic.executors import Workers
 from dvc_magic.host.call import Call
 from dvc_magic.model.request import Change, RunRequest
+from dvc_magic.project import Caller, connection_of
 from dvc_magic.store import RunStore
 from dvc_magic.wire import CallRequest, Event, Happened, Planned, write_line
 
@@ -75,7 +76,7 @@ def _request(points: int, key: str) -> RunRequest:
 
 
 def _plan(project: Project, points: int) -> None:
-    plan = project.preview(_request(points, _LAST)).points
+    plan = Caller(connection_of(project)).plan(_request(points, _LAST)).points
     if len(plan) != points:
         message = f"a grid of {points} points has a plan of {len(plan)}: nothing is reported"
         raise BenchmarkError(message)

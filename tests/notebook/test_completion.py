@@ -246,7 +246,7 @@ def test_completing_writes_nothing_into_the_project(shell: InteractiveShell) -> 
 
 def test_a_worker_that_does_not_answer_is_not_waited_for_and_is_heard_later(shell: InteractiveShell) -> None:
     project = shell.run_line_magic("dvc_project", "")
-    assert project.stages
+    assert connection_of(project).glance(patience=60) is not None
     workers = workers_of(psutil.Process(), project.root)
     Path("dvc.yaml").write_text("stages:\n  trim:\n    cmd: echo\n")
     for worker in workers:

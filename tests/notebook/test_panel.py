@@ -249,7 +249,7 @@ def test_unloading_stops_what_goes_and_closes_the_panel(shell: InteractiveShell,
     assert "closed" in panel.status.value
     assert _sleepers(root) == []
     assert not [thread for thread in threading.enumerate() if thread.name == "dvc_magic call"]
-    assert _recorded(root) == [("prepare", "stopped")]
+    assert _recorded(root) == [("train", "stopped"), ("prepare", "stopped")]
     shell.extension_manager.load_extension("dvc_magic")
 
 
