@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from dvc_magic.engine.order import CheckRequest
+from dvc_magic.engine.requests import CheckRequest
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.model.checkup import CheckProgress, Finding, FindingKind, Remedy, Repair, StoreCheckup
 from dvc_magic.pipeline import ProjectReader, open_secrets, project_cache

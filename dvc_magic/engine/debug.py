@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from dvc_magic.debugging import INJECTED, VARIABLE
 from dvc_magic.engine.links import project_links
-from dvc_magic.engine.order import CopyRequest, WorkOrder
+from dvc_magic.engine.order import WorkOrder
+from dvc_magic.engine.requests import CopyRequest
 from dvc_magic.engine.runs import Control, Ending, Prepared, command_variables, prepare, supervise, take_spoiled
 from dvc_magic.engine.surroundings import keep_surroundings
 from dvc_magic.errors import MissingInputError

@@ -11,48 +11,10 @@ from typing import Any
 from msgspec import Struct, field
 
 from dvc_magic.model.inputs import InputFacts
-from dvc_magic.model.operation import Operation
 from dvc_magic.model.plan import Placement, TypeChange
 from dvc_magic.model.record import Environment, Notes, Override, RunRecord
 from dvc_magic.model.stage import Composition, Pipeline, PipelineFile, Stage
 from dvc_magic.model.surroundings import ProjectLinks
-
-
-class CaptureRequest(Struct, frozen=True, kw_only=True):
-    """Asks a worker to fix the project's state at the moment of a call.
-
-    Attributes:
-        project: the project's root. home: the run store's folder.
-        targets: what was asked for: addresses of stages and operations, of groups, or ``group@pattern``.
-        points: one tuple of overrides for each point of the grid.
-        operations: those that may take part, as they were read.
-        copy_paths: ignored files to take along.
-        hydra: whether params are composed where the project's configuration says so.
-        python: the Python that stages will find first. pythonpath: `PYTHONPATH` of the call, or an empty text.
-    """
-
-    project: str
-    home: str
-    targets: tuple[str, ...]
-    points: tuple[tuple[Override, ...], ...]
-    operations: tuple[Operation, ...] = ()
-    copy_paths: tuple[str, ...] = ()
-    hydra: bool = True
-    python: str = ""
-    pythonpath: str = ""
-
-
-class CheckRequest(Struct, frozen=True, kw_only=True):
-    """Asks a worker to check the run store.
-
-    Attributes:
-        project: the project's root. home: the run store's folder.
-        repair: put right what can be.
-    """
-
-    project: str
-    home: str
-    repair: bool = False
 
 
 class Point(Struct, frozen=True, kw_only=True):
@@ -152,19 +114,3 @@ class WorkOrder(Struct, frozen=True, kw_only=True):
     known_reads: tuple[str, ...] = ()
     surroundings: str = ""
     links: ProjectLinks = field(default_factory=ProjectLinks)
-
-
-class CopyRequest(Struct, frozen=True, kw_only=True):
-    """Asks a worker to execute a failed run once more.
-
-    Attributes:
-        project, home: folders of the project and the store as they are now; the run may be older than their place.
-        run: id of the run. copy: id of the copy, in the shape of a run's.
-        prompt: the private folder that `dvc_magic.debugging.VARIABLE` names.
-    """
-
-    project: str
-    home: str
-    run: str
-    copy: str
-    prompt: str

@@ -18,6 +18,8 @@ import traceback
 from collections import deque
 from typing import Any
 
+from dvc_magic.codec import decode
+from dvc_magic.engine.requests import Asked, Stop, ToWorker
 from dvc_magic.errors import DvcMagicError, to_wire
 from dvc_magic.executors import Lifeline, Supervisor, become_subreaper
 
@@ -44,7 +46,7 @@ class Pipe:
         self._terminated, self._terminating = os.pipe()
         self._is_terminated = False
         self._buffer = b""
-        self._waiting: deque[dict[str, Any]] = deque()
+        self._waiting: deque[Asked] = deque()
         self._stops = 0
         self._closed = False
 
@@ -88,14 +90,14 @@ class Pipe:
             self._closed = True
         *lines, self._buffer = (self._buffer + chunk).split(b"\n")
         for line in lines:
-            message = json.loads(line)
-            if message["do"] == "stop":
-                self._stops += message.get("steps", 1)
+            message: ToWorker = decode(line, ToWorker)  # type: ignore[arg-type]
+            if isinstance(message, Stop):
+                self._stops += message.steps
             else:
                 self._stops = 0  # a stop that came too late for the last run is not meant for the next
                 self._waiting.append(message)
 
-    def next(self) -> dict[str, Any] | None:
+    def next(self) -> Asked | None:
         """The next request; None when this process has to end."""
         with selectors.DefaultSelector() as selector:
             for descriptor in (*self.descriptors(), self.supervisor.fileno()):
@@ -117,16 +119,15 @@ class Pipe:
             self._closed = True
 
 
-def answer(request: dict[str, Any], service: Any, pipe: Pipe) -> dict[str, Any]:
+def answer(asked: Asked, service: Any, pipe: Pipe) -> dict[str, Any]:
     """The answer to one request; whatever goes wrong is told, as the worker itself has to live on."""
-    arguments = {key: value for key, value in request.items() if key not in ("id", "do")}
     try:
-        result = service.handle(request["do"], arguments, pipe)
+        result = service.handle(asked.request, pipe)
     except DvcMagicError as error:
-        return {"id": request["id"], **to_wire(error)}
+        return {"id": asked.id, **to_wire(error)}
     except Exception:  # noqa: BLE001 - a bug in one request must reach the notebook with its traceback
-        return {"id": request["id"], "bug": traceback.format_exc()}
-    return {"id": request["id"], "result": result}
+        return {"id": asked.id, "bug": traceback.format_exc()}
+    return {"id": asked.id, "result": result}
 
 
 def main() -> None:
@@ -144,8 +145,8 @@ def main() -> None:
     # What libraries log of a connection can hold an address with a password; without a handler it goes to the log.
     logging.getLogger().addHandler(logging.NullHandler())
     service = Service()
-    while (request := pipe.next()) is not None:
-        reply = answer(request, service, pipe)
+    while (asked := pipe.next()) is not None:
+        reply = answer(asked, service, pipe)
         pipe.say({**reply, "last": True} if pipe.is_last else reply)
     pipe.supervisor.close()
     # Python would take all of DVC's modules apart (0.2 s of CPU time), and who closes the pool waits for that. What is

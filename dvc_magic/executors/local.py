@@ -1,8 +1,8 @@
 """Warm local workers: processes of their own session with one pipe each, which speak JSON lines.
 
-A worker does one thing at a time. The pool starts workers on demand and keeps them warm; one that dies costs only
-what it was doing. Nothing here knows what the messages mean: a request is ``{"id": n, "do": NAME, ...}``, an answer
-``{"id": n, "result": ...}`` or ``{"id": n, "error": CLASS, "message": ...}``, anything else is an event.
+A worker does one thing at a time; one that dies costs only what it was doing. Nothing here knows what requests mean:
+they are structs, or data of their shape (``dvc_magic.engine.requests`` has those of our worker). An answer is
+``{"id": n, "result": ...}`` or ``{"id": n, "error": CLASS, "message": ...}``, anything else that is said is an event.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from msgspec import Struct
 
+from dvc_magic.codec import encode_bytes
 from dvc_magic.errors import WorkerError, WorkerLostError, from_wire
 
 _READ_SIZE = 1 << 16
@@ -100,14 +101,18 @@ class Worker:
         """Whether the process still runs, to take another request."""
         return not self._is_leaving and self._process.poll() is None
 
-    def request(self, do: str, **arguments: Any) -> None:
+    def request(self, request: Any) -> None:
         """Begin a request; the worker is busy until its answer arrives."""
         self.busy = True
-        self.send({"id": next(self._numbers), "do": do, **arguments})
+        self._send({"type": "asked", "id": next(self._numbers), "request": request})
 
-    def send(self, message: Mapping[str, Any]) -> None:
+    def stop(self, steps: int) -> None:
+        """Ask for what it executes to be stopped."""
+        self._send({"type": "stop", "steps": steps})
+
+    def _send(self, message: Mapping[str, Any]) -> None:
         """Send one message, as far as the pipe takes it; see `flush` for the rest."""
-        self._unsent += json.dumps(message).encode() + b"\n"
+        self._unsent += encode_bytes(message) + b"\n"
         self.flush()
 
     def flush(self) -> bool:

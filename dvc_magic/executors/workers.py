@@ -26,18 +26,18 @@ class Task:
         worker: Worker,
         heard: Heard | None,
         *,
-        send: Callable[[dict[str, Any]], None],
+        stop: Callable[[int], None],
         hang_up: Callable[[], None],
     ) -> None:
         self.worker = worker
         self.heard = heard
-        self._send = send
+        self._stop = stop
         self.let_go = hang_up
         self.answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
     def stop(self, steps: int = 1) -> None:
         """Ask the worker to stop its run; each step climbs the ladder of SIGINT, SIGTERM, SIGKILL."""
-        self._send({"do": "stop", "steps": steps})
+        self._stop(steps)
 
     def kill(self) -> None:
         """End the worker at once; the answer says that it is lost."""
@@ -80,23 +80,22 @@ class Workers:
         events: Heard | None = None,
     ) -> Task:
         """Have a run executed; see `dvc_magic.executors.contract.Executor`, which this class is."""
-        return self.begin(
-            "execute", heard=events, order=order, attempt=attempt, environ=dict(environ), addresses=dict(addresses)
-        )
+        execute = {"do": "execute", "order": order, "attempt": attempt, "environ": environ, "addresses": addresses}
+        return self.begin(execute, heard=events)
 
-    def begin(self, do: str, *, heard: Heard | None = None, **arguments: Any) -> Task:
+    def begin(self, request: Any, *, heard: Heard | None = None) -> Task:
         """Give an idle worker, or a new one, something to do; `heard` gets what it says before its answer."""
         worker = self._take()
         task = self._tasks[worker] = Task(
-            worker, heard, send=partial(self._send, worker), hang_up=partial(self._hang_up, worker)
+            worker, heard, stop=partial(self._stop, worker), hang_up=partial(self._hang_up, worker)
         )
         asyncio.get_running_loop().add_reader(worker.fileno(), self._read, worker)
-        worker.request(do, **arguments)
+        worker.request(request)
         self._write(worker)
         return task
 
-    def _send(self, worker: Worker, message: dict[str, Any]) -> None:
-        worker.send(message)
+    def _stop(self, worker: Worker, steps: int) -> None:
+        worker.stop(steps)
         self._write(worker)
 
     def _write(self, worker: Worker) -> None:
@@ -150,11 +149,11 @@ class Workers:
         worker.kill()
         worker.close()
 
-    async def ask(self, do: str, *, heard: Heard | None = None, survives: bool = False, **arguments: Any) -> Any:
+    async def ask(self, request: Any, *, heard: Heard | None = None, survives: bool = False) -> Any:
         """The answer to one question.
 
         Args:
-            do, arguments: the question.
+            request: the question.
             heard: gets what the worker says meanwhile; from the start once more when it died and another one is asked.
             survives: whether the worker is kept when a question that is `heard` ends badly. Threads of the worker may
                 outlive one that goes on beside its answer, as a pull does: then the worker is ended as well.
@@ -165,7 +164,7 @@ class Workers:
             CancelledError: the worker was ended, as its answer would come to nobody.
         """
         for attempt in (1, 2):
-            task = self.begin(do, heard=heard, **arguments)
+            task = self.begin(request, heard=heard)
             try:
                 message = await task.answer
             except asyncio.CancelledError:

@@ -13,11 +13,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dvc_magic.codec import encode, from_data
-from dvc_magic.engine import Capture, HeardPoints
+from dvc_magic.engine import HeardPoints, Request
 from dvc_magic.engine.calls import PlannedRuns
 from dvc_magic.errors import StoreError
 from dvc_magic.executors import Workers
+from dvc_magic.host.asking import Heard, ask
 from dvc_magic.host.call_log import CallLog
 from dvc_magic.host.opened_call import OpenedCall, capture_request
 from dvc_magic.host.running_call import RunningCall, StoppedError
@@ -81,13 +81,11 @@ class Call:
         self._workers.warm(1 + min(self._asked.request.jobs - 1, 4))  # DVC takes half a second to be there
         question = capture_request(self._asked, project=self._project, home=self._store.home)
         heard = HeardPoints()
-        answer = await self._ask(
-            "capture", heard=heard.hear, survives=True, request=encode(question), environ=self._asked.environ
-        )
+        capture = await self._ask(question, heard=heard.hear, survives=True)
         self._opened = OpenedCall(
             self.id,
             self._asked,
-            replace(from_data(answer, Capture), points=tuple(heard.points)),
+            replace(capture, points=tuple(heard.points)),
             project=self._project,
             store=self._store,
             ask=self._ask,
@@ -96,13 +94,13 @@ class Call:
         )
         await self._opened.look_at_points(self._breathe)
 
-    async def _ask(self, do: str, **arguments: Any) -> Any:
+    async def _ask(self, request: Request, *, heard: Heard | None = None, survives: bool = False) -> Any:
         """Ask a worker; a stop of the call ends the question, as nobody waits for the answer then.
 
         Raises:
             StoppedError: the call was stopped meanwhile.
         """
-        self._question = asyncio.ensure_future(self._workers.ask(do, **arguments))
+        self._question = asyncio.ensure_future(ask(self._workers, request, heard=heard, survives=survives))
         try:
             return await self._question
         except asyncio.CancelledError:

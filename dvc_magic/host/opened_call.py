@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dvc_magic.engine import Capture, CaptureRequest, Point, source_marks, text_marks
+from dvc_magic.engine import AlteredOutsRequest, Capture, CaptureRequest, Point, source_marks, text_marks
 from dvc_magic.engine.calls import (
     Ask,
     CallInputs,
@@ -125,7 +125,7 @@ class OpenedCall:
         )
 
     async def _altered_outs(self, run_id: str) -> object:
-        return await self._ask("altered_outs", run=run_id, **self._place)
+        return await self._ask(AlteredOutsRequest(**self._place, run=run_id))
 
     async def plan(self, breathe: Callable[[], Awaitable[None]]) -> tuple[PointPlan, ...]:
         """What is going to happen to each point, as far as it is known before anything has run; nothing is pulled.
@@ -199,6 +199,7 @@ def capture_request(asked: CallRequest, *, project: Path, home: Path) -> Capture
         hydra=request.hydra,
         python=asked.python,
         pythonpath=asked.environ.get("PYTHONPATH", ""),
+        environ=asked.environ,
     )
 
 

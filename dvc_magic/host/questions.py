@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from dvc_magic.codec import from_data, to_data
-from dvc_magic.engine import CheckRequest, CopyRequest
+from dvc_magic.engine import (
+    AlteredOutsRequest,
+    CheckRequest,
+    CopyRequest,
+    DescribeRequest,
+    MakeExampleRequest,
+    MendRequest,
+    PlaceRequest,
+    PromoteRequest,
+    SweepCopiesRequest,
+)
 from dvc_magic.errors import WorkerLostError
 from dvc_magic.executors import Task, Workers, sweep_run
 from dvc_magic.host.call import Call
@@ -117,7 +127,7 @@ class Questions:
 
     async def _call(self, asked: CallRequest, answering: Answering, *, slots: Slots | None = None) -> Call:
         if self._store is None:
-            await self._workers.ask("mend", **self._where)
+            await self._workers.ask(MendRequest(**self._where))
             self._store = RunStore.open(self._home)
         answering.call = Call(
             asked,
@@ -131,7 +141,7 @@ class Questions:
         return answering.call
 
     async def _mend(self, _question: Mend, _answering: Answering) -> Any:
-        await self._workers.ask("mend", **self._where)
+        await self._workers.ask(MendRequest(**self._where))
 
     async def _run(self, question: RunCall, answering: Answering) -> Any:
         if question.background:
@@ -163,44 +173,49 @@ class Questions:
 
     async def _describe(self, question: Describe, _: Answering) -> Any:
         return await self._workers.ask(
-            "describe",
-            operations=to_data(question.operations),
-            hydra=question.hydra,
-            choices=question.choices,
-            environ=question.environ,
-            **self._where,
+            DescribeRequest(
+                **self._where,
+                operations=question.operations,
+                hydra=question.hydra,
+                choices=question.choices,
+                environ=question.environ,
+            )
         )
 
     async def _place(self, question: Place, _: Answering) -> Any:
         return await self._workers.ask(
-            "place", hash=question.hash, path=question.path, executable=question.executable, **self._where
+            PlaceRequest(**self._where, hash=question.hash, path=question.path, executable=question.executable)
         )
 
     async def _altered_outs(self, question: AlteredOuts, _: Answering) -> Any:
-        return await self._workers.ask("altered_outs", run=question.run, **self._where)
+        return await self._workers.ask(AlteredOutsRequest(**self._where, run=question.run))
 
     async def _promote(self, question: Promote, _: Answering) -> Any:
         return await self._workers.ask(
-            "promote", promotion=to_data(question.promotion), dry_run=question.dry_run, **self._where
+            PromoteRequest(**self._where, promotion=question.promotion, dry_run=question.dry_run)
         )
 
     async def _make_example(self, question: MakeExample, _: Answering) -> Any:
-        root = str(self._project)
         return await self._workers.ask(
-            "make_example", root=root, name=question.name, has_packages=question.has_packages
+            MakeExampleRequest(**self._where, name=question.name, has_packages=question.has_packages)
         )
 
     async def _check(self, question: Check, answering: Answering) -> Any:
         def heard(message: Mapping[str, Any]) -> None:
             answering.tell(Checking(progress=from_data(message["checking"], CheckProgress)))
 
-        request = CheckRequest(repair=question.repair, **self._where)
-        return await self._workers.ask("check", heard=heard, request=to_data(request))
+        return await self._workers.ask(CheckRequest(**self._where, repair=question.repair), heard=heard)
 
     async def _debug(self, question: Debug, answering: Answering) -> Any:
-        await self._workers.ask("sweep_copies", **self._where)
-        request = CopyRequest(run=question.run, copy=question.copy, prompt=question.prompt, **self._where)
-        answering.task = self._workers.begin("debug", request=to_data(request), environ=question.environ)
+        await self._workers.ask(SweepCopiesRequest(**self._where))
+        request = CopyRequest(
+            **self._where,
+            run=question.run,
+            copy=question.copy,
+            prompt=question.prompt,
+            environ=question.environ,
+        )
+        answering.task = self._workers.begin(request)
         message = await answering.task.answer
         try:
             return message.result()

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from dvc_magic.codec import from_data
+from dvc_magic.engine import Request, answer_type
 from dvc_magic.engine.calls import CallInputs, answered
 from dvc_magic.engine.capture import file_hasher
 from dvc_magic.engine.service import Service
@@ -108,9 +110,9 @@ class Asked:
         """Where the runs' cache has an object."""
         return Path(self.store.cache.path(md5))
 
-    async def _ask(self, do: str, *, heard: Callable[[Mapping[str, Any]], None] | None = None, **arguments: Any) -> Any:  # noqa: ARG002
-        self.before.pop(do, lambda: None)()
-        return self.service.handle(do, arguments, Here())
+    async def _ask(self, request: Request, *, heard: Callable[[Mapping[str, Any]], None] | None = None) -> Any:  # noqa: ARG002
+        self.before.pop(type(request).__name__, lambda: None)()
+        return from_data(self.service.handle(request, Here()), answer_type(request))
 
 
 def hash_in(call: CallInputs, path: str) -> str:
@@ -408,7 +410,7 @@ class TestMeanwhile:
 
     def test_what_has_gone_from_the_cache_is_pulled(self, asked):
         call = asked.call(Taking(path="data.csv", remote="far", recorded=True))
-        asked.before["ingest"] = lambda: shutil.rmtree(asked.root / ".dvc/cache")
+        asked.before["IngestRequest"] = lambda: shutil.rmtree(asked.root / ".dvc/cache")
         assert asked.kept(hash_in(call, "data.csv")).read_text() == TEXT
         assert call["data.csv"].origin == "remote"
 

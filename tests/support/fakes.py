@@ -12,6 +12,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from dvc_magic.codec import from_data, to_data
+from dvc_magic.engine import AlteredOutsRequest, CaptureRequest, IngestRequest, Request
 from dvc_magic.engine.order import Capture, WorkOrder
 from dvc_magic.engine.point_messages import point_messages
 from dvc_magic.executors import Message
@@ -68,19 +69,19 @@ class FakeWorkers:
     def warm(self, count: int = 1) -> None:
         """Nothing: they are."""
 
-    async def ask(self, do: str, **arguments: Any) -> Any:
+    async def ask(self, request: Request, *, heard: Any = None, survives: bool = False) -> Any:  # noqa: ARG002
         """Answer a request to capture, to ingest, or whether outputs were altered: they never are."""
         await asyncio.sleep(0)
         self.meanwhile()
-        if do == "capture":
+        if isinstance(request, CaptureRequest):
             for message in point_messages(self.capture.points):
-                arguments["heard"](json.loads(json.dumps(message)))
+                heard(json.loads(json.dumps(message)))
                 await asyncio.sleep(0)
             return to_data(replace(self.capture, points=()))
-        if do == "altered_outs":
+        if isinstance(request, AlteredOutsRequest):
             return {}
-        assert do == "ingest"
-        return to_data([self.capture.inputs[path] for path in arguments["paths"]])
+        assert isinstance(request, IngestRequest)
+        return to_data([self.capture.inputs[path] for path in request.paths])
 
     def submit(self, order: Any, attempt: int, **_: Any) -> FakeTask:
         """Take an order; some time later one that runs ends."""

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
-from dvc_magic.codec import from_data, to_data
+from dvc_magic.codec import from_data
 from dvc_magic.engine.calls.answered import UnansweredError
+from dvc_magic.engine.requests import IngestRequest, LookRequest, MissingRequest, PullRequest, Request
 from dvc_magic.errors import ProjectError
-from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData
+from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData, Taking
 from dvc_magic.store import DirListing, RunStore
 
 _PATIENCE = 10.0  # seconds for the question whether a remote has something, which a stage that runs can do without
 
 
 class Ask(Protocol):
-    """Asks a worker, as `dvc_magic.executors.Workers.ask` does."""
+    """Asks a worker."""
 
-    async def __call__(
-        self, do: str, *, heard: Callable[[Mapping[str, Any]], None] | None = None, **arguments: Any
-    ) -> Any:
-        """The answer to one request; `heard` gets what the worker says before."""
+    async def __call__(self, request: Request, *, heard: Callable[[Mapping[str, Any]], None] | None = None) -> Any:
+        """The answer, as the request's docstring says; `heard` gets what the worker says before."""
 
 
 class CallInputs:
@@ -55,7 +54,8 @@ class CallInputs:
         pulling: Callable[[PullProgress], None],
     ) -> None:
         self._facts = dict(facts)
-        self._place: dict[str, Any] = {"project": str(project), "home": str(store.home)}
+        self._project = str(project)
+        self._home = str(store.home)
         self._cache = store.cache
         self._incoming = store.paths.dvc_site / "tmp" / f"pull-{call}"
         self._ask = ask
@@ -86,19 +86,30 @@ class CallInputs:
         unknown = {path: facts for path, facts in self._facts.items() if facts.present and self._is_open(facts)}
         if unknown:
             wanted = [facts.remote for facts in unknown.values() if facts.remote is not None]
-            self._facts |= await self._look(wanted, list(unknown))
+            await self._look(wanted, list(unknown))
 
     @staticmethod
     def _is_open(facts: InputFacts) -> bool:
         return facts.remote is not None and not facts.hash
 
-    async def _look(self, wanted: list[RemoteData], paths: list[str]) -> dict[str, InputFacts]:
-        answer = await self._ask_remote("look", wanted, paths=paths, takings=self._takings(paths))
-        return {facts.path: facts for facts in from_data(answer, list[InputFacts])}
+    async def _look(self, wanted: Sequence[RemoteData], paths: Sequence[str]) -> None:
+        request = LookRequest(**self._remote(wanted), paths=tuple(paths), takings=self._takings(paths))
+        self._facts |= {facts.path: facts for facts in await self._ask_remote(request)}
 
-    def _takings(self, paths: Iterable[str]) -> Any:
+    def _takings(self, paths: Iterable[str]) -> tuple[Taking, ...]:
         """How these paths are taken, as they were for the capture."""
-        return to_data([taking for path in paths if (taking := self._facts[path].taking) is not None])
+        return tuple(taking for path in paths if (taking := self._facts[path].taking) is not None)
+
+    def _remote(self, wanted: Sequence[RemoteData], *, deadline: float | None = None) -> dict[str, Any]:
+        """What requests about remotes have in common."""
+        return {
+            "project": self._project,
+            "home": self._home,
+            "wanted": tuple(wanted),
+            "incoming": str(self._incoming),
+            "deadline": self._deadline if deadline is None else deadline,
+            "environ": self._environ,
+        }
 
     def confirm(self, paths: Iterable[str]) -> bool:
         """Whether everything at `paths` can be had, as far as remotes can tell; what cannot is absent from now on.
@@ -119,7 +130,7 @@ class CallInputs:
 
     async def _find_missing(self, asked: Mapping[str, RemoteData]) -> None:
         patience = min(self._deadline, _PATIENCE)
-        missing: dict[str, str] = await self._ask_remote("missing", list(asked.values()), deadline=patience)
+        missing = await self._ask_remote(MissingRequest(**self._remote([*asked.values()], deadline=patience)))
         self._confirmed |= asked.keys()
         self._missing |= missing.keys()
         for path, reason in missing.items():
@@ -146,8 +157,10 @@ class CallInputs:
                 local.append(path)
         if not local:
             return
-        answer = await self._ask("ingest", paths=local, takings=self._takings(local), **self._place)
-        for found in from_data(answer, list[InputFacts]):
+        request = IngestRequest(
+            project=self._project, home=self._home, paths=tuple(local), takings=self._takings(local)
+        )
+        for found in await self._ask(request):
             if found.hash != self._facts[found.path].hash:
                 message = f"{found.path!r} changed in the project while the call was being prepared; run again"
                 raise ProjectError(message)
@@ -166,8 +179,7 @@ class CallInputs:
         """
         if not self._wanted:
             return
-        answer = await self._ask_remote("pull", list(self._wanted.values()))
-        for found in from_data(answer, list[InputFacts]):
+        for found in await self._ask_remote(PullRequest(**self._remote([*self._wanted.values()]))):
             known = self._facts[found.path]
             self._facts[found.path] = replace(known, hash=found.hash, size=found.size, files=found.files)
             self._done.add(found.path)
@@ -213,20 +225,9 @@ class CallInputs:
         await self._look([remote], [path])
         self._listed.add(path)
 
-    async def _ask_remote(
-        self, do: str, wanted: list[RemoteData], *, deadline: float | None = None, **arguments: Any
-    ) -> Any:
+    async def _ask_remote(self, request: LookRequest | MissingRequest | PullRequest) -> Any:
         try:
-            return await self._ask(
-                do,
-                heard=self._heard,
-                wanted=to_data(wanted),
-                incoming=str(self._incoming),
-                deadline=self._deadline if deadline is None else deadline,
-                environ=self._environ,
-                **arguments,
-                **self._place,
-            )
+            return await self._ask(request, heard=self._heard)
         except BaseException:  # the worker was ended
             shutil.rmtree(self._incoming, ignore_errors=True)
             raise

@@ -22,7 +22,8 @@ from dvc_magic.engine.capture.operation_texts import (
     values_for,
     written,
 )
-from dvc_magic.engine.order import Capture, CaptureRequest, Point
+from dvc_magic.engine.order import Capture, Point
+from dvc_magic.engine.requests import CaptureRequest
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.engine.source_marks import text_marks
 from dvc_magic.engine.surroundings import keep_surroundings

@@ -25,11 +25,12 @@ def line(timeout=None):
         waiting += chunk
     first, waiting = waiting.split(b"\\n", 1)
     return first.decode()
-while request := line():
-    request = json.loads(request)
-    if request["do"] == "stop":
+while asked := line():
+    asked = json.loads(asked)
+    if asked["type"] == "stop":
         continue
-    answer, do = {"id": request["id"]}, request["order"]["do"]
+    request, answer = asked["request"], {"id": asked["id"]}
+    do = request["order"]["do"]
     if do == "answer":
         answer["result"] = {name: request[name] for name in ("attempt", "environ", "addresses")}
     elif do == "tell":

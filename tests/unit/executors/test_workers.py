@@ -19,8 +19,8 @@ import json, os, sys, time
 while not os.path.exists(os.environ.get("TOY_GATE", "/")):
     time.sleep(0.01)
 while line := sys.stdin.readline():
-    request = json.loads(line)
-    answer = {"id": request["id"]}
+    asked = json.loads(line)
+    request, answer = asked["request"], {"id": asked["id"]}
     if request["do"] == "pid":
         answer["result"] = os.getpid()
     elif request["do"] == "tell":
@@ -45,9 +45,9 @@ class Pool:
         self.workers = Workers(module="toy_worker", log=folder / "workers.log", environ=environ)
         self.runner = asyncio.Runner()
 
-    def ask(self, do: str, **arguments: Any) -> Any:
+    def ask(self, do: str, *, answer: Any = None, **how: Any) -> Any:
         """The answer to one question."""
-        return self.runner.run(self.workers.ask(do, **arguments))
+        return self.runner.run(self.workers.ask({"do": do, "answer": answer}, **how))
 
     def close(self) -> None:
         """End all."""
@@ -103,7 +103,7 @@ def test_a_question_that_is_longer_than_the_pipe_does_not_wait_for_the_worker_to
     pool = Pool(tmp_path, {**os.environ, "PYTHONPATH": str(tmp_path), "TOY_GATE": str(gate)})
 
     async def ask() -> object:
-        question = pool.workers.begin("pid", padding="x" * 3_000_000)
+        question = pool.workers.begin({"do": "pid", "padding": "x" * 3_000_000})
         gate.touch()  # the worker reads from here on
         return (await question.answer).result()
 
@@ -135,7 +135,7 @@ def test_a_question_that_is_withdrawn_ends_its_worker(pool: Pool) -> None:
     first = pool.ask("pid")
 
     async def withdraw() -> None:
-        question = asyncio.ensure_future(pool.workers.ask("sleep"))
+        question = asyncio.ensure_future(pool.workers.ask({"do": "sleep"}))
         await asyncio.sleep(0.05)
         question.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -150,15 +150,15 @@ def test_a_question_that_is_withdrawn_ends_its_worker(pool: Pool) -> None:
 
 def test_several_workers_do_different_things_at_once(pool: Pool) -> None:
     async def pids() -> list[int]:
-        return await asyncio.gather(pool.workers.ask("pid"), pool.workers.ask("pid"))
+        return await asyncio.gather(pool.workers.ask({"do": "pid"}), pool.workers.ask({"do": "pid"}))
 
     assert len(set(pool.runner.run(pids()))) == 2
 
 
 def test_closing_ends_workers_that_are_at_work(pool: Pool) -> None:
     async def begin() -> int:
-        pid: int = await pool.workers.ask("pid")
-        pool.workers.begin("sleep")
+        pid: int = await pool.workers.ask({"do": "pid"})
+        pool.workers.begin({"do": "sleep"})
         return pid
 
     pid = pool.runner.run(begin())
