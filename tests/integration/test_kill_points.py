@@ -115,9 +115,15 @@ def _wait_until(done: Callable[[], object], *, seconds: float = 30) -> None:
 def _going(kernel: psutil.Process, mark: str) -> Going:
     """The run with this mark, once all of its processes are there."""
     _wait_until(lambda: sum(mark in _arguments(process) for process in psutil.process_iter()) >= 6)
-    (stage,) = (one for one in kernel.children(recursive=True) if "slow.sh" in _arguments(one))
-    supervisor, worker, host, above = stage.parents()[:4]
-    assert above == kernel
+    # A child of the script has the script's arguments as well, until it becomes what it is to be.
+    (stage,) = (
+        one
+        for one in kernel.children(recursive=True)
+        if "slow.sh" in _arguments(one)
+        and one.parents()[3] == kernel
+        and any(mark in _arguments(child) for child in one.children(recursive=True))
+    )
+    supervisor, worker, host = stage.parents()[:3]
     return Going(mark=mark, kernel=kernel, host=host, worker=worker, supervisor=supervisor, stage=stage)
 
 
