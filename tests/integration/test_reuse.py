@@ -149,8 +149,8 @@ def test_what_is_made_above_decides_when_it_is_known(project: Project) -> None:
     other = project.run("train", reuse=True)
 
     assert same == first  # prepare ran again and made the same
-    assert (other.number, other == first) == (6, False)  # 5 was planned for the second call, which did not need it
-    assert other.upstream["prepare"].number == 4
+    assert (other.number, other == first) == (6, False)  # 4 was planned, and not needed
+    assert other.upstream["prepare"].number == 5
 
 
 def test_another_environment_makes_it_run_again_and_is_named(project: Project) -> None:
