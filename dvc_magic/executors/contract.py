@@ -45,7 +45,7 @@ class Executor(Protocol):
         """Have a run executed; never waits.
 
         Args:
-            order: a `dvc_magic.engine.WorkOrder` as data, without secrets.
+            order: a `dvc_magic.engine.WorkOrder`, which has no secrets; it is spelled once, on its way.
             attempt: how often it was submitted, this time included, from 1. Two attempts are never executed at once.
             environ, addresses: variables of the call, and URLs with secrets; they are kept nowhere.
             events: gets what is said of it before its end.

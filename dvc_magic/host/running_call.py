@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from dvc_magic.codec import from_data, to_data
+from dvc_magic.codec import from_data
 from dvc_magic.engine import WorkOrder
 from dvc_magic.engine.calls import Execution, PlannedRuns, PointState, Schedule, answered, mismatch, settle, work_of
 from dvc_magic.errors import MissingInputError, RunNotFoundError, WorkerLostError
@@ -226,7 +226,7 @@ class RunningCall:
             self._slots.give_back()
             raise
         task = self._executor.submit(
-            to_data(order),
+            order,
             1 + execution.attempts,
             environ=self._environ,
             addresses=self._opened.capture.addresses,

@@ -67,6 +67,23 @@ stages:
         assert len(project.runs.to_frame()) == 2
 
 
+def test_values_that_json_has_no_word_for_reach_a_stage_as_they_are(make_project: MakeProject) -> None:
+    stages = """
+stages:
+  t:
+    cmd: cp params.yaml seen.yaml
+    params: [x, n, $float]
+    outs: [seen.yaml]
+"""
+    root = make_project({"dvc.yaml": stages, "params.yaml": "x: .inf\nn: 36893488147419103232\n$float: a\n"})
+    with Project.open(root) as project:
+        run = project.run("t", {"n": 2**70})
+
+        assert dict(run.params) == {"x": math.inf, "n": 2**70, "$float": "a"}
+        assert run.record.locked == {"params.yaml": {"x": math.inf, "n": 2**70, "$float": "a"}}
+        assert f"n: {2**70}" in run.outs["seen.yaml"].read_text()
+
+
 def test_a_huge_log_is_kept_whole(make_project: MakeProject) -> None:
     script = "import sys\nfor _ in range(200): sys.stdout.write('x' * 100_000)\n" + WRITE
     with Project.open(make_project(one_stage(script))) as project:

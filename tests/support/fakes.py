@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dvc_magic.codec import from_data, to_data
+from dvc_magic.codec import to_data
 from dvc_magic.engine import AlteredOutsRequest, CaptureRequest, IngestRequest, Request
 from dvc_magic.engine.order import Capture, WorkOrder
 from dvc_magic.engine.point_messages import point_messages
@@ -83,11 +83,11 @@ class FakeWorkers:
         assert isinstance(request, IngestRequest)
         return to_data([self.capture.inputs[path] for path in request.paths])
 
-    def submit(self, order: Any, attempt: int, **_: Any) -> FakeTask:
+    def submit(self, order: WorkOrder, attempt: int, **_: Any) -> FakeTask:
         """Take an order; some time later one that runs ends."""
         assert attempt in (1, 2)
         loop = asyncio.get_running_loop()
-        task = FakeTask(from_data(order, WorkOrder), loop.create_future())
+        task = FakeTask(order, loop.create_future())
         self.tasks.append(task)
         self.most = max(self.most, len(self.tasks))
         if not self.held:
