@@ -163,7 +163,7 @@ class _Process:
         self._lock = threading.Lock()
         self._pending: dict[int, Pending] = {}
         self._lines = Lines()
-        self._told: deque[tuple[Pending, Event | None]] = deque()  # what followers are still to be told
+        self._told: deque[tuple[Pending, Event | None]] = deque()  # events that their followers have not been given yet
         self._ticked = time.monotonic()
         self._is_left = False  # whether it goes on when this process lets go of it
         # The names of files mean the same on both ends of the pipe, though a cell may have set another locale since.

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from dvc_magic.executors.supervisor import Supervisor
     from dvc_magic.executors.supervisor_process import fork_supervisor
     from dvc_magic.executors.sweep import RUN_TOKEN, sweep_run
-    from dvc_magic.executors.workers import Task, Workers
+    from dvc_magic.executors.workers import Heard, Task, Workers
 
 __all__ = [
     "RUN_TOKEN",
     "Ended",
     "Executor",
+    "Heard",
     "Lifeline",
     "Message",
     "Submitted",
@@ -39,6 +40,7 @@ _HOMES = {
     "RUN_TOKEN": "sweep",
     "Ended": "channel",
     "Executor": "contract",
+    "Heard": "workers",
     "Lifeline": "lifeline",
     "Message": "local",
     "Submitted": "contract",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from dvc_magic.codec import from_data
 from dvc_magic.engine import Request, answer_type
-from dvc_magic.executors import Workers
-
-Heard: TypeAlias = "Callable[[Mapping[str, Any]], None]"
+from dvc_magic.executors import Heard, Workers
 
 
 async def ask(workers: Workers, request: Request, *, heard: Heard | None = None, survives: bool = False) -> Any:

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from dvc_magic.engine import HeardPoints, Request
 from dvc_magic.engine.calls import PlannedRuns
 from dvc_magic.errors import StoreError
-from dvc_magic.executors import Workers
-from dvc_magic.host.asking import Heard, ask
+from dvc_magic.executors import Heard, Workers
+from dvc_magic.host.asking import ask
 from dvc_magic.host.call_log import CallLog
 from dvc_magic.host.opened_call import OpenedCall, capture_request
 from dvc_magic.host.running_call import RunningCall, StoppedError
@@ -226,11 +226,14 @@ class Call:
 
         Further steps send SIGTERM, SIGKILL, and end the workers themselves.
         """
+        self._end_question(steps)
+        if self._running is not None:
+            self._running.stop(steps)
+
+    def _end_question(self, steps: int) -> None:
         self._stops += steps
         if self._question is not None:
             self._question.cancel()
-        if self._running is not None:
-            self._running.stop(steps)
 
     def detach(self) -> None:
         """Let the call outlive its kernel."""
@@ -242,9 +245,7 @@ class Call:
         """Stop the call because nobody is there any more who made it, unless it is detached."""
         if self._detached:
             return
-        self._stops += 1
-        if self._question is not None:
-            self._question.cancel()
+        self._end_question(1)
         if self._running is not None:
             self._running.end_with_kernel()
 

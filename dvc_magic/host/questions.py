@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from dvc_magic.codec import from_data, to_data
 from dvc_magic.engine import (
     AlteredOutsRequest,
@@ -17,6 +20,7 @@ from dvc_magic.engine import (
     MendRequest,
     PlaceRequest,
     PromoteRequest,
+    Request,
     SweepCopiesRequest,
 )
 from dvc_magic.errors import WorkerLostError
@@ -47,6 +51,16 @@ from dvc_magic.wire import (
 )
 
 Tell = Callable[[Event], None]
+
+# Questions that are a request to a worker as they stand, field for field.
+_REQUESTS: dict[type[Struct], Callable[..., Request]] = {
+    Describe: DescribeRequest,
+    Place: PlaceRequest,
+    AlteredOuts: AlteredOutsRequest,
+    Promote: PromoteRequest,
+    MakeExample: MakeExampleRequest,
+    Mend: MendRequest,
+}
 
 
 class Answering:
@@ -100,17 +114,12 @@ class Questions:
         self._ordered: dict[str, RunRecord] = {}  # what workers have for the calls
         self._background = Slots()  # of all calls in the background
         self._handlers: dict[type, Callable[[Any, Answering], Awaitable[Any]]] = {
-            Describe: self._describe,
             PlanCall: self._plan,
             RunCall: self._run,
             Supply: self._supply,
-            Place: self._place,
-            AlteredOuts: self._altered_outs,
-            Promote: self._promote,
             Check: self._check,
-            MakeExample: self._make_example,
             Debug: self._debug,
-            Mend: self._mend,
+            **dict.fromkeys(_REQUESTS, self._forward),
         }
 
     async def answer(self, question: Question, answering: Answering) -> Any:
@@ -140,9 +149,6 @@ class Questions:
         )
         return answering.call
 
-    async def _mend(self, _question: Mend, _answering: Answering) -> Any:
-        await self._workers.ask(MendRequest(**self._where))
-
     async def _run(self, question: RunCall, answering: Answering) -> Any:
         if question.background:
             self._background.limit = question.max_jobs
@@ -171,34 +177,9 @@ class Questions:
         await call.plan()
         return to_data(await call.supply())
 
-    async def _describe(self, question: Describe, _: Answering) -> Any:
-        return await self._workers.ask(
-            DescribeRequest(
-                **self._where,
-                operations=question.operations,
-                hydra=question.hydra,
-                choices=question.choices,
-                environ=question.environ,
-            )
-        )
-
-    async def _place(self, question: Place, _: Answering) -> Any:
-        return await self._workers.ask(
-            PlaceRequest(**self._where, hash=question.hash, path=question.path, executable=question.executable)
-        )
-
-    async def _altered_outs(self, question: AlteredOuts, _: Answering) -> Any:
-        return await self._workers.ask(AlteredOutsRequest(**self._where, run=question.run))
-
-    async def _promote(self, question: Promote, _: Answering) -> Any:
-        return await self._workers.ask(
-            PromoteRequest(**self._where, promotion=question.promotion, dry_run=question.dry_run)
-        )
-
-    async def _make_example(self, question: MakeExample, _: Answering) -> Any:
-        return await self._workers.ask(
-            MakeExampleRequest(**self._where, name=question.name, has_packages=question.has_packages)
-        )
+    async def _forward(self, question: Struct, _: Answering) -> Any:
+        """The answer of a worker to the request that a question amounts to."""
+        return await self._workers.ask(_REQUESTS[type(question)](**self._where, **asdict(question)))
 
     async def _check(self, question: Check, answering: Answering) -> Any:
         def heard(message: Mapping[str, Any]) -> None:

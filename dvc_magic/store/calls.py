@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -23,7 +23,11 @@ from dvc_magic.store.remove import remove_tree
 from dvc_magic.store.whole_files import cannot, write_whole
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dvc_magic.model.paths import StorePaths
+
+T = TypeVar("T")
 
 ALL = "all"
 """In the place of a run's id: every run of the call."""
@@ -159,10 +163,10 @@ class Calls:
             RecordDamagedError, RecordVersionError: the file cannot be used.
         """
         paths = self._existing(call_id)
-        record = self._read(paths)
+        record = self._read(paths.record, CallRecord)
         if record.status is not CallStatus.RUNNING or held(paths.lock):
             return record
-        record = self._read(paths)  # the host writes its last record, then gives up the lock
+        record = self._read(paths.record, CallRecord)  # the host writes its last record, then gives up the lock
         return replace(record, status=CallStatus.LOST) if record.status is CallStatus.RUNNING else record
 
     def all(self) -> list[CallRecord]:
@@ -180,10 +184,7 @@ class Calls:
             CallNotFoundError: there is no such call.
             RecordDamagedError, RecordVersionError: the file cannot be used.
         """
-        try:
-            return read_noun(self._existing(call_id).plan, CallPlan)
-        except FileNotFoundError as error:
-            raise self._unknown(call_id) from error
+        return self._read(self._existing(call_id).plan, CallPlan)
 
     def events(self, call_id: str) -> list[CallEvent]:
         """The changes of state so far; a line that is only being written is left out."""
@@ -253,11 +254,11 @@ class Calls:
             raise self._unknown(call_id)
         return self._paths.call(call_id)
 
-    def _read(self, paths: CallPaths) -> CallRecord:
+    def _read(self, file: Path, kind: type[T]) -> T:
         try:
-            return read_noun(paths.record, CallRecord)
+            return read_noun(file, kind)
         except FileNotFoundError as error:
-            raise self._unknown(paths.folder.name) from error
+            raise self._unknown(file.parent.name) from error
 
     def _unknown(self, call_id: str) -> CallNotFoundError:
         return CallNotFoundError(f"There is no call {call_id!r} in {self._paths.home}. %dvc_runs lists the runs.")

@@ -127,6 +127,17 @@ def _going(kernel: psutil.Process, mark: str) -> Going:
     return Going(mark=mark, kernel=kernel, host=host, worker=worker, supervisor=supervisor, stage=stage)
 
 
+def _check_end(project: Project, going: Going, sent: float, outcomes: list[tuple[RunStatus, str]]) -> None:
+    """Nothing is left below the kernel, the run has one of these ends, the next call works, and the store is whole."""
+    gone = ("host", "worker", "supervisor")
+    _wait_until(lambda: not going.left(*gone) or time.monotonic() > sent + _GONE)
+    assert going.left(*gone) == []
+    run = project.last
+    assert (run.params["mark"], run.status, run.reason) in [(going.mark, *outcome) for outcome in outcomes], run.error
+    assert project.run("quick", {"mark": going.mark}).status is RunStatus.COMPLETED
+    assert check_store(project.store) == []
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory, dvc_template: Path) -> Path:
     """A project in which a stage goes on until it is killed."""
@@ -217,14 +228,7 @@ def test_nothing_goes_on_without_its_kernel(
     with subprocess.Popen([sys.executable, "-c", _KERNEL, str(project.root), mark]) as kernel:
         going = _going(psutil.Process(kernel.pid), mark)
         sent = going.send(number, whom)
-    gone = ("host", "worker", "supervisor")
-    _wait_until(lambda: not going.left(*gone) or time.monotonic() > sent + _GONE)
-
-    assert going.left(*gone) == []
-    run = project.last
-    assert (run.params["mark"], run.status, run.reason) in [(mark, *outcome) for outcome in outcomes], run.error
-    assert project.run("quick", {"mark": mark}).status is RunStatus.COMPLETED
-    assert check_store(project.store) == []
+    _check_end(project, going, sent, outcomes)
 
 
 @pytest.mark.parametrize(
@@ -256,13 +260,7 @@ def test_a_call_whose_host_is_gone_ends_within_2_seconds_and_the_next_one_works(
     ((going, sent),) = killed
 
     assert over - sent < 2
-    gone = ("host", "worker", "supervisor")
-    _wait_until(lambda: not going.left(*gone) or time.monotonic() > sent + _GONE)
-    assert going.left(*gone) == []
-    run = project.last
-    assert (run.params["mark"], run.status, run.reason) in [(mark, *outcome) for outcome in outcomes], run.error
-    assert project.run("quick", {"mark": mark}).status is RunStatus.COMPLETED
-    assert check_store(project.store) == []
+    _check_end(project, going, sent, outcomes)
 
 
 def test_the_next_look_ends_what_kernel_host_worker_and_supervisor_leave_together(root: Path, mark: str) -> None:

@@ -121,7 +121,7 @@ class Schedule:
         for execution in self._queue:
             if execution.planned is not None and execution.planned.id == run_id:
                 self._queue.remove(execution)
-                self._by_work = {work: other for work, other in self._by_work.items() if other is not execution}
+                self._forget_work(execution)
                 return execution
         return None
 
@@ -157,9 +157,13 @@ class Schedule:
         """What waited for a run of another call that has ended."""
         return self._attached.pop(run_id)
 
+    def _forget_work(self, execution: Execution) -> None:
+        """Let an execution that comes to nothing serve no further point."""
+        self._by_work = {work: other for work, other in self._by_work.items() if other is not execution}
+
     def reopen(self, execution: Execution) -> None:
         """Have what waited for an execution decided anew: it came to nothing."""
-        self._by_work = {work: other for work, other in self._by_work.items() if other is not execution}
+        self._forget_work(execution)
         points = [*execution.waiting, *([execution.target] if execution.target is not None else [])]
         for point in points:
             point.waiting.discard(execution.stage.address)
