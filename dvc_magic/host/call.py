@@ -37,7 +37,7 @@ class Call:
     Args:
         asked: the call. project: root of the project. store: its run store. workers: of the host.
         slots: room for its commands; by default as many as it asks for.
-        ordered: by id, the runs that workers have for the calls of this host.
+        at_workers: by id, the runs that workers have for the calls of this host.
         tell: gets each event.
 
     Attributes:
@@ -53,7 +53,7 @@ class Call:
         workers: Workers,
         tell: Callable[[Event], None],
         slots: Slots | None = None,
-        ordered: dict[str, RunRecord] | None = None,
+        at_workers: dict[str, RunRecord] | None = None,
     ) -> None:
         self.id = store.new_id()
         self._asked = asked
@@ -62,7 +62,7 @@ class Call:
         self._workers = workers
         self._tell = tell
         self._slots = slots or Slots()
-        self._ordered = {} if ordered is None else ordered
+        self._at_workers = {} if at_workers is None else at_workers
         self._stops = 0
         self._question: asyncio.Future[Any] | None = None  # the one that waits for a worker
         self._plans: tuple[PointPlan, ...] = ()
@@ -90,7 +90,7 @@ class Call:
             store=self._store,
             ask=self._ask,
             pulling=lambda progress: self._tell(Pulling(progress=progress)),
-            ordered=self._ordered,
+            at_workers=self._at_workers,
         )
         await self._opened.look_at_points(self._breathe)
 
@@ -175,7 +175,7 @@ class Call:
             store=self._store,
             executor=self._workers,
             environ=self._asked.environ,
-            ordered=self._ordered,
+            at_workers=self._at_workers,
             slots=self._slots,
             say=say,
             breathe=self._breathe,

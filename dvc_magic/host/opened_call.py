@@ -38,7 +38,7 @@ class OpenedCall:
     Args:
         call: its id. asked: the call. capture: the project at that moment.
         project: its root. store: its run store. ask: asks a worker. pulling: is told how pulls go.
-        ordered: by id, the runs of all calls that some worker was just told to make.
+        at_workers: by id, the runs of all calls that some worker was just told to make.
 
     Attributes:
         request, capture: of the call. points: one for each target and set of values, in grid order.
@@ -56,7 +56,7 @@ class OpenedCall:
         store: RunStore,
         ask: Ask,
         pulling: Callable[[PullProgress], None],
-        ordered: Mapping[str, RunRecord],
+        at_workers: Mapping[str, RunRecord],
     ) -> None:
         self.request = asked.request
         self.capture = capture
@@ -74,7 +74,7 @@ class OpenedCall:
             pulling=pulling,
         )
         self.candidates = Candidates(capture, store, altered_outs=self._altered_outs)
-        self.others = ReusableRuns(store, capture, call=call, ordered=ordered)
+        self.others = ReusableRuns(store, capture, call=call, at_workers=at_workers)
         snapshot = load_snapshot(store.paths, capture.snapshot)
         new_files = NewFiles(snapshot, store.paths)
         self.records = CallRecords(

@@ -111,7 +111,7 @@ class Questions:
         self._home = home
         self._workers = workers
         self._store: RunStore | None = None
-        self._ordered: dict[str, RunRecord] = {}  # what workers have for the calls
+        self._at_workers: dict[str, RunRecord] = {}  # what workers have for the calls
         self._background = Slots()  # of all calls in the background
         self._handlers: dict[type, Callable[[Any, Answering], Awaitable[Any]]] = {
             PlanCall: self._plan,
@@ -145,7 +145,7 @@ class Questions:
             workers=self._workers,
             tell=answering.tell,
             slots=slots,
-            ordered=self._ordered,
+            at_workers=self._at_workers,
         )
         return answering.call
 

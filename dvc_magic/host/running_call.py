@@ -41,7 +41,7 @@ class RunningCall:
     Args:
         opened: the call. runs: those that it plans. store: gets their records.
         executor: has the runs executed. environ: variables of the call.
-        ordered: by id, the runs of all calls that some worker has; those of this call come and go in it.
+        at_workers: by id, the runs of all calls that some worker has; those of this call come and go in it.
         slots: room for commands, shared with other calls. say: gets each event. breathe: lets others have their turn.
 
     Attributes:
@@ -56,7 +56,7 @@ class RunningCall:
         store: RunStore,
         executor: Executor,
         environ: Mapping[str, str],
-        ordered: dict[str, RunRecord],
+        at_workers: dict[str, RunRecord],
         slots: Slots,
         say: Callable[[Event], None],
         breathe: Callable[[], Awaitable[None]],
@@ -68,7 +68,7 @@ class RunningCall:
         self._store = store
         self._executor = executor
         self._environ = environ
-        self._ordered = ordered
+        self._at_workers = at_workers
         self._slots = slots
         self._say = say
         self._breathe = breathe
@@ -233,7 +233,7 @@ class RunningCall:
         )
         self._tasks[id(execution)] = (execution, task)
         self._runs.started(order.record.id)
-        self._ordered[order.record.id] = order.record
+        self._at_workers[order.record.id] = order.record
         task.answer.add_done_callback(partial(self._note_answer, execution, order))
         self._say(Started(record=order.record))
 
@@ -250,7 +250,7 @@ class RunningCall:
 
     def _note_answer(self, execution: Execution, order: WorkOrder, answer: asyncio.Future[Message]) -> None:
         self._tasks.pop(id(execution), None)
-        self._ordered.pop(order.record.id, None)
+        self._at_workers.pop(order.record.id, None)
         self._slots.give_back()
         if not answer.cancelled():
             self._answers.append((execution, order, answer.result()))
@@ -304,7 +304,7 @@ class RunningCall:
             try:
                 record = self._store.get(run_id).record
             except RunNotFoundError:  # its worker was only told of it
-                if run_id not in self._ordered:
+                if run_id not in self._at_workers:
                     self._make_instead(run_id)
                 continue
             if record.status in (RunStatus.COMPLETED, RunStatus.FAILED):

@@ -20,14 +20,14 @@ class ReusableRuns:
 
     Args:
         store: where they are. capture: of the call. call: its id.
-        ordered: by id, the runs that some worker was just told to make, which may have no record in the store yet.
+        at_workers: by id, the runs that some worker was just told to make, which may have no record in the store yet.
     """
 
-    def __init__(self, store: RunStore, capture: Capture, *, call: str, ordered: Mapping[str, RunRecord]) -> None:
+    def __init__(self, store: RunStore, capture: Capture, *, call: str, at_workers: Mapping[str, RunRecord]) -> None:
         self._store = store
         self._capture = capture
         self._call = call
-        self._ordered = ordered
+        self._at_workers = at_workers
         self._known: dict[str, list[StoredRun]] = {}
 
     def completed(self, stage: Stage) -> list[RunRecord]:
@@ -40,7 +40,7 @@ class ReusableRuns:
         known = {run.id for run in recorded}
         about_to_be = [
             record
-            for record in self._ordered.values()
+            for record in self._at_workers.values()
             if record.stage == stage.address and record.call.id != self._call and record.id not in known
         ]
         return [*about_to_be, *(run.record for run in recorded if not run.record.status.final)]

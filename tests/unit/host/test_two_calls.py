@@ -38,7 +38,7 @@ class Pair:
         self.fate: Callable[[RunRecord], RunRecord] = lambda record: record
         capture = capture_of(_WORLD, store, [1], [{0: 0, 1: 0}])
         self.workers = FakeWorkers(capture=capture, execute=self._execute, random=Random(0), held=True)
-        self._ordered: dict[str, RunRecord] = {}
+        self._at_workers: dict[str, RunRecord] = {}
 
     def _execute(self, order: WorkOrder) -> RunRecord:
         lock = self.store.claim(order.record.id)
@@ -57,7 +57,7 @@ class Pair:
             workers=cast("Workers", self.workers),
             tell=lambda _: None,
             slots=slots,
-            ordered=self._ordered,
+            at_workers=self._at_workers,
         )
         await call.open()
         await call.plan()
