@@ -73,7 +73,7 @@ class Facts(Struct, frozen=True, kw_only=True):
         project_outs: out path -> md5 in the project, for outs that it has.
         lock_stale: why the project's own outputs are not current although ``dvc.lock`` matches, or an empty text.
         serving: the same of the operations whose runs can stand for the stage's, by their address.
-        unheard: of such an operation, a key that the call sets for the stage and that the operation does not take.
+        ignored_key: of such an operation, a key that the call sets for the stage and that the operation does not take.
         new_file: of a run that is equal in all that it read, what came or went since that it could have met.
     """
 
@@ -83,7 +83,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     project_outs: Mapping[str, str] = field(default_factory=dict)
     lock_stale: str = ""
     serving: Mapping[str, Facts] = field(default_factory=dict)
-    unheard: str = ""
+    ignored_key: str = ""
     new_file: Callable[[RunRecord], str] = field(default=lambda _: "")
 
     @property
@@ -277,8 +277,8 @@ def mismatch(facts: Facts, run: RunRecord) -> str:
     """
     if run.stage in facts.serving:
         serving = facts.serving[run.stage]
-        if serving.unheard:
-            return f"operation {serving.stage.name} does not take {serving.unheard}"
+        if serving.ignored_key:
+            return f"operation {serving.stage.name} does not take {serving.ignored_key}"
         absent = {out.path for out in facts.stage.outs} - set(run.outs)
         return mismatch(serving, run) or (f"it did not make {min(absent)}" if absent else "")
     stage = facts.stage

@@ -126,8 +126,9 @@ class PointState:
 
     def _serving_facts(self, operation: Stage, stage: Stage) -> Facts:
         """What `decide` needs of an operation that could stand for a stage."""
-        unheard = (entry.key for entry in self.point.overrides if _takes(stage, entry) and not _takes(operation, entry))
-        return replace(self.facts(operation), unheard=next(unheard, ""))
+        taken = (entry for entry in self.point.overrides if _takes(stage, entry))
+        ignored = (entry.key for entry in taken if not _takes(operation, entry))
+        return replace(self.facts(operation), ignored_key=next(ignored, ""))
 
     def served(self, stage: Stage, candidates: Sequence[RunRecord]) -> RunRecord | None:
         """The first run that is to stand for a stage, if that is one of an operation whose inputs are all known."""

@@ -178,7 +178,7 @@ def test_the_code_in_a_folder_that_is_a_dep_names_files_too(compared: Callable[.
 
     assert compared(new=("extra.flag",), deps=deps, read={}) == "extra.flag appeared"
     assert compared(new=("extra.flag",), deps={}, read={}) == ""
-    assert compared(new=("unheard.py",), listed=(".", "src"), deps=deps, command="python -m src.pkg.a") == ""
+    assert compared(new=("ignored_key.py",), listed=(".", "src"), deps=deps, command="python -m src.pkg.a") == ""
 
 
 def test_a_name_that_the_run_itself_makes_is_no_mention_of_another_file(compared: Callable[..., str]) -> None:
