@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from dvc_magic.errors import DvcMagicError, RunFailedError, RunsFailedError
     from dvc_magic.project import (
+        Call,
         CallOptions,
+        Calls,
         Plan,
         PlanOptions,
         Project,
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Call",
     "CallOptions",
+    "Calls",
     "DvcMagicError",
     "Plan",
     "PlanOptions",
@@ -54,7 +58,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Call": "dvc_magic.project",
     "CallOptions": "dvc_magic.project",
+    "Calls": "dvc_magic.project",
     "DvcMagicError": "dvc_magic.errors",
     "Plan": "dvc_magic.project",
     "PlanOptions": "dvc_magic.project",

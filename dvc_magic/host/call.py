@@ -25,7 +25,7 @@ from dvc_magic.host.slots import Slots
 from dvc_magic.model.call import CallStatus
 from dvc_magic.model.plan import Action, PlannedStage, PointPlan, Supplied
 from dvc_magic.model.record import RunRecord, RunStatus
-from dvc_magic.store import ALL, RunStore
+from dvc_magic.store import ALL, DRAIN, RunStore
 from dvc_magic.wire import CallEnd, CallRequest, Event, Planned, Pulling
 
 _LOOK = 0.2  # seconds between looks for stops that others ask for
@@ -153,6 +153,7 @@ class Call:
         runs = PlannedRuns(self._store)
         for _ in runs.plan(opened.decisions.in_turn, plans, shared=opened.decisions.shared):
             await self._breathe()
+        targets = tuple(runs.target(point, plan) for point, plan in zip(opened.points, self._plans, strict=True))
         # In a thread: the plan of 1,000 points over 6 stages is a megabyte, and takes 0.2 s.
         log = self._log = await asyncio.to_thread(
             CallLog,
@@ -160,6 +161,7 @@ class Call:
             self._asked,
             capture=opened.capture,
             runs=runs,
+            targets=targets,
             store=self._store,
             background=background,
             detached=self._detached,
@@ -183,7 +185,7 @@ class Call:
         status, error = CallStatus.FAILED, ""
         looking = asyncio.create_task(self._obey(log))
         try:
-            say(Planned(call=self.id, plan=self._numbered(runs)))
+            say(Planned(call=self.id, plan=self._numbered(runs), targets=targets))
             await opened.inputs.pull()
             await running.carry_out()
             if all(record.status is RunStatus.COMPLETED for record in running.answers.values()):
@@ -193,10 +195,13 @@ class Call:
             raise
         finally:
             looking.cancel()
+            with contextlib.suppress(StoreError):  # of a full disk: the plan says so, too
+                if running.is_stopped:
+                    await running.close_unbegun()
             with contextlib.suppress(StoreError):  # of a full disk: the runs have their records, the call reads as lost
                 await asyncio.to_thread(
                     log.end,
-                    CallStatus.STOPPED if self._stops else status,
+                    CallStatus.STOPPED if self._stops or running.is_stopped else status,
                     points=opened.points,
                     answers={index: record.id for index, record in running.answers.items()},
                     error=error,
@@ -205,7 +210,7 @@ class Call:
         return CallEnd(
             call=self.id,
             runs=tuple(record.id for _, record in answers),
-            stopped=bool(self._stops),
+            stopped=running.is_stopped,
             left=tuple(dict.fromkeys(running.left)),
         )
 
@@ -256,6 +261,8 @@ class Call:
             for name, steps in log.stops().items():
                 if name == ALL:
                     self.stop(steps)
+                elif name == DRAIN:
+                    self._running.drain()
                 else:
                     self._running.stop_run(name, steps)
             await asyncio.sleep(_LOOK)

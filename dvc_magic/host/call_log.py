@@ -22,6 +22,7 @@ class CallLog:
     Args:
         call: its id. asked: the call.
         capture: of the call. runs: those that it plans. store: has the folder.
+        targets: id of the run of each point, in grid order.
         background: whether nobody waits for it. detached: whether it outlives its kernel.
 
     Raises:
@@ -35,6 +36,7 @@ class CallLog:
         *,
         capture: Capture,
         runs: PlannedRuns,
+        targets: Sequence[str],
         store: RunStore,
         background: bool,
         detached: bool,
@@ -52,6 +54,7 @@ class CallLog:
         )
         self._plan = CallPlan(
             runs=runs.rows,
+            targets=tuple(targets),
             snapshot=capture.snapshot,
             commit=capture.commit,
             dirty=capture.dirty,
@@ -80,7 +83,7 @@ class CallLog:
         self._folder.write(self._record)
 
     def stops(self) -> dict[str, int]:
-        """By id of a run or `dvc_magic.store.ALL`, how many steps of a stop were asked for since the last look."""
+        """By id of a run, `dvc_magic.store.ALL` or `DRAIN`: how many steps were asked for since the last look."""
         asked = self._folder.stops()
         fresh = {name: step - self._obeyed.get(name, 0) for name, step in asked.items()}
         self._obeyed |= asked
@@ -99,4 +102,7 @@ class CallLog:
             StoreError: it cannot be written.
         """
         record = replace(self._record, ended=datetime.now(UTC), status=status, error=error)
-        self._folder.end(record, replace(self._plan, runs=self._runs.close(points, answers)))
+        targets = tuple(
+            answers.get(point.point.index, target) for point, target in zip(points, self._plan.targets, strict=True)
+        )
+        self._folder.end(record, replace(self._plan, runs=self._runs.close(points, answers), targets=targets))

@@ -78,6 +78,7 @@ class RunningCall:
         self._news = asyncio.Event()
         self._unwanted: set[str] = set()  # ids of planned runs that are not to begin
         self._stops = 0
+        self._draining = False
         self._reason = "user"
         self.left: list[str] = []
 
@@ -95,6 +96,11 @@ class RunningCall:
         """Index of a point -> the record of the run that answers for its target, of those that have one."""
         return self._schedule.done
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing more is begun, because somebody wanted it so."""
+        return self._draining or self._stops > 0
+
     def _is_done(self, point: PointState) -> bool:
         return point.point.index in self._schedule.done
 
@@ -107,7 +113,7 @@ class RunningCall:
                 await self._breathe()
             while self._schedule.has_next and self._slots.take(self._news.set):
                 await self._start(self._schedule.start_next())
-        if self._stops:  # whatever was queued until that was noticed
+        if self.is_stopped:  # whatever was queued until that was noticed
             self._begin_no_more()
         if self._schedule.at_rest:
             return True
@@ -271,7 +277,7 @@ class RunningCall:
 
     def _begin_again(self, execution: Execution, order: WorkOrder) -> bool:
         """Queue a run again whose worker died before its command had started; once, as it may be the run's fault."""
-        if self._stops or execution.attempts or not self._opened.records.forget_unstarted(order.record.id):
+        if self.is_stopped or execution.attempts or not self._opened.records.forget_unstarted(order.record.id):
             return False
         execution.attempts += 1
         self._schedule.queue_again(execution)
@@ -284,7 +290,7 @@ class RunningCall:
         if waiting:
             self._opened.others.look_again()  # other calls may have finished runs meanwhile
         for point in waiting:
-            if self._stops:
+            if self.is_stopped:
                 self._stop_target(point, record)
             # What the run read without declaring it may differ between the points that waited for it.
             elif point is execution.point or not mismatch(point.facts(point.stage(execution.stage.address)), record):
@@ -354,6 +360,12 @@ class RunningCall:
                 task.kill()
         self._news.set()
 
+    def drain(self) -> None:
+        """Begin nothing more, and let what runs end by itself."""
+        self._draining = True
+        self._begin_no_more()
+        self._news.set()
+
     def _begin_no_more(self) -> None:
         self.left += [run.name for run in self._schedule.stop()]
         self._slots.leave(self._news.set)
@@ -387,6 +399,22 @@ class RunningCall:
         for point in [execution.target] if execution.target is not None else execution.waiting:
             self._close(point, error=error, status=RunStatus.STOPPED, reason="user")
         self._news.set()
+
+    async def close_unbegun(self) -> None:
+        """Record the targets whose turn had not come when the call was stopped, so that tables can tell of them."""
+        for point in self._points:
+            planned = self._runs.planned(point, point.point.target)
+            if self._is_done(point) or planned is None:
+                continue
+            self._opened.records.never_executed(
+                planned,
+                point,
+                error="never begun: its call was stopped before",
+                status=RunStatus.STOPPED,
+                reason=self._reason,
+                unbegun=True,
+            )
+            await asyncio.sleep(0)  # other calls go on
 
     async def _abandon(self) -> None:
         """Stop what runs, because the call cannot go on; the workers end their runs by themselves."""

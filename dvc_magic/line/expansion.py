@@ -192,6 +192,8 @@ def _values(value: Any, token: Token, *, scalar: bool = False) -> tuple[tuple[Va
     """What a Python value passes: its values, and whether they are a grid; `scalar` as in `expand`."""
     if _is_run(value):
         return (str(value.id),), False
+    if _is_call(value):
+        return (f"call:{value.id}",), False
     if isinstance(value, Space):
         return (value,), False
     if isinstance(value, tuple | range) or (scalar and isinstance(value, list)) or _is_array(value):
@@ -208,6 +210,10 @@ def _values(value: Any, token: Token, *, scalar: bool = False) -> tuple[tuple[Va
 
 def _is_run(value: object) -> bool:
     return not isinstance(value, type | Mapping) and hasattr(value, "id") and hasattr(value, "number")
+
+
+def _is_call(value: object) -> bool:
+    return not isinstance(value, type | Mapping) and hasattr(value, "id") and hasattr(value, "runs")
 
 
 def _is_array(value: object) -> bool:

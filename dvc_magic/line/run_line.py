@@ -53,6 +53,8 @@ RUN_OPTIONS = (
     Option(name="--tag", repeats=True, what="TAG"),
     Option(name="--dry-run", takes=False),
     Option(name="--no-raise", takes=False),
+    Option(name="--background", takes=False),
+    Option(name="--detach", takes=False),
     Option(name="--into", what="NAME"),
     Option(name="--all", takes=False),
     HELP,
@@ -82,6 +84,7 @@ class RunLine(Struct, frozen=True, kw_only=True):
         single: one stage with one set of values is asked for: what comes back is a run, not several.
         dry_run: show the plan only.
         raise_errors: whether a failed run is an error.
+        background: whether the line is answered as soon as the plan stands. detach: and the call outlives the kernel.
         into: the variable that gets the result, or None.
         silent: a ``;`` ended the line.
         help: the stage's flags are asked for.
@@ -92,6 +95,8 @@ class RunLine(Struct, frozen=True, kw_only=True):
     single: bool = True
     dry_run: bool = False
     raise_errors: bool = True
+    background: bool = False
+    detach: bool = False
     into: str | None = None
     silent: bool = False
     help: bool = False
@@ -189,6 +194,8 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
         single=len(targets) == 1 and targets[0].single and not request.is_grid,
         dry_run=items.switch("--dry-run"),
         raise_errors=not items.switch("--no-raise"),
+        background=items.switch("--background") or items.switch("--detach"),
+        detach=items.switch("--detach"),
         into=_variable(items),
         silent=read.silent,
         all=items.switch("--all"),

@@ -90,10 +90,12 @@ class CallPlan(Struct, frozen=True, kw_only=True):
 
     Attributes:
         runs: those that are certain, and the targets that may be reused; what turns out to be needed later comes on.
+        targets: id of the run of each point, in grid order; also one of another call that answers for it.
         snapshot, commit, dirty: of the project at the call. surroundings: their md5 in the store.
     """
 
     runs: tuple[PlannedRun, ...]
+    targets: tuple[str, ...] = ()
     schema: int = CALL_SCHEMA
     snapshot: str = ""
     commit: str | None = None

@@ -210,6 +210,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
         error: one line for people, when the run did not complete.
         warnings: lines for people.
         attempts: how often execution was begun.
+        unbegun: whether its call was stopped before it was its turn; then there is nothing of it but this record.
     """
 
     id: str
@@ -252,6 +253,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     error: str = ""
     warnings: tuple[str, ...] = ()
     attempts: int = 0
+    unbegun: bool = False
 
     @property
     def name(self) -> str:

@@ -13,10 +13,11 @@ from dvc_magic.errors import DvcMagicError, QueryError, RequestError, close_matc
 from dvc_magic.line import Option, Options, StageWords, Usage, read_runs_line
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.stage import address_of, group_of
+from dvc_magic.notebook.control import meant
 from dvc_magic.notebook.forms import LogView
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
-from dvc_magic.project import Run, Runs
+from dvc_magic.project import Call, Run, Runs
 from dvc_magic.runs import Query, parse_query, probable_query, stage_meant, with_operations
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class RunsMagics(Magics):
         return list(known)
 
     @dvc_line_magic(_SHOW)
-    def dvc_show(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run:
+    def dvc_show(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run | Runs:
         """Show a run: status, params, metrics, deps, outs.
 
         Examples::
@@ -171,12 +172,17 @@ class RunsMagics(Magics):
             %dvc_show
             %dvc_show 41
             %dvc_show {run}
+            %dvc_show call:3f2
 
         A run is named by its number, the start of its id, its label, ``last`` or ``{variable}``. Without one it is the
-        kernel's last.
+        kernel's last. ``call:`` and the start of an id mean the runs of a call.
         """
         options = _SHOW.read(line, namespace=self._session.names(local_ns))
-        return self._named_run(options).in_full()
+        if options.positional is not None:
+            named = meant(options.positional, self._session)
+            runs = named.runs if isinstance(named, Call) else named
+            return runs.in_full() if isinstance(runs, Run) else _alone(runs)
+        return self._newest().in_full()
 
     @dvc_line_magic(_LOG)
     def dvc_log(self, line: str, local_ns: Mapping[str, Any] | None = None) -> LogView:
@@ -192,15 +198,28 @@ class RunsMagics(Magics):
             -n N          the last N lines
         """
         options = _LOG.read(line, namespace=self._session.names(local_ns))
-        run = self._named_run(options)
+        run = self._newest() if options.positional is None else self._run_named(options.positional)
         return LogView(run, lines=_count(options.values["-n"]) if "-n" in options.values else None)
 
-    def _named_run(self, options: Options) -> Run:
-        if options.positional is not None:
-            return self._session.project.runs[options.positional]
+    def _run_named(self, text: str) -> Run:
+        named = meant(text, self._session)
+        if isinstance(named, Run):
+            return named
+        runs = named.runs if isinstance(named, Call) else named
+        if len(runs) == 1:
+            return runs[0]
+        going = next((run for run in runs if run.status is RunStatus.RUNNING), runs[0]) if runs else None
+        hint = f"; name one of them: %dvc_log {going.number}" if going is not None else ""
+        raise RequestError(f"%dvc_log shows the log of one run, and {text!r} means {len(runs)} runs{hint}")
+
+    def _newest(self) -> Run:
         if self._session.last is not None:
             return self._session.last
         return self._session.project.last
+
+
+def _alone(runs: Runs) -> Run | Runs:
+    return runs[0].in_full() if len(runs) == 1 else runs
 
 
 def _statuses() -> list[str]:

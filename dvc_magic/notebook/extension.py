@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dvc_magic.notebook import completion
 from dvc_magic.notebook.browsing import RunsMagics
+from dvc_magic.notebook.control import CallMagics
 from dvc_magic.notebook.debug import DebugMagics
 from dvc_magic.notebook.doctor import DoctorMagics
 from dvc_magic.notebook.example import ExampleMagics
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _FURTHER = (
     OverviewMagics,
     RunsMagics,
+    CallMagics,
     OperationMagics,
     DebugMagics,
     DoctorMagics,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
-from traitlets import Bool, Unicode
+from traitlets import Bool, Int, Unicode
 
 from dvc_magic.errors import StageNotFoundError
 from dvc_magic.line import RUN_USAGE, RunLine, Usage, read_run_line
@@ -38,9 +38,13 @@ class DvcMagics(Magics):
         help="Whether %dvc_run answers with an equal run that there is already, as with --reuse; --no-reuse overrides.",
     ).tag(config=True)
 
+    max_jobs = Int(
+        0, help="How many commands of all calls in the background may run at the same time; 0 for as many as cores."
+    ).tag(config=True)
+
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self.session = Session(shell, home=lambda: self.home, reuse=lambda: self.reuse)
+        self.session = Session(shell, home=lambda: self.home, reuse=lambda: self.reuse, max_jobs=lambda: self.max_jobs)
 
     @dvc_line_magic(_PROJECT)
     def dvc_project(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Project:
@@ -100,6 +104,7 @@ class DvcMagics(Magics):
             %dvc_run prepare train --lr 0.1
             %dvc_run fit
             %dvc_run fit@u* check@us
+            runs = %dvc_run train --lr 0.1,0.01 --background
 
         A name alone means the stage of the ``dvc.yaml`` in the notebook's folder, if that has it, or else above; an
         address (``sub/dvc.yaml:train``, ``dvc.yaml:train``) always leads from the project's root.
@@ -135,6 +140,8 @@ class DvcMagics(Magics):
             --label L, --tag T    notes on the run
             --dry-run             show the plan only
             --no-raise            give a failed run back instead of an error
+            --background          answer as soon as the plan stands; the runs go on beside the notebook
+            --detach              and let them go on when the kernel ends
             --into NAME           put the result into a variable, failed runs too
             --all                 all final stages
         """

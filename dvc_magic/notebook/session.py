@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import StageWords
-from dvc_magic.project import Caller, Connection, Project, Run, connection_of
+from dvc_magic.project import Caller, Connection, Project, Run, connection_of, cores
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -25,11 +25,19 @@ class Session:
         last: the run that the kernel has asked for last, whatever its status.
     """
 
-    def __init__(self, shell: InteractiveShell, *, home: Callable[[], str], reuse: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        shell: InteractiveShell,
+        *,
+        home: Callable[[], str],
+        reuse: Callable[[], bool],
+        max_jobs: Callable[[], int],
+    ) -> None:
         self.shell = shell
         self.last: Run | None = None
         self._home = home
         self._reuse = reuse
+        self._max_jobs = max_jobs
         self._project: Project | None = None
 
     @property
@@ -52,7 +60,9 @@ class Session:
     @property
     def caller(self) -> Caller:
         """Makes the calls of lines on the project."""
-        return Caller(self.connection)
+        connection = self.connection
+        connection.max_jobs = self._max_jobs() or cores()
+        return Caller(connection)
 
     def open(self, path: str) -> Project:
         """Make another project the project; the one before stays when this one cannot be opened."""

@@ -2,9 +2,21 @@
 
 from dvc_magic.debugger import Debugged
 from dvc_magic.project.caller import Caller
-from dvc_magic.project.connection import Connection
+from dvc_magic.project.connection import Connection, cores
 from dvc_magic.project.example import write_example
-from dvc_magic.project.handles import Checkup, Plan, ResolvedDep, ResolvedOut, Run, RunLog, Runs, Stages, StageView
+from dvc_magic.project.handles import (
+    Call,
+    Calls,
+    Checkup,
+    Plan,
+    ResolvedDep,
+    ResolvedOut,
+    Run,
+    RunLog,
+    Runs,
+    Stages,
+    StageView,
+)
 from dvc_magic.project.options import CallOptions, PlanOptions
 from dvc_magic.project.project import Project, connection_of
 from dvc_magic.project.promoting import Promoted
@@ -15,8 +27,10 @@ from dvc_magic.sources import SourcePath
 
 __all__ = [
     "STORE_FOLDER",
+    "Call",
     "CallOptions",
     "Caller",
+    "Calls",
     "Checkup",
     "Connection",
     "Debugged",
@@ -36,6 +50,7 @@ __all__ = [
     "Supplies",
     "config",
     "connection_of",
+    "cores",
     "dvcfile",
     "dvcstage",
     "file",

@@ -6,9 +6,12 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from dvc_magic.client import Follower, Pending
 from dvc_magic.debugger import Debugged, debug, last_failed
-from dvc_magic.errors import DvcMagicError
+from dvc_magic.errors import DvcMagicError, RequestError
+from dvc_magic.model.call import CallStatus
 from dvc_magic.model.promotion import PromotedFiles, Promotion
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.request import RunRequest
@@ -16,14 +19,32 @@ from dvc_magic.model.stage import Pipeline
 from dvc_magic.project.connection import Connection
 from dvc_magic.project.failures import call_error
 from dvc_magic.project.follow import Observer, follow
+from dvc_magic.project.handles.call import Call
 from dvc_magic.project.handles.plan import Plan
 from dvc_magic.project.handles.run import Run
 from dvc_magic.project.handles.runs import Runs
 from dvc_magic.project.options import CallOptions, RunName, completed
 from dvc_magic.project.promoting import Promoted, promote_record
 from dvc_magic.project.requests import complete_call, read_request, run_name, single_values
+from dvc_magic.project.waiting import wait_until
 from dvc_magic.runs import LOG_TAIL
-from dvc_magic.wire import AlteredOuts, CallEnd, PlanCall, Promote, RunCall
+from dvc_magic.views import Place
+from dvc_magic.wire import AlteredOuts, CallEnd, Event, PlanCall, Planned, Promote, RunCall
+
+_LOOK = 0.02  # seconds between looks for the plan of a call
+_DETACHING = 5.0  # seconds for a host to note that a call is detached
+
+
+class Launched(Struct, frozen=True, kw_only=True):
+    """A call in the background whose plan stands.
+
+    Attributes:
+        runs: those that it was asked for, in grid order. pending: its end to come.
+    """
+
+    call: Call
+    runs: Runs
+    pending: Pending
 
 
 class Caller:
@@ -53,6 +74,13 @@ class Caller:
         """What `run` would do; nothing is run and no number is given out."""
         self._connection.store.check_writable()
         return Plan(points=self._connection.ask(PlanCall(call=complete_call(request, self._connection))))
+
+    def carry_out(self, request: RunRequest, options: CallOptions) -> Runs:
+        """Make a call of the public door, in the foreground or as its options say."""
+        chosen = completed(options)
+        if chosen["background"] or chosen["detach"]:
+            return self.launch(request, detach=chosen["detach"]).runs
+        return self.run(request, raise_errors=chosen["raise_errors"])
 
     def run(
         self,
@@ -88,6 +116,75 @@ class Caller:
         self._connection.store.check_writable()
         return self._connection.begin(RunCall(call=complete_call(request, self._connection)), follower)
 
+    def launch(self, request: RunRequest, *, detach: bool = False, told: Follower = lambda _: None) -> Launched:
+        """Begin a call in the background; returns as soon as its plan stands.
+
+        Args:
+            request: the call. detach: whether it goes on when this process has ended.
+            told: gets each event, and None now and then while nothing happens and at the end, in the host's reading
+                thread; the plan is told before this returns.
+
+        Raises:
+            DvcMagicError: the call makes no sense, or the project cannot be used as it is.
+            KeyboardInterrupt: it was interrupted before the plan stood; the call is withdrawn.
+        """
+        store = self._connection.store
+        store.check_writable()
+        plans: list[Planned] = []
+
+        def heard(event: Event | None) -> None:
+            told(event)
+            if isinstance(event, Planned):
+                plans.append(event)
+
+        question = RunCall(
+            call=complete_call(request, self._connection),
+            background=True,
+            max_jobs=self._connection.max_jobs,
+            detached=detach,
+        )
+        pending = self._connection.begin(question, heard)
+        try:
+            while not plans and not pending.wait(_LOOK):
+                pass
+        except BaseException:
+            pending.stop()
+            raise
+        if not plans:
+            pending.result()
+            message = "the call was stopped before its plan stood; nothing was run"
+            raise RequestError(message)
+        call = plans[0].call
+        runs = Runs(store.targets(call), store, actions=self)
+        return Launched(call=self.call(call), runs=runs, pending=pending)
+
+    def call(self, call_id: str) -> Call:
+        """The call of this id.
+
+        Raises:
+            CallNotFoundError: there is no such call.
+        """
+        store = self._connection.store
+        return Call(store.calls.get(call_id), store, actions=self)
+
+    def detach(self, call_id: str) -> None:
+        """Let a call that this process made go on when this process has ended; one that has ended does not mind.
+
+        Raises:
+            CallNotFoundError: there is no such call. RequestError: another process made it.
+        """
+        call = self.call(call_id)
+        if call.status is not CallStatus.RUNNING or call.detached:
+            return
+        if call.place is not Place.HERE:
+            message = (
+                f"call:{call_id} is another kernel's (process {call.record.kernel}), which alone can let go of it: "
+                f"%dvc_detach call:{call_id} there. %dvc_stop call:{call_id} stops it from here."
+            )
+            raise RequestError(message)
+        self._connection.host.detach(call_id)
+        wait_until(lambda: call.detached or call.status is not CallStatus.RUNNING, timeout=_DETACHING)
+
     def outcome(self, end: CallEnd, request: RunRequest, *, pipeline: Pipeline, tail: int) -> Runs:
         """The runs that a call which has ended was asked for.
 
@@ -113,7 +210,7 @@ class Caller:
         """A new run of the same stage with the values of `run`, but for those in `params`."""
         values = single_values(params)
         request = read_request(run.stage, values, options, self._connection, from_run=run, several=False)
-        return self.run(request, raise_errors=completed(options)["raise_errors"])[0]
+        return self.carry_out(request, options)[0]
 
     def promote(self, run: RunName, *, name: str, script: str, dry_run: bool) -> Promoted:
         """The operation of a run as a stage of the project; see `Run.promote`."""

@@ -47,12 +47,17 @@ class CallOptions(PlanOptions, total=False):
         timeout: seconds that the commands of each run may take.
         label, tags: notes on the runs.
         raise_errors: False to get failed runs back instead of an exception.
+        background: True to get the runs back as soon as the plan stands; they go on, as far as `max_jobs` of the
+            project lets them, until this process ends. What comes of them raises nothing: ``run.wait()``.
+        detach: True for what goes on when this process has ended, in the background too.
     """
 
     timeout: float | None
     label: str
     tags: Sequence[str]
     raise_errors: bool
+    background: bool
+    detach: bool
 
 
 _DEFAULTS: CallOptions = {
@@ -65,6 +70,8 @@ _DEFAULTS: CallOptions = {
     "label": "",
     "tags": (),
     "raise_errors": True,
+    "background": False,
+    "detach": False,
 }
 
 

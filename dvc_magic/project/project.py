@@ -13,6 +13,7 @@ from dvc_magic.model.checkup import CheckProgress
 from dvc_magic.project.caller import Caller
 from dvc_magic.project.connection import Connection
 from dvc_magic.project.example import write_example
+from dvc_magic.project.handles.call import Calls
 from dvc_magic.project.handles.checkup import Checkup
 from dvc_magic.project.handles.operations import Operations
 from dvc_magic.project.handles.plan import Plan
@@ -20,7 +21,7 @@ from dvc_magic.project.handles.run import Run
 from dvc_magic.project.handles.runs import Runs
 from dvc_magic.project.handles.stages import Stages
 from dvc_magic.project.handles.widgets import Widgets
-from dvc_magic.project.options import CallOptions, PlanOptions, completed, takes
+from dvc_magic.project.options import CallOptions, PlanOptions, takes
 from dvc_magic.project.promoting import Promoted
 from dvc_magic.project.python_operation import Required, python_operation
 from dvc_magic.project.requests import read_request, single_values
@@ -125,6 +126,11 @@ class Project:
         return Runs(self.store.listing(asked=True), self.store, by_number=True, actions=self._caller)
 
     @property
+    def calls(self) -> Calls:
+        """The calls, newest first: ``project.calls[0]``, ``project.calls["3f2"]``, ``project.calls.running``."""
+        return Calls(self.store.calls.all(), self.store, actions=self._caller)
+
+    @property
     def last(self) -> Run:
         """The newest run that was asked for.
 
@@ -152,7 +158,7 @@ class Project:
             options: those that ``help(dvc_magic.CallOptions)`` explains.
 
         Returns:
-            The finished run; with `reuse`, it may be one of an earlier call.
+            The finished run; with `reuse`, it may be one of an earlier call. In the background, one that goes on.
 
         Raises:
             RunFailedError: the stage, or one upstream of it, ended badly.
@@ -161,7 +167,7 @@ class Project:
         """
         values = single_values(params)
         request = read_request(stage, values, options, self._connection, from_run=from_run, several=False)
-        return self._caller.run(request, raise_errors=completed(options)["raise_errors"])[0]
+        return self._caller.carry_out(request, options)[0]
 
     @takes(CallOptions)
     def grid(
@@ -199,7 +205,7 @@ class Project:
             raise RequestError(message)
         many = {key: list(values) for key, values in params.items()}
         request = read_request(stage, many, options, self._connection, from_run=from_run, jobs=jobs)
-        return self._caller.run(request, raise_errors=completed(options)["raise_errors"])
+        return self._caller.carry_out(request, options)
 
     @takes(CallOptions)
     def op(
@@ -257,7 +263,7 @@ class Project:
         )
         with self._connection.operations.trying(operation):
             request = read_request(operation.address, single_values(params), options, self._connection)
-        return self._caller.run(request, raise_errors=completed(options)["raise_errors"])[0]
+        return self._caller.carry_out(request, options)[0]
 
     @takes(PlanOptions)
     def plan(

@@ -7,7 +7,7 @@
 """
 
 from dvc_magic.store.boot import UNSAFE, this_boot
-from dvc_magic.store.calls import ALL, CallFolder, Calls
+from dvc_magic.store.calls import ALL, DRAIN, CallFolder, Calls
 from dvc_magic.store.check import check_store, examine
 from dvc_magic.store.content import Hasher
 from dvc_magic.store.copying import clone_content, copy_content
@@ -40,6 +40,7 @@ __all__ = [
     "ALL",
     "DATABASE_ERRORS",
     "DIR_SUFFIX",
+    "DRAIN",
     "UNSAFE",
     "CallFolder",
     "Calls",

@@ -23,6 +23,7 @@ from dvc_magic.store.remove import remove_tree
 from dvc_magic.store.whole_files import cannot, write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from dvc_magic.model.paths import StorePaths
@@ -32,8 +33,12 @@ T = TypeVar("T")
 ALL = "all"
 """In the place of a run's id: every run of the call."""
 
+DRAIN = "drain"
+"""In the place of a run's id: begin nothing more, and let what runs end by itself."""
+
 _KEPT = 30 * 86_400.0  # seconds that the folder of a call stays which has no runs
 _NEWEST = 200  # calls that are looked through for a planned run
+_KEPT_PLANS = 8  # calls whose plans are kept in memory
 _STEPS = 4  # SIGINT, SIGTERM, SIGKILL, the end of the worker
 
 
@@ -99,11 +104,11 @@ class CallFolder:
             os.write(self._events, f"{encode(event)}\n".encode())
 
     def stops(self) -> dict[str, int]:
-        """Who is asked to stop, by id of the run or `ALL`, and by how many steps so far."""
+        """Who is asked to stop, by id of the run, `ALL` or `DRAIN`, and by how many steps so far."""
         asked: dict[str, int] = {}
         with suppress(OSError):
             for entry in os.scandir(self.paths.stop):
-                if entry.name == ALL or is_run_id(entry.name):
+                if entry.name in (ALL, DRAIN) or is_run_id(entry.name):
                     asked[entry.name] = _step(entry.path)
         return asked
 
@@ -127,6 +132,15 @@ class CallFolder:
             os.close(descriptor)
 
 
+def _sign(file: Path) -> object:
+    """What differs when a file has been written again; None without one."""
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
+
+
 def _step(path: str) -> int:
     """What a file asks for; one that is being written, or says nothing that makes sense, asks for the first step."""
     with suppress(OSError, ValueError), open(path, encoding="ascii") as file:  # noqa: PTH123 - five times a second
@@ -143,6 +157,7 @@ class Calls:
 
     def __init__(self, paths: StorePaths) -> None:
         self._paths = paths
+        self._plans: dict[str, tuple[object, dict[str, PlannedRun]]] = {}  # by call: signs of its files, rows by id
 
     def folder(self, call_id: str) -> CallFolder:
         """The folder for a new call of this id."""
@@ -195,14 +210,40 @@ class Calls:
                     found.append(decode(line, CallEvent))
         return found
 
-    def planned(self, run_id: str) -> tuple[CallRecord, PlannedRun] | None:
-        """The call that has planned a run, and what became of that; None when no call of the newest ones has."""
+    def planned(self, run_id: str, *, call: str = "") -> tuple[CallRecord, PlannedRun] | None:
+        """The call that has planned a run, and what became of that; None when no call of the newest ones has.
+
+        Args:
+            call: id of the call, where it is known; only that one is looked at then.
+        """
+        for call_id in [call] if call else self._newest():
+            with suppress(StoreError, CallNotFoundError):
+                if row := self._rows(call_id).get(run_id):
+                    return self.get(call_id), row
+        return None
+
+    def planned_as(self, fits: Callable[[PlannedRun], bool]) -> list[str]:
+        """The ids of the planned runs of the newest calls that `fits` chooses."""
+        chosen: list[str] = []
         for call_id in self._newest():
             with suppress(StoreError, CallNotFoundError):
-                rows = (row for row in self.plan(call_id).runs if row.id == run_id)
-                if row := next(rows, None):
-                    return self.get(call_id), self._as_it_is(call_id, row)
-        return None
+                chosen += [row.id for row in self._rows(call_id).values() if fits(row)]
+        return chosen
+
+    def _rows(self, call_id: str) -> dict[str, PlannedRun]:
+        """The planned runs of a call with what has become known since the plan was written, by id."""
+        paths = self._paths.call(call_id)
+        signs = (_sign(paths.plan), _sign(paths.events))
+        known_signs, rows = self._plans.get(call_id, (None, {}))
+        if signs != known_signs:
+            rows = {row.id: row for row in self.plan(call_id).runs}
+            for event in self.events(call_id):
+                if event.by and (row := rows.get(event.run)) and row.state is PlannedState.PENDING:
+                    rows[row.id] = replace(row, state=PlannedState.REUSED, by=event.by)
+            while len(self._plans) >= _KEPT_PLANS:
+                self._plans.pop(next(iter(self._plans), ""), None)
+            self._plans[call_id] = (signs, rows)
+        return rows
 
     def _newest(self) -> list[str]:
         """The ids of the newest calls, newest first."""
@@ -212,24 +253,19 @@ class Calls:
                 times.append((self._paths.call(call_id).folder.stat().st_mtime, call_id))
         return [call_id for _, call_id in sorted(times, reverse=True)[:_NEWEST]]
 
-    def _as_it_is(self, call_id: str, row: PlannedRun) -> PlannedRun:
-        """A row with what has become known since the plan was written."""
-        if row.state is PlannedState.PENDING:
-            for event in self.events(call_id):
-                if event.run == row.id and event.by:
-                    return replace(row, state=PlannedState.REUSED, by=event.by)
-        return row
-
-    def ask_to_stop(self, call_id: str, run_id: str = ALL, *, step: int = 1) -> None:
+    def ask_to_stop(self, call_id: str, run_id: str = ALL, *, step: int | None = None) -> None:
         """Ask the host of a call to stop one of its runs, or all; it looks five times a second.
 
         Args:
-            step: 1 for SIGINT, 2 for SIGTERM, 3 for SIGKILL, 4 for the end of the worker.
+            run_id: of the run; `ALL`; or `DRAIN`, to begin nothing more.
+            step: 1 for SIGINT, 2 for SIGTERM, 3 for SIGKILL, 4 for the end of the worker; the next one unless given.
 
         Raises:
             CallNotFoundError: there is no such call. StoreError: the file cannot be written.
         """
         place = self._existing(call_id).stop / run_id
+        if step is None:
+            step = min(_step(str(place)) + 1, _STEPS) if place.exists() else 1
         try:
             write_whole(place, f"{step}\n".encode("ascii"))
         except OSError as error:

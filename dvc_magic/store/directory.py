@@ -36,7 +36,7 @@ from dvc_magic.store.whole_files import READ_ONLY, cannot, sync_folder, write_wh
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from dvc_magic.model.call import CallRecord
+    from dvc_magic.model.call import CallRecord, PlannedRun
 
 T = TypeVar("T")
 
@@ -247,10 +247,13 @@ class RunStore:
         except FileNotFoundError:
             return Notes()
 
-    def get(self, run_id: str) -> StoredRun:
+    def get(self, run_id: str, *, call: str = "") -> StoredRun:
         """The run of this id, with damaged notes as empty ones; one that a call has planned, as it stands.
 
         A planned run that is not needed, since another one answers for it, is that one.
+
+        Args:
+            run_id: of the run. call: id of the call that has planned it, where that is known: it is found sooner.
 
         Raises:
             RunNotFoundError: there is no such run.
@@ -260,13 +263,15 @@ class RunStore:
         try:
             record, notes = self.read(run_id), Notes()
         except RunNotFoundError:
-            planned = self.calls.planned(run_id)
+            planned = self.calls.planned(run_id, call=call)
             if planned is None:
                 raise
-            call, row = planned
+            planned_by, row = planned
             if row.by:
                 return self.get(row.by)
-            return StoredRun(record=planned_record(call, row), notes=_notes_of(call), paths=self._run(run_id))
+            return StoredRun(
+                record=planned_record(planned_by, row), notes=_notes_of(planned_by), paths=self._run(run_id)
+            )
         with suppress(RecordDamagedError):
             notes = self.notes(run_id)
         return self._stored(record, notes)
@@ -285,15 +290,19 @@ class RunStore:
         """``store.listing()[:20]``: the runs, newest number first, read when they are looked at.
 
         Args:
-            asked: only those that a call asked for, without those upstream of them.
+            asked: only those that a call asked for, without those upstream of them and those that have never begun.
             stages: addresses whose runs are all in it, whether they were asked for or not.
         """
         heads = self.index.heads()
         return Listing(
-            (head for head in heads if head.number >= 0 and (head.asked or not asked or head.stage in stages)),
+            (head for head in heads if head.number >= 0 and (not asked or _is_listed(head, stages))),
             lambda chosen: self._from_entries(self.index.entries(chosen)),
             unread={head.id for head in heads if head.number < 0},
         )
+
+    def unbegun(self) -> int:
+        """How many runs that were asked for have never begun, because their calls were stopped before."""
+        return sum(head.unbegun for head in self.index.heads())
 
     def stages(self) -> list[str]:
         """The addresses of the stages that there are runs of, that of the newest run first; no run is read for it."""
@@ -347,12 +356,39 @@ class RunStore:
         return sorted(self._trashed(), key=lambda record: -record.number)
 
     def of_number(self, number: int) -> list[StoredRun]:
-        """The runs of this number: one, unless stores were mixed by hand."""
-        return self._chosen(lambda head: head.number == number)
+        """The runs of this number, a planned one too: one, unless stores were mixed by hand."""
+        return self._chosen(lambda head: head.number == number) or self._planned(lambda row: row.number == number)
 
     def of_prefix(self, prefix: str) -> list[StoredRun]:
-        """The runs whose ids start so."""
-        return self._chosen(lambda head: head.id.startswith(prefix))
+        """The runs whose ids start so; where no run has begun with such an id, the planned ones."""
+        fits = self._chosen(lambda head: head.id.startswith(prefix))
+        return fits or self._planned(lambda row: row.id.startswith(prefix))
+
+    def _planned(self, fits: Callable[[PlannedRun], bool]) -> list[StoredRun]:
+        planned = []
+        for run_id in self.calls.planned_as(fits):
+            with suppress(RunNotFoundError, StoreError):
+                planned.append(self.get(run_id))
+        return planned
+
+    def targets(self, call_id: str) -> list[StoredRun]:
+        """The runs that a call was asked for, in grid order, whether they have begun or not.
+
+        Raises:
+            CallNotFoundError: there is no such call.
+            RecordDamagedError, RecordVersionError: its plan cannot be read.
+        """
+        targets = []
+        for run_id in self.calls.plan(call_id).targets:
+            with suppress(RunNotFoundError, StoreError):  # removed since, or damaged
+                targets.append(self._target(run_id, call_id))
+        return targets
+
+    def _target(self, run_id: str, call_id: str) -> StoredRun:
+        try:
+            return self.get(run_id, call=call_id)
+        except RunNotFoundError:  # of another call that is waited for, and has not begun either
+            return self.get(run_id)
 
     def has_doubts(self, record: RunRecord) -> bool:
         """Whether an out of a run has another stat than the one at which it was known good; nothing is hashed.
@@ -481,6 +517,10 @@ class RunStore:
 
 
 _LISTING = "%dvc_runs lists them."
+
+
+def _is_listed(head: Head, stages: Collection[str]) -> bool:
+    return (head.asked or head.stage in stages) and not head.unbegun
 
 
 def _notes_of(call: CallRecord) -> Notes:

@@ -70,7 +70,7 @@ def _named(store: Lookups, name: str) -> list[StoredRun]:
 
 def _last(store: Lookups) -> StoredRun:
     for limit in (_PAGE, None):
-        asked = next((run for run in store.all(limit=limit) if run.record.call.asked), None)
+        asked = next((run for run in store.all(limit=limit) if run.record.call.asked and not run.record.unbegun), None)
         if asked is not None:
             return asked
     raise RunNotFoundError("There is no last run: the store has no run that was asked for. Start one with %dvc_run.")

@@ -36,16 +36,17 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-VERSION = 3  # records are checked when they are taken in, since 3 for paths that leave the run
+VERSION = 4  # since 3 records are checked for paths that leave the run, since 4 it knows which have never begun
 _BUSY = 30.0  # seconds that a connection waits for another one's write
 _CHUNK = 500  # rows per query
-_HEAD_TYPES = (str, int, str, bytes, int)  # SQLite keeps any type in any column, and damage can change it
-_HEAD_COLUMNS = "id, number, signature, stage, asked, guard"
+_HEAD_TYPES = (str, int, str, bytes, int, int)  # SQLite keeps any type in any column, and damage can change it
+_HEAD_COLUMNS = "id, number, signature, stage, asked, unbegun, guard"
 _UNREAD = "?"  # in the place of a file's signature, which it never equals: the file is looked at again next time
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS heads
-    (id TEXT PRIMARY KEY, number INTEGER, signature TEXT, stage BLOB, asked INTEGER, guard INTEGER);
+    (id TEXT PRIMARY KEY, number INTEGER, signature TEXT, stage BLOB, asked INTEGER, unbegun INTEGER,
+     guard INTEGER);
 CREATE TABLE IF NOT EXISTS bodies (id TEXT PRIMARY KEY, record BLOB, notes BLOB, problem BLOB, guard INTEGER);
 PRAGMA user_version = {VERSION};
 """
@@ -59,6 +60,7 @@ class Head(Struct, frozen=True):
     stage: str
     signature: str
     asked: bool
+    unbegun: bool
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -69,6 +71,7 @@ class Entry(Struct, frozen=True, kw_only=True):
         number: of the run, -1 when the record cannot be read or is damaged.
         stage: address, empty when the record cannot be read.
         asked: whether a call asked for the run, False when the record cannot be read.
+        unbegun: whether that call was stopped before it was the run's turn.
         signature: of the record's and the notes' files; it has a ``?`` for one whose reading failed.
         record, notes: contents of the files, empty for one that is missing or damaged.
         problem: why the record or the notes cannot be read, or an empty text.
@@ -78,6 +81,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     number: int
     stage: str
     asked: bool
+    unbegun: bool
     signature: str
     record: bytes
     notes: bytes
@@ -91,7 +95,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     @property
     def head(self) -> Head:
         """The part that listings are ordered and chosen by."""
-        return Head(self.id, self.number, self.stage, self.signature, self.asked)
+        return Head(self.id, self.number, self.stage, self.signature, self.asked, self.unbegun)
 
     def nouns(self) -> tuple[RunRecord, Notes]:
         """The record and the notes of an entry that has a record."""
@@ -130,8 +134,8 @@ def _guard(*parts: bytes) -> int:
     return zlib.crc32(b"\0".join(parts))
 
 
-def _head_guard(run_id: str, number: int, signature: str, stage: bytes, asked: int) -> int:
-    return _guard(run_id.encode(), b"%d" % number, signature.encode(), stage, b"%d" % asked)
+def _head_guard(run_id: str, number: int, signature: str, stage: bytes, flags: tuple[int, int]) -> int:
+    return _guard(run_id.encode(), b"%d" % number, signature.encode(), stage, b"%d %d" % flags)
 
 
 def _body_guard(run_id: str, signature: str, record: bytes, notes: bytes, problem: bytes) -> int:
@@ -184,6 +188,7 @@ class Index:
             number=record.number if record else -1,
             stage=record.stage if record else "",
             asked=record is not None and record.call.asked,
+            unbegun=record is not None and record.unbegun,
             signature=f"{sign}/{notes_sign}",
             record=content,
             notes=notes,
@@ -333,10 +338,10 @@ def _load_heads(base: sqlite3.Connection) -> list[Head]:
 
 def _whole_heads(rows: Iterable[tuple[Any, ...]]) -> list[Head]:
     return [
-        Head(run_id, number, _to_text(stage), signature, bool(asked))
-        for run_id, number, signature, stage, asked, guard in rows
-        if (type(run_id), type(number), type(signature), type(stage), type(asked)) == _HEAD_TYPES
-        and _head_guard(run_id, number, signature, stage, asked) == guard
+        Head(run_id, number, _to_text(stage), signature, bool(asked), bool(unbegun))
+        for run_id, number, signature, stage, asked, unbegun, guard in rows
+        if tuple(map(type, (run_id, number, signature, stage, asked, unbegun))) == _HEAD_TYPES
+        and _head_guard(run_id, number, signature, stage, (asked, unbegun)) == guard
     ]
 
 
@@ -367,6 +372,7 @@ def _entry(head: Head, record: bytes, notes: bytes, problem: bytes) -> Entry:
         number=head.number,
         stage=head.stage,
         asked=head.asked,
+        unbegun=head.unbegun,
         signature=head.signature,
         record=record,
         notes=notes,
@@ -377,14 +383,15 @@ def _entry(head: Head, record: bytes, notes: bytes, problem: bytes) -> Entry:
 def _save(base: sqlite3.Connection, parsed: list[Entry]) -> None:
     entries = [entry for entry in parsed if entry.lasting]
     with _Transaction(base):
-        base.executemany("REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?)", map(_head_row, entries))
+        base.executemany("REPLACE INTO heads VALUES (?, ?, ?, ?, ?, ?, ?)", map(_head_row, entries))
         base.executemany("REPLACE INTO bodies VALUES (?, ?, ?, ?, ?)", map(_body_row, entries))
 
 
 def _head_row(entry: Entry) -> tuple[object, ...]:
     stage = _to_bytes(entry.stage)
-    guard = _head_guard(entry.id, entry.number, entry.signature, stage, int(entry.asked))
-    return entry.id, entry.number, entry.signature, stage, int(entry.asked), guard
+    flags = int(entry.asked), int(entry.unbegun)
+    guard = _head_guard(entry.id, entry.number, entry.signature, stage, flags)
+    return entry.id, entry.number, entry.signature, stage, *flags, guard
 
 
 def _body_row(entry: Entry) -> tuple[object, ...]:

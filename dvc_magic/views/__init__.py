@@ -1,6 +1,7 @@
 """What to show, as frozen data with a text form and a static, escaped, script-free HTML form."""
 
 from dvc_magic.views.bars import Bars, bar_view
+from dvc_magic.views.calls_table import CallRow, Place, Progress, call_line, calls_table, progress_of
 from dvc_magic.views.card import Card, Section
 from dvc_magic.views.checkup import checkup_card, progress_line
 from dvc_magic.views.curves import (
@@ -28,18 +29,23 @@ from dvc_magic.views.table import Table
 
 __all__ = [
     "Bars",
+    "CallRow",
     "Card",
     "Curve",
     "Curves",
     "FormField",
     "LiveCall",
     "LiveRun",
+    "Place",
+    "Progress",
     "Scale",
     "Scatter",
     "Section",
     "StageForm",
     "Table",
     "bar_view",
+    "call_line",
+    "calls_table",
     "check_has_series",
     "checkup_card",
     "curves_view",
@@ -54,6 +60,7 @@ __all__ = [
     "plan_text",
     "preselected",
     "progress_line",
+    "progress_of",
     "progress_text",
     "pulled_text",
     "pulling_text",

@@ -73,6 +73,14 @@ class PlannedRuns:
         place = self._places.get((point.point.index, stage))
         return None if place is None else self._rows[place]
 
+    def target(self, point: PointState, plan: PointPlan) -> str:
+        """Id of the run of a point's target: the planned one, or that which answers for it."""
+        planned, decision = self.planned(point, point.point.target), plan.decisions[-1]
+        if planned is None:
+            assert decision.run is not None, "a target runs, is reused or is waited for"
+            return decision.run.id
+        return planned.id
+
     def take(self, point: PointState, stage: str) -> PlannedRun:
         """The row of a run that is going to be executed: the planned one, or a new one where that is another's.
 

@@ -158,8 +158,14 @@ class CallRecords:
         upstream: Mapping[str, str] | None = None,
         status: RunStatus = RunStatus.FAILED,
         reason: str = "upstream",
+        unbegun: bool = False,
     ) -> RunRecord:
-        """Write the record of a point's target that is never executed, and return it."""
+        """Write the record of a point's target that is never executed, and return it.
+
+        Args:
+            unbegun: whether its turn had not come when the call was stopped: one of many, which need not be on the
+                disk at once.
+        """
         stage = point.stages[-1]
         record = replace(
             self._record(planned, point, stage, asked=True),
@@ -167,8 +173,9 @@ class CallRecords:
             reason=reason,
             error=error,
             upstream=dict(upstream or {}),
+            unbegun=unbegun,
         )
-        self._write(record, self._notes(asked=True))
+        self._write(record, self._notes(asked=True), durable=not unbegun)
         return record
 
     def forget_unstarted(self, run_id: str) -> bool:
@@ -191,13 +198,13 @@ class CallRecords:
         self._write(lost, order.notes)
         return lost
 
-    def _write(self, record: RunRecord, notes: Notes) -> None:
+    def _write(self, record: RunRecord, notes: Notes, *, durable: bool = True) -> None:
         """Write the only record of a run that no worker has recorded; one may have made its folder."""
         lock = None if self._store.paths.run(record.id).folder.is_dir() else self._store.claim(record.id)
         try:
             if notes.label or notes.tags:
                 self._store.write_notes(record.id, notes)
-            self._store.write(record)
+            self._store.write(record, durable=durable)
         finally:
             if lock is not None:
                 lock.release()

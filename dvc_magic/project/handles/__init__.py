@@ -1,5 +1,6 @@
 """What a project hands out: handles on its runs, stages and operations, which look at what there is when asked."""
 
+from dvc_magic.project.handles.call import Call, Calls
 from dvc_magic.project.handles.checkup import Checkup
 from dvc_magic.project.handles.content import Paths, ResolvedDep, ResolvedOut, RunLog
 from dvc_magic.project.handles.operations import Operations
@@ -12,6 +13,8 @@ from dvc_magic.project.handles.widgets import Widgets
 
 __all__ = [
     "Actions",
+    "Call",
+    "Calls",
     "Checkup",
     "Operations",
     "Paths",

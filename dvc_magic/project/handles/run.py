@@ -11,19 +11,48 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from dvc_magic.debugger import Debugged, ask_here, show_here
-from dvc_magic.errors import RequestError, RunError, StoreError
+from dvc_magic.errors import CallNotFoundError, RequestError, RunError, StoreError
+from dvc_magic.model.call import CallStatus
 from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus
 from dvc_magic.model.stage import overlaps
 from dvc_magic.project.handles.content import Paths, ResolvedDep, ResolvedOut, RunLog
 from dvc_magic.project.handles.plotting import Plots, read_history
 from dvc_magic.project.options import CallOptions, RunName, takes
 from dvc_magic.project.promoting import Promoted
+from dvc_magic.project.waiting import wait_until
 from dvc_magic.runs import Leaves, history_frame, metrics_of, params_of
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.views import Card, run_card, run_line
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_PATIENCE = 5.0  # seconds for what is stopped to end
+
+
+class CallHandle(Protocol):
+    """A `dvc_magic.Call`, as far as its runs know it."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def status(self) -> CallStatus:
+        """Where it stands now."""
+
+    @property
+    def runs(self) -> Sequence[Run]:
+        """The runs that it was asked for."""
+
+    def wait(self, timeout: float | None = None) -> CallHandle:
+        """Wait for its end."""
+
+    def stop(self, *, drain: bool = False, timeout: float = 0) -> CallHandle:
+        """Stop it."""
+
+    def detach(self) -> CallHandle:
+        """Let it go on when the kernel is gone."""
 
 
 class Actions(Protocol):
@@ -39,6 +68,12 @@ class Actions(Protocol):
         self, run: RunName | None, commands: Sequence[str], *, ask: Callable[[str], str], show: Callable[[str], None]
     ) -> Debugged:
         """Debug a failed run."""
+
+    def call(self, call_id: str) -> CallHandle:
+        """The call of this id."""
+
+    def detach(self, call_id: str) -> None:
+        """Let a call that this process made outlive it."""
 
     def altered_outs(self, run: Run) -> Mapping[str, str]:
         """Look at the outs of a completed run: path -> why it is not what the run made any more."""
@@ -61,7 +96,7 @@ class Run:
 
     def _read(self) -> StoredRun:
         if not self._stored.record.status.final:
-            self._stored = self._store.get(self._stored.record.id)
+            self._stored = self._store.get(self._stored.record.id, call=self._stored.record.call.id)
         return self._stored
 
     @property
@@ -243,6 +278,55 @@ class Run:
             stage: Run(self._store.get(run_id), self._store, actions=self._actions)
             for stage, run_id in self._stored.record.upstream.items()
         }
+
+    @property
+    def call(self) -> CallHandle:
+        """The call that it is of, with the other runs of it.
+
+        Raises:
+            CallNotFoundError: nothing is left of the call; stores of earlier versions have none.
+        """
+        if self._actions is None:
+            message = f"this handle on run {self.number} has no project; use project.calls[{self.record.call.id!r}]"
+            raise RequestError(message)
+        return self._actions.call(self.record.call.id)
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """``run.wait()``: wait for its end; returns the run, whatever came of it.
+
+        Args:
+            timeout: seconds to wait at most; None for as long as it takes.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted; the run goes on.
+        """
+        wait_until(lambda: self.status.final, timeout=timeout)
+        return self
+
+    def stop(self, *, timeout: float = _PATIENCE) -> Run:
+        """``run.stop()``: stop it, whoever has started it; one that has not begun never will.
+
+        Its commands get SIGINT, and SIGTERM 10 s later or at a second stop, SIGKILL at a third.
+
+        Args:
+            timeout: seconds to wait for its end.
+        """
+        if self.status.final:
+            return self
+        try:
+            self._store.calls.ask_to_stop(self.record.call.id, self.id)
+        except CallNotFoundError:  # the call's host is gone, or of an earlier version
+            self._store.request_stop(self.id)
+        return self.wait(timeout)
+
+    def detach(self) -> Run:
+        """``run.detach()``: let the whole call that it is of go on when the kernel is gone.
+
+        Raises:
+            RequestError: the call is another kernel's.
+        """
+        self.call.detach()
+        return self
 
     @takes(CallOptions)
     def again(self, params: Mapping[str, Any] | None = None, **options: Unpack[CallOptions]) -> Run:

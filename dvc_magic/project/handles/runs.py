@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _SEVERAL = 2
+_PATIENCE = 5.0  # seconds for what is stopped to end
 
 
 class RunPositionError(RunNotFoundError, IndexError):
@@ -61,6 +63,7 @@ class Runs(Sequence[Run]):
         by_number: bool = False,
         actions: Actions | None = None,
         shown: int | None = _SHOWN,
+        newest: bool = False,
     ) -> None:
         """Use `Project.runs`.
 
@@ -68,12 +71,14 @@ class Runs(Sequence[Run]):
             runs: in their order. store: where they are. actions: what acts on them.
             by_number: whether these are all runs that were asked for, to be reached by their numbers.
             shown: how many of them the display has; None for all.
+            newest: whether they are all runs that were asked for, or the newest of them, in the order of the store.
         """
         self._stored: Sequence[StoredRun] = runs if isinstance(runs, Listing) else tuple(runs)
         self._store = store
         self._by_number = by_number
         self._actions = actions
         self._shown = shown
+        self._newest = by_number or newest
 
     def __len__(self) -> int:
         """How many runs."""
@@ -100,7 +105,8 @@ class Runs(Sequence[Run]):
         if isinstance(key, slice):
             # `runs[:100]` and `runs[-100:]` say how many are wanted: all of them are shown.
             counted = (key.stop or 0) > 0 or (key.start or 0) < 0
-            return self._with(self._stored[key], shown=None if counted else self._shown)
+            newest = self._newest and not key.start and key.step in (None, 1)
+            return self._with(self._stored[key], shown=None if counted else self._shown, newest=newest)
         if isinstance(key, str) or self._by_number:
             if isinstance(key, int) and key < 1:
                 raise RunNotFoundError(self._no_number(key))
@@ -126,8 +132,8 @@ class Runs(Sequence[Run]):
         found = next((index for index, stored in enumerate(self._stored) if stored.record.number == key), None)
         return message if found is None else f"{message}; run number {key} is at position {found}"
 
-    def _with(self, runs: Iterable[StoredRun], *, shown: int | None = _SHOWN) -> Runs:
-        return Runs(runs, self._store, actions=self._actions, shown=shown)
+    def _with(self, runs: Iterable[StoredRun], *, shown: int | None = _SHOWN, newest: bool = False) -> Runs:
+        return Runs(runs, self._store, actions=self._actions, shown=shown, newest=newest)
 
     def _run(self, stored: StoredRun) -> Run:
         return Run(stored, self._store, actions=self._actions)
@@ -215,6 +221,32 @@ class Runs(Sequence[Run]):
             raise RunNotFoundError(message)
         return self._run(max(fitting, key=lambda stored: stored.record.number))
 
+    def wait(self, timeout: float | None = None) -> Runs:
+        """``runs.wait()``: wait for the end of each; returns the runs, whatever came of them.
+
+        Args:
+            timeout: seconds to wait at most; None for as long as it takes.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted; the runs go on.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        stored = []
+        for run in self:
+            run.wait(None if until is None else max(until - time.monotonic(), 0.0))
+            stored.append(run.stored)
+        return self._with(stored, shown=self._shown)
+
+    def stop(self, *, timeout: float = _PATIENCE) -> Runs:
+        """``runs.stop()``: stop those that go, and let those that have not begun never begin.
+
+        Args:
+            timeout: seconds to wait for their end.
+        """
+        for run in self:
+            run.stop(timeout=0)
+        return self.wait(timeout)
+
     def unfolded(self) -> Runs:
         """These runs and those upstream of them, each once, newest first; of the whole store, all that it has."""
         if self._by_number:  # also the runs upstream of a target that was never recorded, or was there already
@@ -238,7 +270,7 @@ class Runs(Sequence[Run]):
             (stored.record, stored.notes, row.params, metrics_of(stored.record, stored.paths)) for stored, row in shown
         ]
         stored = len(self) or len(self._store.listing())
-        notes = filter(None, [self._hint(), self._unlisted()])
+        notes = filter(None, [self._hint(), self._unlisted(), self._unbegun()])
         return runs_table(rows, total=len(self), stored=stored, hint="; ".join(notes))
 
     def _unlisted(self) -> str:
@@ -247,6 +279,11 @@ class Runs(Sequence[Run]):
         problems = [problem for run_id in unread if (problem := self._store.problem(run_id))]
         count = f"{len(problems)} run{'s' * (len(problems) > 1)}"
         return f"{count} cannot be read and listed: {problems[0]}" if problems else ""
+
+    def _unbegun(self) -> str:
+        """How many runs of stopped calls are left out."""
+        count = self._store.unbegun() if self._newest else 0
+        return f"{count} never started: %dvc_runs --all" if count else ""
 
     def _hint(self) -> str:
         """How to see one of them, and what a number in brackets means here, where it could mean two things."""

@@ -182,7 +182,24 @@ def test_a_stop_begins_nothing_more_and_reaches_what_runs(store: RunStore) -> No
 
     end = calling.carry_out()
 
-    assert (end.stopped, len(calling.records), len(end.runs)) == (True, 1, 1)
+    begun = [record for record in calling.records if not record.unbegun]
+    assert (end.stopped, len(begun), len(end.runs)) == (True, 1, 1)
+
+
+def test_what_a_stop_lets_never_begin_has_a_record_and_is_listed_only_where_all_are(store: RunStore) -> None:
+    calling = Calling(store, _completes(store))
+    calling.at = lambda event: calling.call.stop() if isinstance(event, Started) else None
+
+    end = calling.carry_out()
+
+    ids = store.calls.plan(end.call).targets
+    records = [store.read(run_id) for run_id in ids]
+    assert [record.unbegun for record in records] == [False, True, True]
+    assert {(record.status, record.reason) for record in records[1:]} == {(RunStatus.STOPPED, "user")}
+    assert [run.id for run in store.listing(asked=True)] == list(end.runs)
+    assert len(store.listing()) == len(ids)
+    assert store.unbegun() == len(ids) - 1
+    assert store.find("last").id == end.runs[0]
 
 
 def test_the_folder_of_a_call_has_its_runs_from_the_plan_on_and_says_how_it_ended(store: RunStore) -> None:
