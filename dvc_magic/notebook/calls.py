@@ -10,7 +10,8 @@ from dvc_magic.notebook.assigned import assigned_name
 from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.notebook.interrupted import show_alone
 from dvc_magic.notebook.session import Session
-from dvc_magic.project import Plan, Run, Runs
+from dvc_magic.project import Launched, Plan, Run, Runs
+from dvc_magic.views import plan_text
 
 _TAIL_AFTER_LOG = 1  # lines of a log in an error below the log itself, which need not be read twice
 _STOPPED = "the stages that were running have been stopped"
@@ -26,7 +27,7 @@ def carry_out(asked: RunLine, session: Session) -> Run | Runs | Plan | None:
         plan = session.caller.plan(asked.request)
         return None if asked.silent else plan
     try:
-        runs = _run(asked, session)
+        runs = _launch(asked, session) if asked.background else _run(asked, session)
     except (RunFailedError, RunsFailedError) as error:
         kept = error.run if isinstance(error, RunFailedError) else error.runs
         names = {asked.into, assigned_name(session.shell)} - {None}
@@ -36,6 +37,22 @@ def carry_out(asked: RunLine, session: Session) -> Run | Runs | Plan | None:
     if asked.into:
         session.shell.user_ns[asked.into] = result
     return None if asked.silent else result
+
+
+def _launch(asked: RunLine, session: Session) -> Runs:
+    """Begin a call that goes on beside the notebook."""
+    request = replace(asked.request, notebook=session.notebook)
+    launched = session.caller.launch(request, detach=asked.detach)
+    session.background.add(launched)
+    session.last = launched.runs[-1]
+    session.show(f"{plan_text(launched.plan)}\n{_goes_on(launched, detached=asked.detach)}\n")
+    return launched.runs
+
+
+def _goes_on(launched: Launched, *, detached: bool) -> str:
+    how = "detached, also without this kernel" if detached else "in the background"
+    call = launched.call.id[:6]
+    return f"it goes on {how}: %dvc_calls shows how far it is, %dvc_stop call:{call} stops it"
 
 
 def _run(asked: RunLine, session: Session) -> Runs:

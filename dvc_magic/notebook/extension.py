@@ -51,6 +51,7 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(magics, *(further(shell, magics.session) for further in _FURTHER))
     completion.install(shell, magics.session)
     shell.input_transformers_cleanup.append(with_body)
+    shell.events.register("pre_run_cell", magics.session.background.tell)
     atexit.register(magics.session.close)
     magics.session.warm()
 
@@ -64,6 +65,7 @@ def unload(shell: InteractiveShell) -> None:
     shell.input_transformers_cleanup[:] = [
         known for known in shell.input_transformers_cleanup if known is not with_body
     ]
+    shell.events.unregister("pre_run_cell", magics.session.background.tell)
     magics.session.close()
     atexit.unregister(magics.session.close)
     for registered in (magics, *(shell.magics_manager.registry[further.__name__] for further in _FURTHER)):

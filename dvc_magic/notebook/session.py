@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import StageWords
+from dvc_magic.notebook.background import BackgroundCalls
 from dvc_magic.project import Caller, Connection, Project, Run, connection_of, cores
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Session:
     Attributes:
         shell: the IPython shell that they are registered with.
         last: the run that the kernel has asked for last, whatever its status.
+        background: the calls that go on beside it.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Session:
     ) -> None:
         self.shell = shell
         self.last: Run | None = None
+        self.background = BackgroundCalls(self.show)
         self._home = home
         self._reuse = reuse
         self._max_jobs = max_jobs

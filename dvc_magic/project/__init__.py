@@ -1,7 +1,7 @@
 """The public objects: `Project`, `Run`, `Runs` and what they hand out; and, for magics, what stands behind them."""
 
 from dvc_magic.debugger import Debugged
-from dvc_magic.project.caller import Caller
+from dvc_magic.project.caller import Caller, Launched
 from dvc_magic.project.connection import Connection, cores
 from dvc_magic.project.example import write_example
 from dvc_magic.project.handles import (
@@ -34,6 +34,7 @@ __all__ = [
     "Checkup",
     "Connection",
     "Debugged",
+    "Launched",
     "Plan",
     "PlanOptions",
     "Project",

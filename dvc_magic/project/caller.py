@@ -12,6 +12,7 @@ from dvc_magic.client import Follower, Pending
 from dvc_magic.debugger import Debugged, debug, last_failed
 from dvc_magic.errors import DvcMagicError, RequestError
 from dvc_magic.model.call import CallStatus
+from dvc_magic.model.plan import PointPlan
 from dvc_magic.model.promotion import PromotedFiles, Promotion
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.request import RunRequest
@@ -39,10 +40,12 @@ class Launched(Struct, frozen=True, kw_only=True):
     """A call in the background whose plan stands.
 
     Attributes:
+        plan: what it is going to do.
         runs: those that it was asked for, in grid order. pending: its end to come.
     """
 
     call: Call
+    plan: tuple[PointPlan, ...]
     runs: Runs
     pending: Pending
 
@@ -156,7 +159,7 @@ class Caller:
             raise RequestError(message)
         call = plans[0].call
         runs = Runs(store.targets(call), store, actions=self)
-        return Launched(call=self.call(call), runs=runs, pending=pending)
+        return Launched(call=self.call(call), plan=plans[0].plan, runs=runs, pending=pending)
 
     def call(self, call_id: str) -> Call:
         """The call of this id.
