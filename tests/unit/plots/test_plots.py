@@ -5,7 +5,6 @@ import math
 import pickle
 import re
 import threading
-from collections.abc import Iterator
 
 import matplotlib as mpl
 import pytest
@@ -22,14 +21,7 @@ from tests.support.hostile import hostile_texts, unseen
 HOSTILE = "<b>$\\frac{</b> _x % $5"
 
 
-@pytest.fixture(autouse=True)
-def pyplot() -> Iterator[None]:
-    """Figures into memory, none left behind."""
-    before = mpl.get_backend()
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
-    plt.switch_backend(before)
+pytestmark = pytest.mark.usefixtures("in_memory")
 
 
 def drawn(axes):

@@ -3,10 +3,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 from matplotlib import pyplot as plt
 
@@ -16,15 +14,7 @@ from dvc_magic.project.handles.plotting import Plots
 from dvc_magic.runs import UnknownLeafError
 from tests.support.plotted import FewRuns, plotted_run
 
-
-@pytest.fixture(autouse=True)
-def pyplot() -> Iterator[None]:
-    """Figures into memory, none left behind."""
-    before = mpl.get_backend()
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
-    plt.switch_backend(before)
+pytestmark = pytest.mark.usefixtures("in_memory")
 
 
 @pytest.fixture
