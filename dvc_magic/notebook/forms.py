@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.project import Run
-from dvc_magic.untrusted import coloured, one_line, uncoloured
+from dvc_magic.untrusted import Screen, one_line, screen_of
 from dvc_magic.views import Card, Section, stage_card
 
 _LOG_SHOWN = 200_000  # characters of a log shown in a cell; its file has all
@@ -34,6 +33,10 @@ class LogView:
         self.run = run
         self._lines = lines
 
+    def _screen(self) -> Screen:
+        text = self._text()
+        return screen_of(text, lines=text.count("\n") + 2)
+
     def _text(self) -> str:
         text = self.run.log.text() if self._lines is None else self.run.log.tail(self._lines)
         if len(text) > _LOG_SHOWN:
@@ -43,11 +46,12 @@ class LogView:
         return text.rstrip("\n") or f"{one_line(self.run.stage)} {self.run.number} has printed nothing"
 
     def __repr__(self) -> str:
-        """The log, with its colours; other escape sequences are left out."""
-        return coloured(self._text())
+        """The log as a terminal shows it, with its colours."""
+        return "\n".join(self._screen().lines())
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(uncoloured(self._text()))}</pre>"
+        text = "\n".join(self._screen().html())
+        return f"<pre>{text}</pre>"
 
 
 def stage_help(addresses: Sequence[str], pipeline: Pipeline, options: Sequence[tuple[str, str]]) -> Card:

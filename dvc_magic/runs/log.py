@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from dvc_magic.untrusted import coloured, whole_escapes
+from dvc_magic.untrusted import coloured, screen_of, whole_escapes
 
 LOG_TAIL = 20
 """Lines of a log that say how it ended."""
@@ -17,7 +17,10 @@ _CHUNK = 64 * 1024  # bytes taken of one log at one look; the rest of a flood st
 
 
 def log_tail(log: Path, lines: int = LOG_TAIL) -> list[str]:
-    """The last lines of a log, bytes that are no UTF-8 replaced; reads at most 64 KiB."""
+    """The last lines of a log as a terminal shows them, with their colours; reads at most 64 KiB.
+
+    Bytes that are no UTF-8 are replaced.
+    """
     try:
         with log.open("rb") as file:
             file.seek(0, 2)
@@ -26,15 +29,14 @@ def log_tail(log: Path, lines: int = LOG_TAIL) -> list[str]:
             text = file.read().decode("utf-8", errors="replace")
     except FileNotFoundError:
         return []
-    kept = [line.rsplit("\r", 1)[-1] for line in text.rstrip("\n").split("\n")]
-    return kept[-lines:] if text else []
+    return screen_of(text, lines=lines + 1).lines()[-lines:]  # the cursor may stand in an empty line below them
 
 
 class LogPart(Struct, frozen=True):
     """What has come to a log since the last look.
 
     Attributes:
-        text: with its colours; other escape sequences are left out.
+        text: with its colours; other escape sequences are left out, unless it was asked for as it is.
         skipped: bytes left out before it, the middle of a flood.
     """
 
@@ -43,10 +45,15 @@ class LogPart(Struct, frozen=True):
 
 
 class LogTail:
-    """The new part of a growing log at each look."""
+    """The new part of a growing log at each look.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the log. raw: whether it is wanted with all escape sequences, for a `dvc_magic.untrusted.Screen`.
+    """
+
+    def __init__(self, path: Path, *, raw: bool = False) -> None:
         self.path = path
+        self._raw = raw
         self._position = 0
         self._begun = ""  # of an escape sequence
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -65,4 +72,4 @@ class LogTail:
         text, self._begun = whole_escapes(self._begun + self._decoder.decode(data, final=last))
         if last:
             text += self._begun
-        return LogPart(text=coloured(text), skipped=skipped)
+        return LogPart(text=text if self._raw else coloured(text), skipped=skipped)

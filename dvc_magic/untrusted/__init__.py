@@ -1,6 +1,7 @@
 """Text from strangers (names, params, logs, files, addresses), made fit to be read and to be shown."""
 
 from dvc_magic.untrusted.documents import DEEPEST, LONGEST_JSON, UnreadableError, check_document, check_yaml
+from dvc_magic.untrusted.screen import Screen, screen_of
 from dvc_magic.untrusted.spelling import (
     LONGEST,
     abridged,
@@ -19,6 +20,7 @@ __all__ = [
     "DEEPEST",
     "LONGEST",
     "LONGEST_JSON",
+    "Screen",
     "UnreadableError",
     "abridged",
     "bare_url",
@@ -30,6 +32,7 @@ __all__ = [
     "lines",
     "message",
     "one_line",
+    "screen_of",
     "scrubbed",
     "short_repr",
     "uncoloured",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from dvc_magic.untrusted import lines, one_line, uncoloured
+from dvc_magic.untrusted import lines, one_line, screen_of
 from dvc_magic.views.format import format_number, format_seconds, format_value
 
 _ENDED = 8  # lines about runs that have ended
 _WIDTH = 400  # characters of a log's line
 _CELL = 24
-_CONTROLS = re.compile(r"[\r\b]")
 _BOX = "border: 1px solid var(--jp-border-color2, #8888); padding: 4px 8px; margin: 2px 0"
 _LOG = f"{_BOX}; max-height: 18em; overflow: auto; display: flex; flex-direction: column-reverse"  # stays at its end
 _TEXT = "white-space: pre-wrap; overflow: visible; overflow-wrap: anywhere; flex: none; margin: 0"
@@ -87,15 +85,9 @@ def metrics_html(metrics: Mapping[str, Any]) -> str:
 
 def log_html(tail: tuple[str, ...], log: Path) -> str:
     """The end of a log in a box that stays at its end, and where all of it is."""
-    text = "\n".join(plain_line(line) for line in tail)
-    pre = f'<pre style="{_TEXT}">{escape(text)}</pre>'
+    text = "\n".join(line for each in tail for line in screen_of(each, width=_WIDTH).html() or [""])
+    pre = f'<pre style="{_TEXT}">{text}</pre>'
     where = (
         f'<div style="opacity: 0.75; overflow-wrap: anywhere">log: {escape(one_line(str(log), longest=_WIDTH))}</div>'
     )
     return (f'<div style="{_LOG}">{pre}</div>' if text else "") + where
-
-
-def plain_line(line: str) -> str:
-    """A log's line without colours and control characters, cut when it is very long."""
-    plain = _CONTROLS.sub("", uncoloured(line))
-    return plain if len(plain) <= _WIDTH else f"{plain[:_WIDTH]}…"

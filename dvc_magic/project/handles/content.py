@@ -121,7 +121,8 @@ class RunLog(Struct, frozen=True):
 
     def text(self) -> str:
         """The whole log; bytes that are no UTF-8 are replaced."""
-        return self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
+        # Not as a text file, in which Python takes the carriage returns of bars for line ends.
+        return self.path.read_bytes().decode("utf-8", errors="replace") if self.path.exists() else ""
 
     def tail(self, lines: int = 20) -> str:
         """The last lines."""

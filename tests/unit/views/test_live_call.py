@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from dvc_magic.views import LiveCall, LiveRun
-from dvc_magic.views.live_call import plain_line
 
 _EVIL = "<img src=x onerror=alert(1)>"
 
@@ -19,12 +18,16 @@ def test_nothing_of_a_log_plan_or_metric_is_markup() -> None:
     assert html.count("&lt;img") == 7
 
 
-def test_colours_and_control_characters_of_a_log_are_left_out() -> None:
-    assert plain_line("\x1b[32mgreen\x1b[0m \x1b]0;title\x07bell\x07 \ttab") == "green bell \ttab"
+def test_a_log_is_shown_as_a_terminal_shows_it() -> None:
+    text = "\x1b[32mgreen\x1b[0m \x1b]0;title\x07bell\x07\tX\r\x1b[31mred"
+
+    html = LiveCall(log=Path("x"), tail=(text,)).html()
+
+    assert '<span style="color: #e75c58">red</span><span style="color: #00a250">en</span> bell      X' in html
 
 
 def test_a_very_long_line_is_cut() -> None:
-    assert len(plain_line("x" * 100_000)) < 1000
+    assert len(LiveCall(log=Path("x"), tail=("x" * 100_000,)).html()) < 2000
 
 
 def test_of_many_runs_that_have_ended_the_last_are_shown() -> None:
