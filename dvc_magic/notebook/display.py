@@ -38,7 +38,7 @@ class ForegroundDisplay:
         self._pull_shown = 0.0  # seconds into the pull
         self._warned: set[str] = set()  # runs that went at the same time warn of the same
 
-    def planned(self, plan: Sequence[PointPlan]) -> None:
+    def planned(self, call: str, plan: Sequence[PointPlan]) -> None:  # noqa: ARG002 - an observer
         """Print the plan, the first line of a call's output."""
         self._show(f"{plan_text(tuple(plan))}\n")
 

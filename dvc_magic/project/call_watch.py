@@ -1,4 +1,4 @@
-"""An observer that makes views of a call while it goes."""
+"""An observer that makes views of a call while it goes, for panels and cells alike."""
 
 from __future__ import annotations
 
@@ -16,20 +16,24 @@ from dvc_magic.model.plan import PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.follow import Silent
-from dvc_magic.runs import PointsFile, log_tail, metric_files, metrics_of
+from dvc_magic.runs import LogTail, PointsFile, metric_files, metrics_of
+from dvc_magic.untrusted import Screen
 from dvc_magic.views import (
+    CallCounts,
     LiveCall,
     LiveRun,
+    name_of,
     plan_text,
     progress_text,
     pulled_text,
     pulling_text,
     reused_line,
     run_line,
+    time_left,
 )
 
 _PAUSE = 0.15  # seconds between two views
-_LINES = 30
+_FAILED = 3  # lines about runs that ended badly, however many runs end after them
 
 
 class _Followed(Struct):
@@ -37,18 +41,20 @@ class _Followed(Struct):
 
     record: RunRecord
     paths: RunPaths
+    name: str
+    log: LogTail
+    screen: Screen
     printed: PointsFile
     began: float
-    tail: tuple[str, ...] = ()
-    log_size: int = -1
+    skipped: int = 0
     metrics: Mapping[str, Any] = field(default_factory=dict)
     metric_signs: tuple[object, ...] = ()
 
-    def look(self) -> None:
-        """Read what has changed: the log's end, the metric files, the scalars that it printed."""
-        size = _sign(self.paths.log)
-        if size != self.log_size:
-            self.log_size, self.tail = size, tuple(log_tail(self.paths.log, _LINES))
+    def look(self, *, last: bool = False) -> None:
+        """Read what has changed: the log, the metric files, the scalars that it printed."""
+        part = self.log.read(last=last)
+        self.skipped += part.skipped
+        self.screen.feed(part.text)
         root = self.paths.dvc_root(self.record.root)
         outs = [path for path, out in self.record.outs.items() if out.kind is OutKind.METRIC]
         signs = (
@@ -64,7 +70,13 @@ class _Followed(Struct):
     def view(self, now: float) -> LiveRun:
         """What there is to show."""
         return LiveRun(
-            name=self.record.name, seconds=now - self.began, log=self.paths.log, tail=self.tail, metrics=self.metrics
+            name=self.name,
+            seconds=now - self.began,
+            log=self.paths.log,
+            tail=tuple(self.screen.lines()),
+            left_out=self.screen.dropped,
+            skipped=self.skipped,
+            metrics=self.metrics,
         )
 
 
@@ -81,29 +93,47 @@ class CallWatch(Silent):
     """Shows a call through `show`, a few times in a second.
 
     Args:
-        paths: of the store. show: gets each view. varying: file and key of the params that name a run.
+        paths: of the store. show: gets each view.
+        varying: file and key of the params that name a run; None for all that the call gave values.
+        jobs: runs at the same time. lines: of each log that are kept.
 
     Attributes:
         records: those of the runs that have ended, in that order.
     """
 
     def __init__(
-        self, paths: StorePaths, *, show: Callable[[LiveCall], None], varying: Collection[tuple[str, str]] = ()
+        self,
+        paths: StorePaths,
+        *,
+        show: Callable[[LiveCall], None],
+        varying: Collection[tuple[str, str]] | None = (),
+        jobs: int = 1,
+        lines: int = 30,
     ) -> None:
         self._paths = paths
         self._send = show
         self._varying = varying
+        self._jobs = jobs
+        self._lines = lines
+        self._call = ""
         self._plan = ""
+        self._counts = CallCounts(total=0)
+        self._began = time.monotonic()
         self._running: dict[str, _Followed] = {}
         self._pulls: dict[str, str] = {}
         self._ended: list[str] = []
+        self._failed: list[str] = []
+        self._durations: list[float] = []
+        self._warned: set[str] = set()  # runs that went at the same time warn of the same
         self._last: _Followed | None = None
         self._shown = 0.0
         self.records: list[RunRecord] = []
 
-    def planned(self, plan: Sequence[PointPlan]) -> None:
+    def planned(self, call: str, plan: Sequence[PointPlan]) -> None:
         """Show the plan."""
+        self._call = call
         self._plan = plan_text(tuple(plan))
+        self._counts = CallCounts(total=len(plan))
         self._show()
 
     def pulling(self, progress: PullProgress) -> None:
@@ -115,8 +145,15 @@ class CallWatch(Silent):
     def started(self, record: RunRecord) -> None:
         """Follow a run."""
         paths = self._paths.run(record.id)
-        printed = PointsFile(paths.scalars)
-        self._running[record.id] = _Followed(record=record, paths=paths, printed=printed, began=time.monotonic())
+        self._running[record.id] = _Followed(
+            record=record,
+            paths=paths,
+            name=name_of(record, varying=self._varying),
+            log=LogTail(paths.log, raw=True),
+            screen=Screen(lines=self._lines),
+            printed=PointsFile(paths.scalars),
+            began=time.monotonic(),
+        )
 
     def waiting(self) -> None:
         """Show what is new."""
@@ -125,30 +162,65 @@ class CallWatch(Silent):
 
     def finished(self, record: RunRecord) -> None:
         """Take down how a run ended."""
-        line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
-        self._ended += [line, *(f"  {warning}" for warning in record.warnings)]
-        self._last = self._running.pop(record.id, self._last)
-        self.records.append(record)
+        if not record.unbegun:
+            line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
+            self._take_down(record, line, record.warnings)
+            self.records.append(record)
+        if record.call.asked:
+            self._count(record)
         self._show()
 
     def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
         """Take down a run that answers without being one of this call's."""
         line = reused_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
-        self._ended += [line, *(f"  {notice}" for notice in notices)]
-        self._last = self._running.pop(record.id, self._last)
+        self._take_down(record, line, notices)
+        self._count(record, reused=True)
         self._show()
+
+    def _take_down(self, record: RunRecord, line: str, notes: Sequence[str]) -> None:
+        fresh = [note for note in dict.fromkeys(notes) if note not in self._warned]
+        self._warned.update(fresh)
+        lines = [line, *(f"  {note}" for note in fresh)]
+        self._ended += lines
+        if record.status is not RunStatus.COMPLETED and len(self._failed) < _FAILED:
+            self._failed.append(line)
+        self._last = self._running.pop(record.id, self._last)
+        if self._last is not None:
+            self._last.look(last=True)
+
+    def _count(self, record: RunRecord, *, reused: bool = False) -> None:
+        """Count a target that is decided."""
+        counts, completed = self._counts, record.status is RunStatus.COMPLETED
+        stopped = record.status is RunStatus.STOPPED
+        self._counts = replace(
+            counts,
+            ended=counts.ended + (not record.unbegun),
+            failed=counts.failed + (not completed and not stopped),
+            stopped=counts.stopped + (stopped and not record.unbegun),
+            reused=counts.reused + (reused and completed),
+        )
+        if completed and not reused and record.times.duration is not None:
+            self._durations.append(record.times.duration)
+
+    @property
+    def view(self) -> LiveCall:
+        """The call as it is now."""
+        now = time.monotonic()
+        for one in self._running.values():
+            one.look()
+        seconds = now - self._began
+        left = time_left(self._counts, self._durations, jobs=self._jobs)
+        last = self._last.view(now) if self._last is not None else None
+        return LiveCall(
+            call=self._call,
+            plan=self._plan,
+            counts=replace(self._counts, seconds=seconds, left=left),
+            ended=(*self._pulls.values(), *self._ended),
+            failed=tuple(self._failed),
+            running=tuple(one.view(now) for one in self._running.values()),
+            last=last,
+        )
 
     def _show(self) -> None:
         self._shown = time.monotonic()
-        followed = [*self._running.values()]
-        for one in followed or ([self._last] if self._last is not None else []):
-            one.look()
-        self._send(
-            LiveCall(
-                plan=self._plan,
-                ended=(*self._pulls.values(), *self._ended),
-                running=tuple(one.view(self._shown) for one in followed),
-                log=self._last.paths.log if self._last is not None else None,
-                tail=self._last.tail if self._last is not None else (),
-            )
-        )
+        self._send(self.view)

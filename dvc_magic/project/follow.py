@@ -19,8 +19,8 @@ _TICK = 0.05  # seconds between looks at the logs of running stages
 class Observer(Protocol):
     """Is told what a call does while it does it."""
 
-    def planned(self, plan: Sequence[PointPlan]) -> None:
-        """The plan stands; nothing has run yet."""
+    def planned(self, call: str, plan: Sequence[PointPlan]) -> None:
+        """The plan of the call of this id stands; nothing has run yet."""
 
     def pulling(self, progress: PullProgress) -> None:
         """Data comes from a remote: told at the start, twice a second meanwhile, and at the end."""
@@ -44,7 +44,7 @@ class Observer(Protocol):
 class Silent:
     """An observer that looks away."""
 
-    def planned(self, plan: Sequence[PointPlan]) -> None:
+    def planned(self, call: str, plan: Sequence[PointPlan]) -> None:
         """Nothing."""
 
     def pulling(self, progress: PullProgress) -> None:
@@ -67,7 +67,7 @@ def tell(observer: Observer, event: Event) -> None:
     """Tell an observer of an event."""
     match event:
         case Planned():
-            observer.planned(event.plan)
+            observer.planned(event.call, event.plan)
         case Pulling():
             observer.pulling(event.progress)
         case Started():

@@ -15,10 +15,11 @@ from dvc_magic.views.curves import (
 )
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
 from dvc_magic.views.live_call import LiveCall, LiveRun
+from dvc_magic.views.live_line import CallCounts, clock, time_left
 from dvc_magic.views.log_text import log_text
 from dvc_magic.views.plan import plan_text, reused_line
 from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
-from dvc_magic.views.run_card import run_card, run_line
+from dvc_magic.views.run_card import name_of, run_card, run_line
 from dvc_magic.views.run_labels import run_labels
 from dvc_magic.views.runs_table import runs_table
 from dvc_magic.views.scale import Scale, unknown
@@ -29,6 +30,7 @@ from dvc_magic.views.table import Table
 
 __all__ = [
     "Bars",
+    "CallCounts",
     "CallRow",
     "Card",
     "Curve",
@@ -48,6 +50,7 @@ __all__ = [
     "calls_table",
     "check_has_series",
     "checkup_card",
+    "clock",
     "curves_view",
     "format_bytes",
     "format_seconds",
@@ -56,6 +59,7 @@ __all__ = [
     "has_steps",
     "is_numeric",
     "log_text",
+    "name_of",
     "panels_view",
     "plan_text",
     "preselected",
@@ -75,5 +79,6 @@ __all__ = [
     "stage_facts",
     "stage_form",
     "stages_table",
+    "time_left",
     "unknown",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,26 @@ from typing import Any
 from msgspec import Struct
 
 from dvc_magic.untrusted import lines, one_line, screen_of
-from dvc_magic.views.format import format_number, format_seconds, format_value
+from dvc_magic.views.format import format_bytes, format_number, format_seconds, format_value
+from dvc_magic.views.live_line import CallCounts, Going, end_line, live_line
 
 _ENDED = 8  # lines about runs that have ended
+_FIRST = 3  # of a grid in a cell
 _WIDTH = 400  # characters of a log's line
 _CELL = 24
+_LONGEST = 60_000  # characters of the logs in a cell
 _BOX = "border: 1px solid var(--jp-border-color2, #8888); padding: 4px 8px; margin: 2px 0"
 _LOG = f"{_BOX}; max-height: 18em; overflow: auto; display: flex; flex-direction: column-reverse"  # stays at its end
 _TEXT = "white-space: pre-wrap; overflow: visible; overflow-wrap: anywhere; flex: none; margin: 0"
 
 
 class LiveRun(Struct, frozen=True, kw_only=True):
-    """A run that goes.
+    """A run that goes, or went last.
 
     Attributes:
-        name: ``train 42``. seconds: since it was started.
-        log: its whole log. tail: the last lines of it.
+        name: ``train 42``, of a grid ``train 42 (lr=0.1)``. seconds: since it was started.
+        log: its whole log. tail: the last lines of it as a terminal shows them, with their colours.
+        left_out: lines before these. skipped: bytes of a flood that were not looked at.
         metrics: what it has measured so far.
     """
 
@@ -33,6 +38,8 @@ class LiveRun(Struct, frozen=True, kw_only=True):
     seconds: float
     log: Path
     tail: tuple[str, ...] = ()
+    left_out: int = 0
+    skipped: int = 0
     metrics: Mapping[str, Any] | None = None
 
     def html(self) -> str:
@@ -40,22 +47,30 @@ class LiveRun(Struct, frozen=True, kw_only=True):
         head = f"<strong>{escape(one_line(self.name))}</strong> running for {escape(_whole_seconds(self.seconds))}"
         return f"<div>{head}</div>{metrics_html(self.metrics or {})}{log_html(self.tail, self.log)}"
 
+    def log_lines(self) -> list[str]:
+        """The end of the log, and before it how much more there is."""
+        more = [f"{self.left_out} lines"] if self.left_out else []
+        more += [format_bytes(self.skipped)] if self.skipped else []
+        where = f"... {' and '.join(more)} before, all in {one_line(str(self.log), longest=_WIDTH)} ..."
+        return [*([where] if more else []), *self.tail]
+
 
 class LiveCall(Struct, frozen=True, kw_only=True):
     """A call at one moment.
 
     Attributes:
-        plan: in one line.
-        ended: a line about each run that has ended, oldest first.
-        running: the runs that go.
-        log: of the run that ended last. tail: its last lines, shown while nothing runs.
+        call: its id. plan: in one line. counts: how far it is.
+        ended: a line about each run that has ended, oldest first. failed: those of the first that ended badly.
+        running: the runs that go. last: the run that ended last.
     """
 
+    call: str = ""
     plan: str = ""
+    counts: CallCounts = CallCounts(total=1)
     ended: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
     running: tuple[LiveRun, ...] = ()
-    log: Path | None = None
-    tail: tuple[str, ...] = ()
+    last: LiveRun | None = None
 
     def html(self) -> str:
         """Static HTML; everything of the project's in it is escaped."""
@@ -64,8 +79,39 @@ class LiveCall(Struct, frozen=True, kw_only=True):
         before = [f"<div>... {hidden} before</div>"] if hidden > 0 else []
         ended = [f"<div>{escape(lines(line))}</div>" for line in self.ended[-_ENDED:]]
         running = [run.html() for run in self.running]
-        last = [log_html(self.tail, self.log)] if self.log is not None and not self.running else []
+        last = [log_html(self.last.tail, self.last.log)] if self.last is not None and not self.running else []
         return f"<div>{''.join([plan, *before, *ended, *running, *last])}</div>"
+
+    # in a cell
+
+    def line(self, *, now: datetime) -> str:
+        """The call in one line while it goes."""
+        last = self.last.metrics if self.last is not None else None
+        going = [Going(name=run.name, seconds=run.seconds, metrics=run.metrics or last or {}) for run in self.running]
+        note = self.ended[-1] if self.ended and not self.counts.ended else ""
+        return live_line(self.counts, going, now=now, note="" if going else note)
+
+    def outcome(self) -> str:
+        """What has ended: each run of a few, of a grid the first ones and those that ended badly."""
+        if self.counts.total == 1:
+            return lines("\n".join(self.ended))
+        shown = [*self.ended[:_FIRST], *(line for line in self.failed if line not in self.ended[:_FIRST])]
+        more = len(self.ended) - len(shown)
+        return lines("\n".join([*shown, *([f"... {more} more lines"] if more > 0 else [])]))
+
+    def end(self) -> str:
+        """What has ended, and of a grid its sum."""
+        sums = [end_line(self.counts)] if self.counts.total > 1 else []
+        return "\n".join(filter(None, [self.outcome(), *sums]))
+
+    def log_text(self) -> str:
+        """The ends of the logs that are of interest now; with several at a time, each line says whose it is."""
+        shown = self.running or ((self.last,) if self.last is not None else ())
+        if len(shown) == 1:
+            text = "\n".join(shown[0].log_lines())
+        else:
+            text = "\n".join(f"[{one_line(run.name)}] {line}" for run in shown for line in run.log_lines())
+        return text if len(text) <= _LONGEST else f"...{text[-_LONGEST:]}"
 
 
 def _whole_seconds(seconds: float) -> str:

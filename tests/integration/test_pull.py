@@ -212,7 +212,7 @@ def test_a_plan_for_a_part_of_a_directory_fetches_no_more_than_its_listing(opene
 
 def test_edits_after_the_plan_do_not_reach_what_is_pulled(opened):
     class Editor(Watcher):
-        def planned(self, plan: object) -> None:  # noqa: ARG002 - the engine's signature
+        def planned(self, call: str, plan: object) -> None:  # noqa: ARG002 - the engine's signature
             (opened.root / "data/raw.csv").write_text("edited\n")
             (opened.root / "data/raw.csv.dvc").unlink()
             (opened.root / "folder.dvc").write_text("no yaml: [")
