@@ -34,8 +34,8 @@ class BackgroundCalls:
         """Note that the end of a call was shown."""
         self._untold = [one for one in self._untold if one.call.id != call_id]
 
-    def tell(self, *_: object) -> None:
-        """Print a line about each call that has failed since the last cell; for IPython's ``pre_run_cell``."""
+    def tell(self) -> None:
+        """Print a line about each call that has failed since the last cell."""
         for launched in [one for one in self._untold if one.pending.done]:
             self.told(launched.call.id)
             if text := failure_line(launched):

@@ -9,8 +9,9 @@ from dvc_magic.line import RunLine
 from dvc_magic.notebook.assigned import assigned_name
 from dvc_magic.notebook.display import ForegroundDisplay
 from dvc_magic.notebook.interrupted import show_alone
+from dvc_magic.notebook.live import BackgroundDisplay, LiveDisplay
 from dvc_magic.notebook.session import Session
-from dvc_magic.project import Launched, Plan, Run, Runs
+from dvc_magic.project import Launched, Observer, Plan, Run, Runs
 from dvc_magic.views import plan_text
 
 _TAIL_AFTER_LOG = 1  # lines of a log in an error below the log itself, which need not be read twice
@@ -42,11 +43,20 @@ def carry_out(asked: RunLine, session: Session) -> Run | Runs | Plan | None:
 def _launch(asked: RunLine, session: Session) -> Runs:
     """Begin a call that goes on beside the notebook."""
     request = replace(asked.request, notebook=session.notebook)
-    launched = session.caller.launch(request, detach=asked.detach)
-    session.background.add(launched)
+    if not session.shows_live:
+        launched = session.caller.launch(request, detach=asked.detach)
+        session.background.add(launched)
+        session.show(f"{plan_text(launched.plan)}\n{_goes_on(launched, detached=asked.detach)}\n")
+        session.last = launched.runs[-1]
+        return launched.runs
+    display = BackgroundDisplay(
+        session.connection.store.paths, session.outputs, varying=request.varying, jobs=request.jobs
+    )
+    launched = session.caller.launch(request, detach=asked.detach, told=display.heard)
+    session.show(f"{plan_text(launched.plan)}\n")
+    display.begin(launched.runs, launched.pending)
     session.last = launched.runs[-1]
-    session.show(f"{plan_text(launched.plan)}\n{_goes_on(launched, detached=asked.detach)}\n")
-    return launched.runs
+    return launched.runs.shown()
 
 
 def _goes_on(launched: Launched, *, detached: bool) -> str:
@@ -57,15 +67,22 @@ def _goes_on(launched: Launched, *, detached: bool) -> str:
 
 def _run(asked: RunLine, session: Session) -> Runs:
     request = replace(asked.request, notebook=session.notebook)
-    display = ForegroundDisplay(
-        session.connection.store.paths, prefix=request.jobs > 1, show=session.show, varying=request.varying
-    )
+    paths = session.connection.store.paths
+    live = None
+    observer: Observer
+    if session.shows_live:
+        live = LiveDisplay(paths, session.outputs, show=session.show, varying=request.varying, jobs=request.jobs)
+        observer = live.watch
+    else:
+        observer = ForegroundDisplay(paths, prefix=request.jobs > 1, show=session.show, varying=request.varying)
     try:
-        runs = session.caller.run(request, observer=display, raise_errors=asked.raise_errors, tail=_TAIL_AFTER_LOG)
+        runs = session.caller.run(request, observer=observer, raise_errors=asked.raise_errors, tail=_TAIL_AFTER_LOG)
     except KeyboardInterrupt as interrupt:
         show_alone(interrupt, f"the call was interrupted; {str(interrupt) or _STOPPED}")
         raise
     finally:
+        if live is not None:
+            live.end()
         session.remember_last()
     if request.reuse:  # what answers may be older than the newest run
         session.last = runs[-1]

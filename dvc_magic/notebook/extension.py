@@ -51,9 +51,10 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(magics, *(further(shell, magics.session) for further in _FURTHER))
     completion.install(shell, magics.session)
     shell.input_transformers_cleanup.append(with_body)
-    shell.events.register("pre_run_cell", magics.session.background.tell)
+    shell.events.register("pre_run_cell", magics.session.tell)
     atexit.register(magics.session.close)
     magics.session.warm()
+    magics.session.outputs.listen()
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -65,7 +66,8 @@ def unload(shell: InteractiveShell) -> None:
     shell.input_transformers_cleanup[:] = [
         known for known in shell.input_transformers_cleanup if known is not with_body
     ]
-    shell.events.unregister("pre_run_cell", magics.session.background.tell)
+    shell.events.unregister("pre_run_cell", magics.session.tell)
+    magics.session.outputs.close()
     magics.session.close()
     atexit.unregister(magics.session.close)
     for registered in (magics, *(shell.magics_manager.registry[further.__name__] for further in _FURTHER)):

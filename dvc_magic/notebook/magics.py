@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
-from traitlets import Bool, Int, Unicode
+from traitlets import Bool, Enum, Int, Unicode
 
 from dvc_magic.errors import StageNotFoundError
 from dvc_magic.line import RUN_USAGE, RunLine, Usage, read_run_line
@@ -42,9 +42,21 @@ class DvcMagics(Magics):
         0, help="How many commands of all calls in the background may run at the same time; 0 for as many as cores."
     ).tag(config=True)
 
+    display = Enum(
+        ("auto", "text"),
+        default_value="auto",
+        help="How calls are shown: in an output that is updated in place where that is possible, or as printed text.",
+    ).tag(config=True)
+
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
-        self.session = Session(shell, home=lambda: self.home, reuse=lambda: self.reuse, max_jobs=lambda: self.max_jobs)
+        self.session = Session(
+            shell,
+            home=lambda: self.home,
+            reuse=lambda: self.reuse,
+            max_jobs=lambda: self.max_jobs,
+            display=lambda: self.display,
+        )
 
     @dvc_line_magic(_PROJECT)
     def dvc_project(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Project:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.line import StageWords
 from dvc_magic.notebook.background import BackgroundCalls
+from dvc_magic.notebook.live import recalled
+from dvc_magic.notebook.outputs import Outputs
 from dvc_magic.project import Caller, Connection, Project, Run, connection_of, cores
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ class Session:
     Attributes:
         shell: the IPython shell that they are registered with.
         last: the run that the kernel has asked for last, whatever its status.
-        background: the calls that go on beside it.
+        background: the calls that go on beside it, of which the next cell tells.
+        outputs: of its cells, those that are updated in place.
     """
 
     def __init__(
@@ -34,10 +37,13 @@ class Session:
         home: Callable[[], str],
         reuse: Callable[[], bool],
         max_jobs: Callable[[], int],
+        display: Callable[[], str],
     ) -> None:
         self.shell = shell
         self.last: Run | None = None
         self.background = BackgroundCalls(self.show)
+        self.outputs = Outputs(shell, recall=lambda output_id: recalled(output_id, self.project))
+        self._display = display
         self._home = home
         self._reuse = reuse
         self._max_jobs = max_jobs
@@ -47,6 +53,16 @@ class Session:
     def reuse(self) -> bool:
         """Whether calls are answered with equal runs where their line does not say."""
         return self._reuse()
+
+    @property
+    def shows_live(self) -> bool:
+        """Whether calls are shown in outputs that are updated in place, and not printed."""
+        return self.outputs.is_live and self._display() != "text"
+
+    def tell(self, *_: object) -> None:
+        """Print what has to be told of calls before the next cell's own output; for IPython's ``pre_run_cell``."""
+        self.outputs.tell_lost(self.show)
+        self.background.tell()
 
     @property
     def project(self) -> Project:

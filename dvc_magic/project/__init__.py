@@ -1,9 +1,11 @@
 """The public objects: `Project`, `Run`, `Runs` and what they hand out; and, for magics, what stands behind them."""
 
 from dvc_magic.debugger import Debugged
+from dvc_magic.project.call_watch import CallWatch
 from dvc_magic.project.caller import Caller, Launched
 from dvc_magic.project.connection import Connection, cores
 from dvc_magic.project.example import write_example
+from dvc_magic.project.follow import Observer, tell
 from dvc_magic.project.handles import (
     Call,
     Calls,
@@ -29,12 +31,14 @@ __all__ = [
     "STORE_FOLDER",
     "Call",
     "CallOptions",
+    "CallWatch",
     "Caller",
     "Calls",
     "Checkup",
     "Connection",
     "Debugged",
     "Launched",
+    "Observer",
     "Plan",
     "PlanOptions",
     "Project",
@@ -56,5 +60,6 @@ __all__ = [
     "dvcstage",
     "file",
     "find_root",
+    "tell",
     "write_example",
 ]

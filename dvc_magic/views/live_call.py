@@ -104,6 +104,12 @@ class LiveCall(Struct, frozen=True, kw_only=True):
         sums = [end_line(self.counts)] if self.counts.total > 1 else []
         return "\n".join(filter(None, [self.outcome(), *sums]))
 
+    def told(self) -> str:
+        """What became of it, in one short line."""
+        if self.counts.total > 1:
+            return end_line(self.counts)
+        return next((line for line in reversed(self.ended) if not line.startswith(" ")), "a call has ended")
+
     def log_text(self) -> str:
         """The ends of the logs that are of interest now; with several at a time, each line says whose it is."""
         shown = self.running or ((self.last,) if self.last is not None else ())

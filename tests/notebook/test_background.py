@@ -115,8 +115,9 @@ def test_a_drained_grid_ends_with_what_runs(shell: InteractiveShell) -> None:
     assert [run.status for run in runs] == [RunStatus.COMPLETED, RunStatus.STOPPED]
     table = repr(shell.run_line_magic("dvc_runs", ""))
     assert "1 never started: %dvc_runs --all" in table
-    assert f"\n{runs[1].number} " not in f"\n{table}"
-    assert f"\n{runs[1].number} " in "\n" + repr(shell.run_line_magic("dvc_runs", "--all")).replace("\n ", "\n")
+    row = re.compile(rf"^ *{runs[1].number} +train +stopped", re.MULTILINE)
+    assert not row.search(table)
+    assert row.search(repr(shell.run_line_magic("dvc_runs", "--all")))
 
 
 def test_calls_are_listed_with_what_they_run_and_how_far_they_are(shell: InteractiveShell) -> None:

@@ -87,12 +87,19 @@ class Run:
     """
 
     def __init__(
-        self, stored: StoredRun, store: RunStore, *, in_full: bool = False, actions: Actions | None = None
+        self,
+        stored: StoredRun,
+        store: RunStore,
+        *,
+        in_full: bool = False,
+        silent: bool = False,
+        actions: Actions | None = None,
     ) -> None:
         self._stored = stored
         self._store = store
         self._actions = actions
         self._in_full = in_full
+        self._silent = silent  # whether a cell shows nothing of it the first time, as a live output does
 
     def _read(self) -> StoredRun:
         if not self._stored.record.status.final:
@@ -482,6 +489,11 @@ class Run:
     def in_full(self) -> Run:
         """The same run, which a terminal shows as its card too, where it shows others as a line."""
         return Run(self._stored, self._store, in_full=True, actions=self._actions)
+
+    def _ipython_display_(self) -> None:
+        if not self._silent:
+            raise NotImplementedError  # so IPython takes the other forms
+        self._silent = False
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001, ARG002 - IPython's protocol
         alone = len(printer.stack) <= 1  # in a list a line is enough

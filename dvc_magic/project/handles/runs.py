@@ -64,6 +64,7 @@ class Runs(Sequence[Run]):
         actions: Actions | None = None,
         shown: int | None = _SHOWN,
         newest: bool = False,
+        silent: bool = False,
     ) -> None:
         """Use `Project.runs`.
 
@@ -71,6 +72,7 @@ class Runs(Sequence[Run]):
             runs: in their order. store: where they are. actions: what acts on them.
             by_number: whether these are all runs that were asked for, to be reached by their numbers.
             shown: how many of them the display has; None for all.
+            silent: whether a cell shows nothing of them the first time.
             newest: whether they are all runs that were asked for, or the newest of them, in the order of the store.
         """
         self._stored: Sequence[StoredRun] = runs if isinstance(runs, Listing) else tuple(runs)
@@ -79,6 +81,7 @@ class Runs(Sequence[Run]):
         self._actions = actions
         self._shown = shown
         self._newest = by_number or newest
+        self._silent = silent
 
     def __len__(self) -> int:
         """How many runs."""
@@ -136,7 +139,7 @@ class Runs(Sequence[Run]):
         return Runs(runs, self._store, actions=self._actions, shown=shown, newest=newest)
 
     def _run(self, stored: StoredRun) -> Run:
-        return Run(stored, self._store, actions=self._actions)
+        return Run(stored, self._store, actions=self._actions, silent=self._silent)
 
     def _lineage(self, stored: StoredRun) -> list[StoredRun]:
         return lineage(stored, self._store.get)
@@ -292,6 +295,15 @@ class Runs(Sequence[Run]):
         first = self._stored[0].record.number
         brackets = f", project.runs[{first}]" if self._by_number else f"; as a list, [0] is run {first}"
         return f"one in full: %dvc_show {first}{brackets}"
+
+    def shown(self) -> Runs:
+        """The same runs, which a cell does not show once more: a live output has them already."""
+        return Runs(self._stored, self._store, actions=self._actions, shown=self._shown, silent=True)
+
+    def _ipython_display_(self) -> None:
+        if not self._silent:
+            raise NotImplementedError  # so IPython takes the other forms
+        self._silent = False
 
     def __repr__(self) -> str:
         """The table as text."""

@@ -1,0 +1,176 @@
+"""A call as its cell shows it: one line that tells, the logs below it, and an end that stays."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection
+from datetime import datetime
+from html import escape
+
+from dvc_magic.client import Pending
+from dvc_magic.errors import DvcMagicError
+from dvc_magic.model.call import CallStatus
+from dvc_magic.model.paths import StorePaths
+from dvc_magic.notebook.outputs import Bundle, LiveOutput, Outputs
+from dvc_magic.project import CallWatch, Project, Runs, tell
+from dvc_magic.views import LiveCall, call_line, run_line
+from dvc_magic.wire import Event
+
+_SOON = 0.3  # seconds that a call may take before its line is shown
+_LINES = 200  # of each log
+_SHOWN = 20  # runs in a table
+
+
+class LiveDisplay:
+    """A call that somebody waits for, in the cell that waits: an observer by `watch`, then `end`.
+
+    The plan and what a short call has to say are printed. After 0.3 s an output is made for the line, and one for the
+    logs, each of them updated in place.
+
+    Args:
+        paths: of the store. outputs: of the kernel. show: prints into the cell.
+        varying: file and key of the params that name a run. jobs: runs at the same time.
+    """
+
+    def __init__(
+        self,
+        paths: StorePaths,
+        outputs: Outputs,
+        *,
+        show: Callable[[str], None],
+        varying: Collection[tuple[str, str]],
+        jobs: int,
+    ) -> None:
+        self._outputs = outputs
+        self._print = show
+        self._line: LiveOutput | None = None
+        self._log: LiveOutput | None = None
+        self._has_plan = False
+        self.watch = CallWatch(paths, show=self._show, varying=varying, jobs=jobs, lines=_LINES)
+
+    def _show(self, view: LiveCall) -> None:
+        if view.plan and not self._has_plan:
+            self._has_plan = True
+            self._print(f"{view.plan}\n")
+        if self._line is not None:
+            self._line.update(_going(view))
+        elif view.counts.seconds >= _SOON and view.call:
+            self._line = self._outputs.show(f"call:{view.call}/line", _going(view))
+        if self._line is not None:
+            self._show_log(view)
+
+    def _show_log(self, view: LiveCall) -> None:
+        text = view.log_text()
+        if self._log is not None:
+            self._log.update(_text(text))
+        elif text:
+            self._log = self._outputs.show(f"call:{view.call}/log", _text(text))
+
+    def end(self) -> None:
+        """Show how it ended, or how far it came."""
+        view = self.watch.view
+        if self._line is None:
+            self._print("".join(f"{text}\n" for text in (view.log_text(), view.end()) if text))
+            return
+        self._line.end(_text(view.end()), told=view.told())
+        if self._log is not None:
+            self._log.end(_text(view.log_text()))
+
+
+class BackgroundDisplay:
+    """A call that goes on beside the notebook, in the cell that has begun it.
+
+    Args:
+        paths, outputs, varying, jobs: as for `LiveDisplay`.
+    """
+
+    def __init__(
+        self,
+        paths: StorePaths,
+        outputs: Outputs,
+        *,
+        varying: Collection[tuple[str, str]],
+        jobs: int,
+    ) -> None:
+        self._outputs = outputs
+        self._lock = threading.Lock()
+        self._line: LiveOutput | None = None
+        self._log: LiveOutput | None = None
+        self._runs: Runs | None = None
+        self._pending: Pending | None = None
+        self._has_ended = False
+        self.watch = CallWatch(paths, show=self._show, varying=varying, jobs=jobs, lines=_LINES)
+
+    def heard(self, event: Event | None) -> None:
+        """Take an event, or None now and then, in the host's reading thread."""
+        if event is not None:
+            tell(self.watch, event)
+        elif self._pending is not None and self._pending.done:
+            self._end()
+        else:
+            self.watch.waiting()
+
+    def begin(self, runs: Runs, pending: Pending) -> None:
+        """Make the outputs, in the cell that runs."""
+        view = self.watch.view
+        line = self._outputs.show(f"call:{view.call}/line", _going(view))
+        log = self._outputs.show(f"call:{view.call}/log", _text(view.log_text()))
+        with self._lock:
+            self._line, self._log, self._runs, self._pending = line, log, runs, pending
+        if pending.done:
+            self._end()
+
+    def _show(self, view: LiveCall) -> None:
+        with self._lock:
+            line, log = (None, None) if self._has_ended else (self._line, self._log)
+        if line is not None and log is not None:
+            line.update(_going(view))
+            log.update(_text(view.log_text()))
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._has_ended or self._line is None or self._log is None or self._runs is None:
+                return
+            self._has_ended = True
+        view = self.watch.view
+        self._line.end(_ended(view, self._runs), told=view.told())
+        self._log.end(_text(view.log_text()))
+
+
+def _text(text: str) -> Bundle:
+    return {"text/plain": text}
+
+
+def _going(view: LiveCall) -> Bundle:
+    return _text("\n".join(filter(None, [view.outcome(), view.line(now=datetime.now().astimezone())])))
+
+
+def _ended(view: LiveCall, runs: Runs) -> Bundle:
+    """How a call ended that nobody waited for: of one with many runs their table."""
+    if view.counts.total == 1:
+        return _text(view.end())
+    text, table = view.end(), runs.table(_SHOWN)
+    return {
+        "text/plain": f"{text}\n\n{table.text()}",
+        "text/html": f"<pre>{escape(text)}</pre>{table.html()}",
+    }
+
+
+def recalled(output_id: str, project: Project) -> Bundle | None:
+    """What an output of an earlier kernel would show now, by its id; None for one that nothing is known of."""
+    name, _, part = output_id.partition("/")
+    if not name.startswith("call:"):
+        return None
+    try:
+        call = project.calls[name]
+        runs = call.runs
+        if part == "log":
+            return _text(runs[0].log.tail(_LINES)) if len(runs) == 1 else None
+        if call.status is CallStatus.RUNNING:
+            return _text(f"{call!r}; %dvc_calls shows how far it is")
+        if len(runs) == 1:
+            return _text(run_line(runs[0].record, runs[0].metrics))
+        text, table = call_line(call.row()), runs.table(_SHOWN)
+    except DvcMagicError:
+        return None
+    return {"text/plain": f"{text}\n\n{table.text()}", "text/html": f"<pre>{escape(text)}</pre>{table.html()}"}
