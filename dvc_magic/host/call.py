@@ -204,6 +204,7 @@ class Call:
                     CallStatus.STOPPED if self._stops or running.is_stopped else status,
                     points=opened.points,
                     answers={index: record.id for index, record in running.answers.items()},
+                    reason=running.reason if running.is_stopped else "",
                     error=error,
                 )
         answers = sorted(running.answers.items())

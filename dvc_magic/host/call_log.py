@@ -90,18 +90,24 @@ class CallLog:
         return {name: steps for name, steps in fresh.items() if steps > 0}
 
     def end(
-        self, status: CallStatus, *, points: Sequence[PointState], answers: Mapping[int, str], error: str = ""
+        self,
+        status: CallStatus,
+        *,
+        points: Sequence[PointState],
+        answers: Mapping[int, str],
+        reason: str = "",
+        error: str = "",
     ) -> None:
         """Write how the call has ended.
 
         Args:
             points: of the call. answers: index of a point -> id of the run that answers for its target.
-            error: one line, when the call could not go on.
+            reason: why it was stopped. error: one line, when the call could not go on.
 
         Raises:
             StoreError: it cannot be written.
         """
-        record = replace(self._record, ended=datetime.now(UTC), status=status, error=error)
+        record = replace(self._record, ended=datetime.now(UTC), status=status, reason=reason, error=error)
         targets = tuple(
             answers.get(point.point.index, target) for point, target in zip(points, self._plan.targets, strict=True)
         )

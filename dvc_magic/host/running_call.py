@@ -46,6 +46,7 @@ class RunningCall:
 
     Attributes:
         left: names of other calls' runs that go on after a stop.
+        reason: why it is stopped, if it is: ``user`` or ``kernel``.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class RunningCall:
         self._unwanted: set[str] = set()  # ids of planned runs that are not to begin
         self._stops = 0
         self._draining = False
-        self._reason = "user"
+        self.reason = "user"
         self.left: list[str] = []
 
     async def carry_out(self) -> None:
@@ -373,7 +374,7 @@ class RunningCall:
     def end_with_kernel(self) -> None:
         """Stop the call because nobody is there any more who made it: workers end their runs by themselves."""
         self._stops += 1
-        self._reason = "kernel"
+        self.reason = "kernel"
         self._begin_no_more()
         for _, task in list(self._tasks.values()):
             task.let_go()
@@ -411,7 +412,7 @@ class RunningCall:
                 point,
                 error="never begun: its call was stopped before",
                 status=RunStatus.STOPPED,
-                reason=self._reason,
+                reason=self.reason,
                 unbegun=True,
             )
             await asyncio.sleep(0)  # other calls go on
@@ -433,5 +434,5 @@ class RunningCall:
             error=f"not executed: {after}{cause.name} {cause.status}",
             cause=cause,
             status=RunStatus.STOPPED,
-            reason=self._reason,
+            reason=self.reason,
         )

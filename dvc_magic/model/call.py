@@ -36,6 +36,7 @@ class CallRecord(Struct, frozen=True, kw_only=True):
         background: whether nobody waited for it. detached: whether it outlives its kernel.
         created, ended: in UTC.
         status: `FAILED` when some run that was asked for did not complete, or the call could not go on.
+        reason: why it was stopped, ``user`` or ``kernel``.
         error: one line for people, when the call could not go on.
     """
 
@@ -49,6 +50,7 @@ class CallRecord(Struct, frozen=True, kw_only=True):
     detached: bool = False
     ended: datetime | None = None
     status: CallStatus = CallStatus.RUNNING
+    reason: str = ""
     error: str = ""
 
 

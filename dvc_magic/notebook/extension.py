@@ -54,6 +54,7 @@ def load(shell: InteractiveShell) -> None:
     shell.events.register("pre_run_cell", magics.session.tell)
     atexit.register(magics.session.close)
     magics.session.warm()
+    magics.session.tell_left_behind()
     magics.session.outputs.listen()
 
 

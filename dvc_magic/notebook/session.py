@@ -14,7 +14,8 @@ from dvc_magic.line import StageWords
 from dvc_magic.notebook.background import BackgroundCalls
 from dvc_magic.notebook.live import recalled
 from dvc_magic.notebook.outputs import Outputs
-from dvc_magic.project import Caller, Connection, Project, Run, connection_of, cores
+from dvc_magic.project import Caller, Connection, Project, Run, connection_of, cores, left_behind
+from dvc_magic.untrusted import message
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -95,6 +96,12 @@ class Session:
         """Start a worker when the working directory lies in a project; the first magic says what is wrong, if it is."""
         with contextlib.suppress(DvcMagicError, OSError):
             self.connection.warm()
+
+    def tell_left_behind(self) -> None:
+        """Print what the kernels before this one have left, in one line."""
+        with contextlib.suppress(DvcMagicError, OSError):
+            if text := left_behind(self.connection.store, notebook=self.notebook):
+                self.show(f"{message(text)}\n")
 
     def close(self) -> None:
         """End the workers."""

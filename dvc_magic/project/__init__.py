@@ -19,6 +19,7 @@ from dvc_magic.project.handles import (
     Stages,
     StageView,
 )
+from dvc_magic.project.left_behind import left_behind
 from dvc_magic.project.options import CallOptions, PlanOptions
 from dvc_magic.project.project import Project, connection_of
 from dvc_magic.project.promoting import Promoted
@@ -60,6 +61,7 @@ __all__ = [
     "dvcstage",
     "file",
     "find_root",
+    "left_behind",
     "tell",
     "write_example",
 ]

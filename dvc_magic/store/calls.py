@@ -38,6 +38,7 @@ DRAIN = "drain"
 
 _KEPT = 30 * 86_400.0  # seconds that the folder of a call stays which has no runs
 _NEWEST = 200  # calls that are looked through for a planned run
+_TOLD = "told"  # a file in the folder of a call whose end people were told of
 _KEPT_PLANS = 8  # calls whose plans are kept in memory
 _STEPS = 4  # SIGINT, SIGTERM, SIGKILL, the end of the worker
 
@@ -191,6 +192,22 @@ class Calls:
             with suppress(StoreError, CallNotFoundError):  # the latter of one that is only being made
                 found.append(self.get(call_id))
         return sorted(found, key=lambda record: record.created, reverse=True)
+
+    def newest(self, count: int) -> list[CallRecord]:
+        """The calls that have changed last and can be read, the latest first."""
+        found = []
+        for call_id in self._newest()[:count]:
+            with suppress(StoreError, CallNotFoundError):
+                found.append(self.get(call_id))
+        return found
+
+    def mark_told(self, call_id: str) -> bool:
+        """Note that people were told how a call has ended; False when they were before, or it cannot be noted."""
+        try:
+            (self._existing(call_id).folder / _TOLD).touch(mode=0o600, exist_ok=False)
+        except OSError:
+            return False
+        return True
 
     def plan(self, call_id: str) -> CallPlan:
         """The planned runs of a call, as of the last write.

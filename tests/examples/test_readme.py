@@ -41,13 +41,15 @@ def client(tmp_path: Path) -> Iterator[BlockingKernelClient]:
 
 
 def shown(client: BlockingKernelClient, cell: str) -> dict[str, Any]:
-    """What a cell shows, by MIME type; what it prints is ``printed``. It must not raise."""
+    """What a cell shows, by MIME type; all of its texts are ``printed``, too. It must not raise."""
     found: dict[str, Any] = {"printed": ""}
 
     def keep(message: dict[str, Any]) -> None:
         found.update(message["content"].get("data", {}))
         if message["msg_type"] == "stream":
             found["printed"] += message["content"]["text"]
+        elif message["msg_type"] in ("display_data", "update_display_data"):
+            found["printed"] += message["content"]["data"].get("text/plain", "")
 
     reply = client.execute_interactive(cell, timeout=120, output_hook=keep)
     assert reply["content"]["status"] == "ok", "\n".join(reply["content"].get("traceback", [cell]))
