@@ -61,7 +61,7 @@ demo: $(STAMP)
 
 lab: $(STAMP)
 	@mkdir -p demo && for each in notebooks/*.ipynb; do test -e "demo/$${each##*/}" || cp "$$each" demo; done
-	@cd demo && $(IN_ENV) ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
+	@cd demo && $(IN_ENV) JUPYTER_PATH="$(CURDIR)/share/jupyter" ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
 		--LabApp.default_url=/lab/tree/quickstart.ipynb $(LAB)
 
 bench: $(STAMP)

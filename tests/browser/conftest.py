@@ -72,9 +72,15 @@ def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def lab_page(browser: Browser, lab: LabServer, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LabPage]:
+def shots(tmp_path: Path) -> Path:
+    """Where screenshots go."""
+    return Path(os.environ.get("BROWSER_SHOTS") or tmp_path)
+
+
+@pytest.fixture
+def lab_page(browser: Browser, lab: LabServer, request: pytest.FixtureRequest, shots: Path) -> Iterator[LabPage]:
     """A page of its own, in a browser without cookies and with Lab's default settings."""
     page = LabPage(browser.new_page(viewport={"width": 1280, "height": 1000}), lab)
     yield page
-    page.screenshot(Path(os.environ.get("BROWSER_SHOTS") or tmp_path), request.node.name)
+    page.screenshot(shots, request.node.name)
     page.close()

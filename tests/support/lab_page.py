@@ -67,6 +67,7 @@ _CONTRAST = """(output) => {
     const texts = [...output.querySelectorAll('th, td, p, pre')].filter((node) => node.textContent.trim());
     return Math.min(...texts.map(ratio));
 }"""
+_RESTART = "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart()"
 _SHUT_DOWN = "() => window.jupyterapp?.shell.currentWidget?.context?.sessionContext.shutdown()"
 
 
@@ -95,10 +96,16 @@ class LabPage:
         self.page.goto(self._server.address(notebook))
         self._wait_for_kernel()
 
-    def reload(self) -> None:
-        """What the browser's own button does; the kernel goes on."""
+    def reload(self, *, busy: bool = False) -> None:
+        """What the browser's own button does; the kernel goes on, and is waited for unless it is `busy`."""
         self.page.reload()
-        self._wait_for_kernel()
+        if not busy:
+            self._wait_for_kernel()
+        self.page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+
+    def restart_kernel(self) -> None:
+        """Put a new kernel in the old one's place."""
+        self.page.evaluate(_RESTART)
 
     def start(self, index: int) -> Locator:
         """Begin to execute a cell; returns its outputs, as they come."""

@@ -81,6 +81,7 @@ def _environment(home: Path) -> dict[str, str]:
     (labconfig / "page_config.json").write_text(json.dumps(page), encoding="utf-8")
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     own = {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(home / "dvc-site-cache"), "GIT_CONFIG_NOSYSTEM": "1"}
+    own["JUPYTER_PATH"] = str(Path(__file__).parents[2] / "share" / "jupyter")  # the labextension of this checkout
     return {**inherited, **own, **{name: str(folder) for name, folder in folders.items()}}
 
 
