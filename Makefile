@@ -42,10 +42,12 @@ unit: $(STAMP)
 browser: $(STAMP)
 	$(BIN)/python -m pytest -q tests/browser
 
-# On a copy: the notebooks make their projects beside them, and find new ones each time.
+# On a copy: the notebooks make their projects beside them, and find new ones each time. Calls are printed in them, as
+# nbval does not look at outputs that are updated.
 notebooks: $(STAMP)
 	@rm -rf build/notebooks && mkdir -p build/notebooks && cp notebooks/*.ipynb build/notebooks
-	$(IN_ENV) LANGUAGE=en DVC_NO_ANALYTICS=true $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg build/notebooks
+	@cp -r tests/examples/ipython build/notebooks/ipython
+	$(IN_ENV) IPYTHONDIR="$(CURDIR)/build/notebooks/ipython" LANGUAGE=en DVC_NO_ANALYTICS=true $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg build/notebooks
 
 # Minutes of killed processes, full disks and power cuts. libfiu stands in for libc's functions from a process's start on.
 FIU := $(firstword $(wildcard /usr/lib/fiu/fiu_posix_preload.so /usr/lib/*/fiu/fiu_posix_preload.so))

@@ -152,7 +152,7 @@ def _ended(view: LiveCall, runs: Runs) -> Bundle:
     text, table = view.end(), runs.table(_SHOWN)
     return {
         "text/plain": f"{text}\n\n{table.text()}",
-        "text/html": f"<pre>{escape(text)}</pre>{table.html()}",
+        "text/html": f'<pre style="margin: 0">{escape(text)}</pre>{table.html()}',
     }
 
 
@@ -173,4 +173,7 @@ def recalled(output_id: str, project: Project) -> Bundle | None:
         text, table = call_line(call.row()), runs.table(_SHOWN)
     except DvcMagicError:
         return None
-    return {"text/plain": f"{text}\n\n{table.text()}", "text/html": f"<pre>{escape(text)}</pre>{table.html()}"}
+    return {
+        "text/plain": f"{text}\n\n{table.text()}",
+        "text/html": f'<pre style="margin: 0">{escape(text)}</pre>{table.html()}',
+    }
