@@ -15,6 +15,8 @@ from dvc_magic.model.record import RunStatus
 from dvc_magic.model.stage import address_of, group_of
 from dvc_magic.notebook.control import meant
 from dvc_magic.notebook.forms import LogView
+from dvc_magic.notebook.interrupted import show_alone
+from dvc_magic.notebook.live import follow_log
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
 from dvc_magic.project import Call, Run, Runs
@@ -37,7 +39,7 @@ _RUNS = Usage(
     ),
 )
 _SHOW = Usage(magic="%dvc_show", words=("RUN",))
-_LOG = Usage(magic="%dvc_log", words=("RUN",), options=(Option(name="-n", what="N"),))
+_LOG = Usage(magic="%dvc_log", words=("RUN",), options=(Option(name="-n", what="N"), Option(name="-f", takes=False)))
 _WORD = re.compile(r"[^\s=<>~!()\[\]'\"`]+")
 
 
@@ -185,21 +187,31 @@ class RunsMagics(Magics):
         return self._newest().in_full()
 
     @dvc_line_magic(_LOG)
-    def dvc_log(self, line: str, local_ns: Mapping[str, Any] | None = None) -> LogView:
-        """Show what a run printed; without a run named, the kernel's last one.
+    def dvc_log(self, line: str, local_ns: Mapping[str, Any] | None = None) -> LogView | None:
+        """Show what a run printed, as a terminal shows it; without a run named, the kernel's last one.
 
         Examples::
 
             %dvc_log
             %dvc_log 41 -n 50
+            %dvc_log 41 -f
 
         Options::
 
             -n N          the last N lines
+            -f            follow a run that goes, to its end; an interrupt ends only the following
         """
         options = _LOG.read(line, namespace=self._session.names(local_ns))
         run = self._newest() if options.positional is None else self._run_named(options.positional)
-        return LogView(run, lines=_count(options.values["-n"]) if "-n" in options.values else None)
+        lines = _count(options.values["-n"]) if "-n" in options.values else None
+        if "-f" not in options.switches or run.status.final:
+            return LogView(run, lines=lines)
+        try:
+            follow_log(run, self._session.outputs if self._session.shows_live else None, lines=lines)
+        except KeyboardInterrupt as interrupt:
+            show_alone(interrupt, f"{run.stage} {run.number} goes on; %dvc_stop {run.number} stops it")
+            raise
+        return None
 
     def _run_named(self, text: str) -> Run:
         named = meant(text, self._session)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from collections.abc import Callable, Collection
 from datetime import datetime
 from html import escape
@@ -12,13 +14,16 @@ from dvc_magic.errors import DvcMagicError
 from dvc_magic.model.call import CallStatus
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.notebook.outputs import Bundle, LiveOutput, Outputs
-from dvc_magic.project import CallWatch, Project, Runs, tell
-from dvc_magic.views import LiveCall, call_line, run_line
+from dvc_magic.project import CallWatch, Project, Run, Runs, tell
+from dvc_magic.runs import LogTail
+from dvc_magic.untrusted import Screen
+from dvc_magic.views import LiveCall, call_line, log_text, run_line
 from dvc_magic.wire import Event
 
 _SOON = 0.3  # seconds that a call may take before its line is shown
 _LINES = 200  # of each log
 _SHOWN = 20  # runs in a table
+_LOOK = 0.1  # seconds between two looks at a log
 
 
 class LiveDisplay:
@@ -135,6 +140,33 @@ class BackgroundDisplay:
         view = self.watch.view
         self._line.end(_ended(view, self._runs), told=view.told())
         self._log.end(_text(view.log_text()))
+
+
+def follow_log(run: Run, outputs: Outputs | None, *, lines: int | None) -> None:
+    """Show the log of a run that goes, to its end: in an output that is updated, or printed where there is none.
+
+    Args:
+        run: that goes. outputs: of the kernel. lines: how many of the last lines an output shows.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; the run goes on.
+    """
+    tail, screen = LogTail(run.log.path, raw=outputs is not None), Screen(lines=lines or _LINES)
+    output = outputs.show(f"run:{run.id}/log-{time.time_ns()}", _text("")) if outputs is not None else None
+    has_ended = False
+    while not has_ended:
+        has_ended = run.status.final  # before the look, or its last words were missed
+        part = tail.read(last=has_ended)
+        if output is None:
+            sys.stdout.write(log_text(part, kept_in=run.log.path))
+            sys.stdout.flush()
+        else:
+            screen.feed(part.text)
+            output.update(_text("\n".join(screen.lines())))
+        if not has_ended:
+            time.sleep(_LOOK)
+    if output is not None:
+        output.end(_text("\n".join(screen.lines())))
 
 
 def _text(text: str) -> Bundle:

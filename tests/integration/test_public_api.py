@@ -134,7 +134,7 @@ def test_a_failed_call_ends_in_the_next_steps_of_its_kind(project: Project) -> N
 
 def test_a_project_has_these_public_names_and_no_others(project: Project) -> None:
     ways_in_and_out = {"open", "example", "close", "root", "store"}
-    looks = {"stages", "operations", "runs", "last", "widgets"}
+    looks = {"stages", "operations", "runs", "calls", "last", "widgets"}
     acts = {"run", "grid", "op", "plan", "promote", "debug", "check"}
 
     assert {name for name in dir(project) if not name.startswith("_")} == ways_in_and_out | looks | acts
@@ -159,6 +159,7 @@ def test_an_unknown_option_is_refused_by_name_with_the_one_that_was_meant(projec
 def test_the_options_of_a_call_are_seen_in_its_signature() -> None:
     of_a_plan = {"reuse": False, "use": None, "upstream": "auto", "copy_paths": (), "hydra": True}
     of_a_call = {**of_a_plan, "timeout": None, "label": "", "tags": (), "raise_errors": True}
+    of_a_call |= {"background": False, "detach": False}
 
     assert _options(Project.plan) == {"from_run": None, **of_a_plan}
     assert _options(Project.run) == {"from_run": None, **of_a_call}

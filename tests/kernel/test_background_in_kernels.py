@@ -171,12 +171,13 @@ def test_bars_are_shown_as_a_terminal_shows_them(kernel: Kernel) -> None:
 
 
 def test_a_flood_of_100_mb_is_less_than_100_kb_in_the_notebook(kernel: Kernel, store: RunStore) -> None:
-    kernel.run("%dvc_run train --print flood;")
+    said = kernel.run("%dvc_run train --print flood;")
 
     newest = store.all(limit=1)[0]
     assert newest.paths.log.stat().st_size > 99e6
-    assert sum(len(str(data)) for data in kernel.outputs.values()) < 100_000
-    assert "before, all in" in kernel.outputs["log"]["text/plain"]
+    texts = [said, *(data["text/plain"] for data in kernel.outputs.values())]
+    assert sum(map(len, texts)) < 100_000
+    assert "before, all in" in "".join(texts)
 
 
 def test_a_call_in_the_background_goes_on_in_its_cell_beside_a_busy_one(kernel: Kernel) -> None:
@@ -261,6 +262,17 @@ def test_a_detached_call_outlives_its_kernel_and_the_next_one_stops_it(kernel: K
     assert "detached" in kernel.run("%dvc_calls")
     kernel.run(f"%dvc_stop call:{call.id[:6]}")
     assert store.calls.get(call.id).status is CallStatus.STOPPED
+
+
+def test_a_log_is_followed_to_the_end_of_its_run(kernel: Kernel) -> None:
+    kernel.run("run = %dvc_run train --print bars --seconds 1 --background")
+    kernel.outputs.clear()
+
+    kernel.run("%dvc_log -f")
+
+    logs = [data["text/plain"] for name, data in kernel.outputs.items() if name.startswith("log-")]
+    assert logs == ["\x1b[32mgreen\x1b[0m\nouter 100%"]
+    assert kernel.run("run.status.value") == "'completed'"
 
 
 def test_unloading_ends_what_is_not_detached_and_its_output_says_so(kernel: Kernel, store: RunStore) -> None:

@@ -162,6 +162,15 @@ def test_what_cannot_be_stopped_is_said(shell: InteractiveShell, line: str, erro
         shell.run_line_magic(*line.partition(" ")[::2])
 
 
+def test_a_log_is_followed_as_it_comes(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    shell.run_line_magic("dvc_run", "train --seconds 0.5 --background")
+    capsys.readouterr()
+
+    assert shell.run_line_magic("dvc_log", "-f") is None
+    assert capsys.readouterr().out == "going\n"
+    assert repr(shell.run_line_magic("dvc_log", "-f")) == "going"
+
+
 def test_unloading_stops_what_goes_on(shell: InteractiveShell) -> None:
     run = shell.run_line_magic("dvc_run", "train --seconds 60 --background")
 
