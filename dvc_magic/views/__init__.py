@@ -13,6 +13,7 @@ from dvc_magic.views.curves import (
     panels_view,
     series_names,
 )
+from dvc_magic.views.curves_svg import curves_alt, curves_svg, svg_image
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
 from dvc_magic.views.live_call import LiveCall, LiveRun
 from dvc_magic.views.live_line import CallCounts, clock, time_left
@@ -51,6 +52,8 @@ __all__ = [
     "check_has_series",
     "checkup_card",
     "clock",
+    "curves_alt",
+    "curves_svg",
     "curves_view",
     "format_bytes",
     "format_seconds",
@@ -79,6 +82,7 @@ __all__ = [
     "stage_facts",
     "stage_form",
     "stages_table",
+    "svg_image",
     "time_left",
     "unknown",
 ]
