@@ -3,6 +3,7 @@
 from dvc_magic.runs.frames import frame, history_frame
 from dvc_magic.runs.history import COUNTERS, History, Series, history_of
 from dvc_magic.runs.lineage import FIELDS, RunRow, lineage, rows, run_row
+from dvc_magic.runs.live_series import LiveSeries
 from dvc_magic.runs.log import LOG_TAIL, LogPart, LogTail, log_tail
 from dvc_magic.runs.metrics import (
     Leaves,
@@ -36,6 +37,7 @@ __all__ = [
     "History",
     "Leaves",
     "LineCutter",
+    "LiveSeries",
     "LogPart",
     "LogTail",
     "Point",

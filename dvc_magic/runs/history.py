@@ -131,7 +131,7 @@ def history_of(run: StoredRun) -> History:
     """
     record, root = run.record, run.paths.dvc_root(run.record.root)
     declared = plot_declarations(root, dvcfile=record.dvcfile, wdir=record.wdir)
-    files, warnings = _capped(_files(record, root, declared))
+    files, warnings = _capped(series_files(record, root, declared))
     found: list[Series] = []
     for path in files:
         series, warning = read_series(
@@ -142,7 +142,7 @@ def history_of(run: StoredRun) -> History:
         )
         found += series
         warnings += [warning] if warning else []
-    found = list(_named_apart(found))
+    found = list(named_apart(found))
     names = {name for series in found for name in (series.name, series.name.removeprefix(f"{series.file}:"))}
     printed = (series for series in _printed(run) if series.name not in names)
     plots = named_plots(record, root, series=found, declared=declared)
@@ -159,7 +159,8 @@ def _printed(run: StoredRun) -> Iterator[Series]:
         yield Series(name=name, file=run.paths.log.name, axis=STEP, steps=steps, values=values)
 
 
-def _named_apart(found: list[Series]) -> tuple[Series, ...]:
+def named_apart(found: list[Series]) -> tuple[Series, ...]:
+    """The series of all files, those that several files have as ``FILE:NAME``."""
     counts = Counter(series.name for series in found)
     return tuple(
         series if counts[series.name] == 1 else replace(series, name=f"{series.file}:{series.name}") for series in found
@@ -176,8 +177,8 @@ def _capped(paths: Iterable[str]) -> tuple[list[str], list[str]]:
     return files[:_FILES], [f"there are {len(files)} plot files; only the first {_FILES} are read as step series"]
 
 
-def _files(record: RunRecord, root: Path, declared: Mapping[str, PlotDeclaration]) -> Iterator[str]:
-    """Paths from the root, in the order of the outs."""
+def series_files(record: RunRecord, root: Path, declared: Mapping[str, PlotDeclaration]) -> Iterator[str]:
+    """The files of a run that may hold step series, from its DVC root, in the order of the outs."""
     for path, out in record.outs.items():
         if not is_foreign(path, record):
             yield from _within(root, path, plot=out.kind is OutKind.PLOT or path in declared)
@@ -246,7 +247,7 @@ def read_series(
     except Exception as error:  # noqa: BLE001 - whatever a stage wrote there must not fail the reading of the others
         reason = " ".join(str(error).split())[:200]
         return [], f"{name} cannot be read as step series: {reason or type(error).__name__}"
-    return [series for prefix, columns in tables for series in _series_of(name, prefix, columns, declared)], ""
+    return [series for prefix, columns in tables for series in table_series(name, columns, declared, prefix=prefix)], ""
 
 
 def _tables(path: Path, *, declared: PlotDeclaration, whole: bool) -> Iterator[tuple[str, Columns]]:
@@ -272,11 +273,11 @@ def _separated(text: str, *, delimiter: str, header: bool) -> Columns:
     names = [name.strip() for name in rows.pop(0)] if header else [str(place) for place in range(len(rows[0]))]
     columns: Columns = {}
     for place, name in enumerate(names):
-        columns.setdefault(name, [_parsed(row[place]) if place < len(row) else None for row in rows])
+        columns.setdefault(name, [parsed_cell(row[place]) if place < len(row) else None for row in rows])
     return columns
 
 
-def _parsed(text: str) -> Any:
+def parsed_cell(text: str) -> Any:
     """A number, None for what stands for a missing one, or the text itself."""
     text = text.strip()
     if "_" in text:  # Python would read 1_000 as a number
@@ -345,7 +346,8 @@ class _Axis(Struct, frozen=True):
     columns: frozenset[str] = field(default_factory=frozenset)  # which are no series then
 
 
-def _series_of(file: str, prefix: str, columns: Columns, declared: PlotDeclaration) -> Iterator[Series]:
+def table_series(file: str, columns: Columns, declared: PlotDeclaration, *, prefix: str = "") -> Iterator[Series]:
+    """The step series of a table, whose columns are of equal length and have None where a value is missing."""
     numeric = {name: values for name, values in columns.items() if _are_numbers(values)}
     axis = _axis(columns, numeric, declared)
     if axis is None:
