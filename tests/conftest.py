@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.support import commands, projects
+from tests.support.forked_hosts import ForkedHosts
 
 # How long an example takes says nothing on a machine that runs other things besides. A check of one change tries the
 # same examples each time; new ones are for those who run the tests at their desk.
@@ -28,6 +30,13 @@ _IDENTITY = {
 _LEAKS = ("DVC_", "GIT_", "PYTHON", "UV_", "POETRY_", "PIXI_", "CONDA_", "VIRTUAL_ENV", "XDG_")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add an option."""
+    parser.addoption(
+        "--started-hosts", action="store_true", help="start all hosts and workers, as for users; fork none"
+    )
+
+
 def pytest_configure() -> None:
     """Let an interrupt reach tests, and what they start, where whoever started them ignores it, as ``nohup`` does."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -40,6 +49,21 @@ def identity() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _IDENTITY.items():
             patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def forked_hosts(pytestconfig: pytest.Config) -> Iterator[ForkedHosts]:
+    """Hosts and workers are forked, which takes a tenth of what they take to start (`tests.support.forked_hosts`)."""
+    hosts = ForkedHosts()
+    with hosts.paused() if pytestconfig.getoption("--started-hosts") else nullcontext(), hosts.in_use():
+        yield hosts
+
+
+@pytest.fixture
+def started_hosts(forked_hosts: ForkedHosts) -> Iterator[None]:
+    """Hosts and workers of this test are started, as for users."""
+    with forked_hosts.paused():
         yield
 
 

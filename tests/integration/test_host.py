@@ -23,7 +23,7 @@ from dvc_magic.wire import RunCall
 from tests.support.behind import connection_of
 from tests.support.small import MakeProject
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("started_hosts")]
 
 FILES = {
     "dvc.yaml": """

@@ -15,7 +15,7 @@ from dvc_magic.store import check_store
 from tests.support.behind import carry_out
 from tests.support.small import prepare_and_train
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("started_hosts")]
 
 FILES = prepare_and_train(
     "pause",

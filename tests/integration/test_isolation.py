@@ -20,7 +20,7 @@ import yaml
 from tests.support.commands import dvc, git
 from tests.support.digest import changes, project_digest
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("started_hosts")]
 
 PIPELINE = """
 stages:

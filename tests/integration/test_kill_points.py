@@ -83,7 +83,8 @@ class Going:
         for process in processes if number == signal.SIGKILL else ():
             process.suspend()
         for process in processes:
-            process.send_signal(number)
+            with suppress(psutil.NoSuchProcess):  # SIGTERM lets it end with its parent, before its turn
+                process.send_signal(number)
         return time.monotonic()
 
     def left(self, *gone: str) -> list[psutil.Process]:
