@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,11 +136,6 @@ class Pending:
         if self._follower is not None:
             self._follower(event)
 
-    def tick(self) -> None:
-        """Let the follower look around."""
-        if not self.done:
-            self.tell(None)
-
     def lose(self, reason: str) -> None:
         """Note that no answer will come."""
         with self._changed:
@@ -216,15 +212,24 @@ class _Process:
         while self._read_some():
             while self._told:
                 pending, event = self._told.popleft()
-                pending.tell(event)
+                self._tell(pending, event)
             if time.monotonic() - self._ticked >= _TICK:
                 self._ticked = time.monotonic()
                 for pending in self._all_pending():
-                    pending.tick()
+                    if not pending.done:
+                        self._tell(pending, None)
         self._process.wait()
         for pending in self._all_pending():
             pending.lose(self._gone())
         self._close_pipes()
+
+    def _tell(self, pending: Pending, event: Event | None) -> None:
+        """Tell a follower. One that fails has a bug, for the log: the thread still has to read for all others."""
+        try:
+            pending.tell(event)
+        except Exception:  # noqa: BLE001
+            with _appended(self._log) as log:
+                log.write(traceback.format_exc().encode(errors="replace"))
 
     def _read_some(self) -> bool:
         """Wait for the next messages, or a moment, and note them; False when the host is gone."""

@@ -55,6 +55,7 @@ RUN_OPTIONS = (
     Option(name="--no-raise", takes=False),
     Option(name="--background", takes=False),
     Option(name="--detach", takes=False),
+    Option(name="--no-plot", takes=False),
     Option(name="--into", what="NAME"),
     Option(name="--all", takes=False),
     HELP,
@@ -85,6 +86,7 @@ class RunLine(Struct, frozen=True, kw_only=True):
         dry_run: show the plan only.
         raise_errors: whether a failed run is an error.
         background: whether the line is answered as soon as the plan stands. detach: and the call outlives the kernel.
+        plot: whether step series are drawn while it goes.
         into: the variable that gets the result, or None.
         silent: a ``;`` ended the line.
         help: the stage's flags are asked for.
@@ -97,6 +99,7 @@ class RunLine(Struct, frozen=True, kw_only=True):
     raise_errors: bool = True
     background: bool = False
     detach: bool = False
+    plot: bool = True
     into: str | None = None
     silent: bool = False
     help: bool = False
@@ -196,6 +199,7 @@ def _read(line: str, known: Known, *, stage_of: Callable[[str], str], reuse: boo
         raise_errors=not items.switch("--no-raise"),
         background=items.switch("--background") or items.switch("--detach"),
         detach=items.switch("--detach"),
+        plot=not items.switch("--no-plot"),
         into=_variable(items),
         silent=read.silent,
         all=items.switch("--all"),

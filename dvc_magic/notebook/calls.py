@@ -50,7 +50,11 @@ def _launch(asked: RunLine, session: Session) -> Runs:
         session.last = launched.runs[-1]
         return launched.runs
     display = BackgroundDisplay(
-        session.connection.store.paths, session.outputs, varying=request.varying, jobs=request.jobs
+        session.connection.store.paths,
+        session.outputs,
+        varying=request.varying,
+        jobs=request.jobs,
+        plots=asked.plot and session.plots,
     )
     launched = session.caller.launch(request, detach=asked.detach, told=display.heard)
     session.show(f"{plan_text(launched.plan)}\n")
@@ -71,7 +75,14 @@ def _run(asked: RunLine, session: Session) -> Runs:
     live = None
     observer: Observer
     if session.shows_live:
-        live = LiveDisplay(paths, session.outputs, show=session.show, varying=request.varying, jobs=request.jobs)
+        live = LiveDisplay(
+            paths,
+            session.outputs,
+            show=session.show,
+            varying=request.varying,
+            jobs=request.jobs,
+            plots=asked.plot and session.plots,
+        )
         observer = live.watch
     else:
         observer = ForegroundDisplay(paths, prefix=request.jobs > 1, show=session.show, varying=request.varying)

@@ -23,6 +23,7 @@ from dvc_magic.wire import Event
 _SOON = 0.3  # seconds that a call may take before its line is shown
 _LINES = 200  # of each log
 _SHOWN = 20  # runs in a table
+_DRAWN = 8  # runs whose curves stay at the end of a call
 _LOOK = 0.1  # seconds between two looks at a log
 
 
@@ -35,6 +36,7 @@ class LiveDisplay:
     Args:
         paths: of the store. outputs: of the kernel. show: prints into the cell.
         varying: file and key of the params that name a run. jobs: runs at the same time.
+        plots: whether step series are drawn.
     """
 
     def __init__(
@@ -45,13 +47,14 @@ class LiveDisplay:
         show: Callable[[str], None],
         varying: Collection[tuple[str, str]],
         jobs: int,
+        plots: bool,
     ) -> None:
         self._outputs = outputs
         self._print = show
         self._line: LiveOutput | None = None
         self._log: LiveOutput | None = None
         self._has_plan = False
-        self.watch = CallWatch(paths, show=self._show, varying=varying, jobs=jobs, lines=_LINES)
+        self.watch = CallWatch(paths, show=self._show, varying=varying, jobs=jobs, lines=_LINES, plots=plots)
 
     def _show(self, view: LiveCall) -> None:
         if view.plan and not self._has_plan:
@@ -77,7 +80,7 @@ class LiveDisplay:
         if self._line is None:
             self._print("".join(f"{text}\n" for text in (view.log_text(), view.end()) if text))
             return
-        self._line.end(_text(view.end()), told=view.told())
+        self._line.end(_with_curves(view.end(), view), told=view.told())
         if self._log is not None:
             self._log.end(_text(view.log_text()))
 
@@ -86,7 +89,7 @@ class BackgroundDisplay:
     """A call that goes on beside the notebook, in the cell that has begun it.
 
     Args:
-        paths, outputs, varying, jobs: as for `LiveDisplay`.
+        paths, outputs, varying, jobs, plots: as for `LiveDisplay`.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class BackgroundDisplay:
         *,
         varying: Collection[tuple[str, str]],
         jobs: int,
+        plots: bool,
     ) -> None:
         self._outputs = outputs
         self._lock = threading.Lock()
@@ -104,7 +108,7 @@ class BackgroundDisplay:
         self._runs: Runs | None = None
         self._pending: Pending | None = None
         self._has_ended = False
-        self.watch = CallWatch(paths, show=self._show, varying=varying, jobs=jobs, lines=_LINES)
+        self.watch = CallWatch(paths, show=self._show, varying=varying, jobs=jobs, lines=_LINES, plots=plots)
 
     def heard(self, event: Event | None) -> None:
         """Take an event, or None now and then, in the host's reading thread."""
@@ -173,18 +177,29 @@ def _text(text: str) -> Bundle:
     return {"text/plain": text}
 
 
+def _with_curves(text: str, view: LiveCall) -> Bundle:
+    """A text, and below it the curves where there are any; of many runs `Runs.plot` has them, the file need not."""
+    image = view.curve_html() if view.running or view.counts.total <= _DRAWN else ""
+    return {"text/plain": text, "text/html": f"{_pre(text)}{image}"} if image else _text(text)
+
+
+def _pre(text: str) -> str:
+    return f'<pre style="margin: 0">{escape(text)}</pre>'
+
+
 def _going(view: LiveCall) -> Bundle:
-    return _text("\n".join(filter(None, [view.outcome(), view.line(now=datetime.now().astimezone())])))
+    lines = [view.outcome(), view.line(now=datetime.now().astimezone())]
+    return _with_curves("\n".join(filter(None, lines)), view)
 
 
 def _ended(view: LiveCall, runs: Runs) -> Bundle:
     """How a call ended that nobody waited for: of one with many runs their table."""
     if view.counts.total == 1:
-        return _text(view.end())
+        return _with_curves(view.end(), view)
     text, table = view.end(), runs.table(_SHOWN)
     return {
         "text/plain": f"{text}\n\n{table.text()}",
-        "text/html": f'<pre style="margin: 0">{escape(text)}</pre>{table.html()}',
+        "text/html": f"{_pre(text)}{table.html()}{view.curve_html() if view.counts.total <= _DRAWN else ''}",
     }
 
 
@@ -207,5 +222,5 @@ def recalled(output_id: str, project: Project) -> Bundle | None:
         return None
     return {
         "text/plain": f"{text}\n\n{table.text()}",
-        "text/html": f'<pre style="margin: 0">{escape(text)}</pre>{table.html()}',
+        "text/html": f"{_pre(text)}{table.html()}",
     }

@@ -48,6 +48,11 @@ class DvcMagics(Magics):
         help="How calls are shown: in an output that is updated in place where that is possible, or as printed text.",
     ).tag(config=True)
 
+    plot = Bool(
+        True,  # noqa: FBT003 - the trait's only argument
+        help="Whether a curve is drawn while a stage goes that writes step series, as without --no-plot.",
+    ).tag(config=True)
+
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self.session = Session(
@@ -56,6 +61,7 @@ class DvcMagics(Magics):
             reuse=lambda: self.reuse,
             max_jobs=lambda: self.max_jobs,
             display=lambda: self.display,
+            plot=lambda: self.plot,
         )
 
     @dvc_line_magic(_PROJECT)
@@ -153,6 +159,7 @@ class DvcMagics(Magics):
             --dry-run             show the plan only
             --no-raise            give a failed run back instead of an error
             --background          answer as soon as the plan stands; the runs go on beside the notebook
+            --no-plot             draw no curve while it goes
             --detach              and let them go on when the kernel ends
             --into NAME           put the result into a variable, failed runs too
             --all                 all final stages

@@ -39,12 +39,14 @@ class Session:
         reuse: Callable[[], bool],
         max_jobs: Callable[[], int],
         display: Callable[[], str],
+        plot: Callable[[], bool],
     ) -> None:
         self.shell = shell
         self.last: Run | None = None
         self.background = BackgroundCalls(self.show)
         self.outputs = Outputs(shell, recall=lambda output_id: recalled(output_id, self.project))
         self._display = display
+        self._plot = plot
         self._home = home
         self._reuse = reuse
         self._max_jobs = max_jobs
@@ -59,6 +61,11 @@ class Session:
     def shows_live(self) -> bool:
         """Whether calls are shown in outputs that are updated in place, and not printed."""
         return self.outputs.is_live and self._display() != "text"
+
+    @property
+    def plots(self) -> bool:
+        """Whether a call draws curves while it goes, where its line does not say."""
+        return self._plot()
 
     def tell(self, *_: object) -> None:
         """Print what has to be told of calls before the next cell's own output; for IPython's ``pre_run_cell``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from dvc_magic.model.plan import PointPlan
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind
 from dvc_magic.project.follow import Silent
-from dvc_magic.runs import LogTail, PointsFile, metric_files, metrics_of
+from dvc_magic.runs import LiveSeries, LogTail, PointsFile, metric_files, metrics_of
 from dvc_magic.untrusted import Screen
 from dvc_magic.views import (
     CallCounts,
+    Curves,
     LiveCall,
     LiveRun,
+    live_curves,
     name_of,
     plan_text,
     progress_text,
@@ -33,6 +36,8 @@ from dvc_magic.views import (
 )
 
 _PAUSE = 0.15  # seconds between two views
+_DRAW = 1.0  # seconds between two looks at step series
+_CURVES = 8  # runs in one plot
 _FAILED = 3  # lines about runs that ended badly, however many runs end after them
 
 
@@ -46,6 +51,7 @@ class _Followed(Struct):
     screen: Screen
     printed: PointsFile
     began: float
+    series: LiveSeries
     skipped: int = 0
     metrics: Mapping[str, Any] = field(default_factory=dict)
     metric_signs: tuple[object, ...] = ()
@@ -95,7 +101,7 @@ class CallWatch(Silent):
     Args:
         paths: of the store. show: gets each view.
         varying: file and key of the params that name a run; None for all that the call gave values.
-        jobs: runs at the same time. lines: of each log that are kept.
+        jobs: runs at the same time. lines: of each log that are kept. plots: whether step series are drawn.
 
     Attributes:
         records: those of the runs that have ended, in that order.
@@ -109,12 +115,14 @@ class CallWatch(Silent):
         varying: Collection[tuple[str, str]] | None = (),
         jobs: int = 1,
         lines: int = 30,
+        plots: bool = False,
     ) -> None:
         self._paths = paths
         self._send = show
         self._varying = varying
         self._jobs = jobs
         self._lines = lines
+        self._plots = plots
         self._call = ""
         self._plan = ""
         self._counts = CallCounts(total=0)
@@ -126,6 +134,9 @@ class CallWatch(Silent):
         self._durations: list[float] = []
         self._warned: set[str] = set()  # runs that went at the same time warn of the same
         self._last: _Followed | None = None
+        self._drawn: deque[_Followed] = deque(maxlen=_CURVES)
+        self._curves: Curves | None = None
+        self._looked = 0.0
         self._shown = 0.0
         self.records: list[RunRecord] = []
 
@@ -145,7 +156,7 @@ class CallWatch(Silent):
     def started(self, record: RunRecord) -> None:
         """Follow a run."""
         paths = self._paths.run(record.id)
-        self._running[record.id] = _Followed(
+        followed = self._running[record.id] = _Followed(
             record=record,
             paths=paths,
             name=name_of(record, varying=self._varying),
@@ -153,7 +164,9 @@ class CallWatch(Silent):
             screen=Screen(lines=self._lines),
             printed=PointsFile(paths.scalars),
             began=time.monotonic(),
+            series=LiveSeries(record, paths),
         )
+        self._drawn.append(followed)
 
     def waiting(self) -> None:
         """Show what is new."""
@@ -187,6 +200,7 @@ class CallWatch(Silent):
         self._last = self._running.pop(record.id, self._last)
         if self._last is not None:
             self._last.look(last=True)
+            self._look_at_series()
 
     def _count(self, record: RunRecord, *, reused: bool = False) -> None:
         """Count a target that is decided."""
@@ -202,12 +216,23 @@ class CallWatch(Silent):
         if completed and not reused and record.times.duration is not None:
             self._durations.append(record.times.duration)
 
+    def _look_at_series(self) -> None:
+        """Draw what has come, of the series that says how it goes."""
+        if not self._plots:
+            return
+        self._looked = time.monotonic()
+        changed = [followed.series.look() for followed in self._drawn]
+        if any(changed):
+            self._curves = live_curves([(followed.name, followed.series) for followed in self._drawn])
+
     @property
     def view(self) -> LiveCall:
         """The call as it is now."""
         now = time.monotonic()
         for one in self._running.values():
             one.look()
+        if self._running and now - self._looked >= _DRAW:
+            self._look_at_series()
         seconds = now - self._began
         left = time_left(self._counts, self._durations, jobs=self._jobs)
         last = self._last.view(now) if self._last is not None else None
@@ -219,6 +244,7 @@ class CallWatch(Silent):
             failed=tuple(self._failed),
             running=tuple(one.view(now) for one in self._running.values()),
             last=last,
+            curves=self._curves,
         )
 
     def _show(self) -> None:

@@ -15,7 +15,7 @@ from dvc_magic.views.curves import (
 )
 from dvc_magic.views.curves_svg import curves_alt, curves_svg, svg_image
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
-from dvc_magic.views.live_call import LiveCall, LiveRun
+from dvc_magic.views.live_call import LiveCall, LiveRun, live_curves
 from dvc_magic.views.live_line import CallCounts, clock, time_left
 from dvc_magic.views.log_text import log_text
 from dvc_magic.views.plan import plan_text, reused_line
@@ -61,6 +61,7 @@ __all__ = [
     "format_value",
     "has_steps",
     "is_numeric",
+    "live_curves",
     "log_text",
     "name_of",
     "panels_view",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -10,7 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from dvc_magic.runs import LiveSeries
 from dvc_magic.untrusted import lines, one_line, screen_of
+from dvc_magic.views.curves import Curve, Curves
+from dvc_magic.views.curves_svg import curves_alt, curves_svg, svg_image
 from dvc_magic.views.format import format_bytes, format_number, format_seconds, format_value
 from dvc_magic.views.live_line import CallCounts, Going, end_line, live_line
 
@@ -22,6 +25,25 @@ _LONGEST = 60_000  # characters of the logs in a cell
 _BOX = "border: 1px solid var(--jp-border-color2, #8888); padding: 4px 8px; margin: 2px 0"
 _LOG = f"{_BOX}; max-height: 18em; overflow: auto; display: flex; flex-direction: column-reverse"  # stays at its end
 _TEXT = "white-space: pre-wrap; overflow: visible; overflow-wrap: anywhere; flex: none; margin: 0"
+
+
+def live_curves(series: Sequence[tuple[str, LiveSeries]]) -> Curves | None:
+    """The series of some runs over each other that tells how the last of them goes; None when it has none.
+
+    Args:
+        series: name and series of each run.
+    """
+    name = next((found.default for _, found in reversed(series) if found.default), "")
+    drawn = [
+        (run, one) for run, found in series for one in found.history.series if one.name == name and len(one.values) > 1
+    ]
+    if not drawn:
+        return None
+    curves = tuple(
+        Curve(label=run, place=place, steps=tuple(map(float, one.steps)), values=tuple(map(float, one.values)))
+        for place, (run, one) in enumerate(drawn)
+    )
+    return Curves(name=name, axis=drawn[0][1].axis, curves=curves, total=len(curves))
 
 
 class LiveRun(Struct, frozen=True, kw_only=True):
@@ -62,6 +84,7 @@ class LiveCall(Struct, frozen=True, kw_only=True):
         call: its id. plan: in one line. counts: how far it is.
         ended: a line about each run that has ended, oldest first. failed: those of the first that ended badly.
         running: the runs that go. last: the run that ended last.
+        curves: the step series of these and of a few before them; None without one.
     """
 
     call: str = ""
@@ -71,6 +94,7 @@ class LiveCall(Struct, frozen=True, kw_only=True):
     failed: tuple[str, ...] = ()
     running: tuple[LiveRun, ...] = ()
     last: LiveRun | None = None
+    curves: Curves | None = None
 
     def html(self) -> str:
         """Static HTML; everything of the project's in it is escaped."""
@@ -86,8 +110,7 @@ class LiveCall(Struct, frozen=True, kw_only=True):
 
     def line(self, *, now: datetime) -> str:
         """The call in one line while it goes."""
-        last = self.last.metrics if self.last is not None else None
-        going = [Going(name=run.name, seconds=run.seconds, metrics=run.metrics or last or {}) for run in self.running]
+        going = [Going(name=run.name, seconds=run.seconds, metrics=run.metrics or {}) for run in self.running]
         note = self.ended[-1] if self.ended and not self.counts.ended else ""
         return live_line(self.counts, going, now=now, note="" if going else note)
 
@@ -103,6 +126,10 @@ class LiveCall(Struct, frozen=True, kw_only=True):
         """What has ended, and of a grid its sum."""
         sums = [end_line(self.counts)] if self.counts.total > 1 else []
         return "\n".join(filter(None, [self.outcome(), *sums]))
+
+    def curve_html(self) -> str:
+        """The curves as an image that any page shows; empty without any."""
+        return svg_image(curves_svg(self.curves), alt=curves_alt(self.curves)) if self.curves is not None else ""
 
     def told(self) -> str:
         """What became of it, in one short line."""

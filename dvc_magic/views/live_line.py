@@ -44,7 +44,7 @@ class Going(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: ``train 42 (lr=0.1)``. seconds: since it was started.
-        metrics: what it has measured so far, or what the last one that ended has.
+        metrics: what it has measured so far.
     """
 
     name: str

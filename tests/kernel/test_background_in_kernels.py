@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,11 @@ stages:
     deps: [train.py]
     params: [seconds, bad, print]
     metrics: [m.json: {cache: false}]
+  draw:
+    cmd: python train.py
+    deps: [train.py]
+    params: [seconds, bad, print]
+    plots: [series.csv: {cache: false}]
 """,
     "params.yaml": "seconds: 0\nbad: 0\nprint: going\n",
     "train.py": """
@@ -35,6 +41,12 @@ params = yaml.safe_load(open("params.yaml"))
 if params["print"] == "flood":
     for _ in range(1000):
         print("x" * 99_999)
+elif params["print"] == "series":
+    with open("series.csv", "w") as file:
+        print("step,loss", file=file)
+        for step in range(30):
+            print(f"{step},{1 / (1 + step)}", file=file, flush=True)
+            time.sleep(0.1)
 elif params["print"] == "bars":
     print("\\x1b[32mgreen\\x1b[0m\\nouter 0%\\ninner 0%", flush=True)
     time.sleep(0.5)
@@ -178,6 +190,26 @@ def test_a_flood_of_100_mb_is_less_than_100_kb_in_the_notebook(kernel: Kernel, s
     texts = [said, *(data["text/plain"] for data in kernel.outputs.values())]
     assert sum(map(len, texts)) < 100_000
     assert "before, all in" in "".join(texts)
+
+
+def test_a_curve_grows_while_a_stage_goes_and_stays_at_the_end(kernel: Kernel) -> None:
+    images: list[str] = []
+    take = kernel._take
+    kernel._take = lambda content: (take(content), images.append(_image(content)))  # type: ignore[assignment,method-assign]
+
+    kernel.run("%dvc_run draw --print series --seconds 0;")
+
+    kernel._take = take  # type: ignore[method-assign]
+    assert len({image for image in images if image}) >= 2
+    assert "loss" in base64.b64decode(_image({"data": kernel.outputs["line"]})).decode()
+    kernel.run("%dvc_run draw --print series --no-plot --seconds 0.1;")
+    assert "text/html" not in kernel.outputs["line"]
+
+
+def _image(content: dict[str, Any]) -> str:
+    """The image of an output, as base64; empty without one."""
+    found = re.search(r'<img src="data:image/svg\+xml;base64,([^"]+)"', content["data"].get("text/html", ""))
+    return found[1] if found else ""
 
 
 def test_a_call_in_the_background_goes_on_in_its_cell_beside_a_busy_one(kernel: Kernel) -> None:
