@@ -32,6 +32,11 @@ def _nothing_preloaded_below(_preloaded: str) -> None:
     """Every test starts its processes without what is preloaded here."""
 
 
+@pytest.fixture(autouse=True)
+def _nothing_forked(started_hosts: None) -> None:
+    """Every test starts its hosts: what breaks on the way is what breaks for users."""
+
+
 @pytest.fixture(scope="session")
 def failing_calls(_preloaded: str) -> FailingCalls:
     """Makes the n-th call of an operation in this process fail: see `FailingCalls.each`."""
