@@ -82,10 +82,15 @@ def test_each_target_that_waited_for_that_stage_is(make_project: Any) -> None:
         assert len(project.runs.unfolded()) == 3
 
 
-def test_targets_that_had_not_begun_leave_nothing(make_project: Any) -> None:
+def test_targets_that_had_not_begun_leave_a_record_alone_that_only_all_runs_show(make_project: Any) -> None:
     with Project.open(make_project(FILES)) as project:
         changes = (Change(file="params.yaml", key="pause", values=(60, 61)),)
         with pytest.raises(KeyboardInterrupt):
             carry_out(project, RunRequest(stages=("train",), changes=changes), observer=Interrupts(project.root))
 
-        assert [run.stage for run in project.runs.unfolded()] == ["train", "prepare"]
+        assert [run.stage for run in project.runs] == ["train"]
+        (unbegun,) = [run for run in project.runs.unfolded() if run.record.unbegun]
+        assert len(project.runs.unfolded()) == 3
+        assert (unbegun.stage, unbegun.status, unbegun.reason) == ("train", RunStatus.STOPPED, "user")
+        assert sorted(path.name for path in unbegun.path.iterdir()) == ["lock", "run.json"]
+        assert check_store(project.store) == []
