@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 # As in an activated environment: cells that are shell commands find dvc, and the Python that has what stages import.
 IN_ENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: test lint types layers unit browser notebooks faults demo lab bench format clean
+.PHONY: test lint types layers compiled unit browser notebooks faults demo lab bench format clean
 .DEFAULT_GOAL := test
 
 test:
@@ -35,33 +35,37 @@ types: $(STAMP)
 layers: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 
-unit: $(STAMP)
+# As pip does at an install. Under PYTHONDONTWRITEBYTECODE each kernel, host and worker would compile it all anew.
+compiled: $(STAMP)
+	@$(BIN)/python -m compileall -q dvc_magic
+
+unit: compiled
 	$(BIN)/python -m pytest -q -n 2 --ignore=tests/browser --ignore=tests/faults tests
 
 # One server and one browser for all of them, and both cores: one after the other, in a process of its own.
-browser: $(STAMP)
+browser: compiled
 	$(BIN)/python -m pytest -q tests/browser
 
 # On a copy: the notebooks make their projects beside them, and find new ones each time. Calls are printed in them, as
 # nbval does not look at outputs that are updated.
-notebooks: $(STAMP)
+notebooks: compiled
 	@rm -rf build/notebooks && mkdir -p build/notebooks && cp notebooks/*.ipynb build/notebooks
 	@cp -r tests/examples/ipython build/notebooks/ipython
 	$(IN_ENV) IPYTHONDIR="$(CURDIR)/build/notebooks/ipython" LANGUAGE=en DVC_NO_ANALYTICS=true $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/examples/sanitize.cfg build/notebooks
 
 # Minutes of killed processes, full disks and power cuts. libfiu stands in for libc's functions from a process's start on.
 FIU := $(firstword $(wildcard /usr/lib/fiu/fiu_posix_preload.so /usr/lib/*/fiu/fiu_posix_preload.so))
-faults: $(STAMP)
+faults: compiled
 	$(if $(FIU),LD_PRELOAD=$(FIU)) $(BIN)/python -m pytest -q -n 2 -rs tests/faults
 
 # DVC runs every case here; what it makes is kept for `make test` (tests/corpus/references.json).
 corpus: $(STAMP)
 	$(BIN)/python -m tests.corpus
 
-demo: $(STAMP)
+demo: compiled
 	@$(BIN)/python scripts/demo.py demo
 
-lab: $(STAMP)
+lab: compiled
 	@mkdir -p demo && for each in notebooks/*.ipynb; do test -e "demo/$${each##*/}" || cp "$$each" demo; done
 	@cd demo && $(IN_ENV) JUPYTER_PATH="$(CURDIR)/share/jupyter" ../$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) \
 		--LabApp.default_url=/lab/tree/quickstart.ipynb $(LAB)
