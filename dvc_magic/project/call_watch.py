@@ -131,6 +131,7 @@ class CallWatch(Silent):
         self._pulls: dict[str, str] = {}
         self._ended: list[str] = []
         self._failed: list[str] = []
+        self._bad: set[str] = set()  # names of runs that ended badly
         self._durations: list[float] = []
         self._warned: set[str] = set()  # runs that went at the same time warn of the same
         self._last: _Followed | None = None
@@ -195,8 +196,10 @@ class CallWatch(Silent):
         self._warned.update(fresh)
         lines = [line, *(f"  {note}" for note in fresh)]
         self._ended += lines
-        if record.status is not RunStatus.COMPLETED and len(self._failed) < _FAILED:
-            self._failed.append(line)
+        if record.status is not RunStatus.COMPLETED:
+            self._bad.add(name_of(record, varying=self._varying))
+            if len(self._failed) < _FAILED:
+                self._failed.append(line)
         self._last = self._running.pop(record.id, self._last)
         if self._last is not None:
             self._last.look(last=True)
@@ -223,7 +226,8 @@ class CallWatch(Silent):
         self._looked = time.monotonic()
         changed = [followed.series.look() for followed in self._drawn]
         if any(changed):
-            self._curves = live_curves([(followed.name, followed.series) for followed in self._drawn])
+            drawn = [(followed.name, followed.series) for followed in self._drawn]
+            self._curves = live_curves(drawn, failed=self._bad)
 
     @property
     def view(self) -> LiveCall:

@@ -132,6 +132,12 @@ def _no_series(runs: Sequence[tuple[RunRow, History]], name: str) -> str:
 
 
 def _curve(row: RunRow, series: Series, *, label: str, place: int) -> Curve:
+    good = row.run.record.status in (RunStatus.COMPLETED, RunStatus.RUNNING, RunStatus.PENDING)
+    return curve_of(series, label=label, place=place, good=good)
+
+
+def curve_of(series: Series, *, label: str, place: int, good: bool = True) -> Curve:
+    """A step series as a curve: by step, without steps that are no finite numbers; other values are NaN."""
     pairs = [(finite(step), finite(value)) for step, value in zip(series.steps, series.values, strict=True)]
     points = sorted(((step, value) for step, value in pairs if step is not None), key=lambda point: point[0])
     return Curve(
@@ -139,7 +145,7 @@ def _curve(row: RunRow, series: Series, *, label: str, place: int) -> Curve:
         place=place,
         steps=tuple(step for step, _ in points),
         values=tuple(float("nan") if value is None else value for _, value in points),
-        good=row.run.record.status in (RunStatus.COMPLETED, RunStatus.RUNNING, RunStatus.PENDING),
+        good=good,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from dvc_magic.runs import LiveSeries
 from dvc_magic.untrusted import lines, one_line, screen_of
-from dvc_magic.views.curves import Curve, Curves
+from dvc_magic.views.curves import Curves, curve_of
 from dvc_magic.views.curves_svg import curves_alt, curves_svg, svg_image
 from dvc_magic.views.format import format_bytes, format_number, format_seconds, format_value
 from dvc_magic.views.live_line import CallCounts, Going, end_line, live_line
@@ -27,11 +27,11 @@ _LOG = f"{_BOX}; max-height: 18em; overflow: auto; display: flex; flex-direction
 _TEXT = "white-space: pre-wrap; overflow: visible; overflow-wrap: anywhere; flex: none; margin: 0"
 
 
-def live_curves(series: Sequence[tuple[str, LiveSeries]]) -> Curves | None:
+def live_curves(series: Sequence[tuple[str, LiveSeries]], *, failed: Collection[str] = ()) -> Curves | None:
     """The series of some runs over each other that tells how the last of them goes; None when it has none.
 
     Args:
-        series: name and series of each run.
+        series: name and series of each run. failed: names of those that ended badly.
     """
     name = next((found.default for _, found in reversed(series) if found.default), "")
     drawn = [
@@ -40,8 +40,7 @@ def live_curves(series: Sequence[tuple[str, LiveSeries]]) -> Curves | None:
     if not drawn:
         return None
     curves = tuple(
-        Curve(label=run, place=place, steps=tuple(map(float, one.steps)), values=tuple(map(float, one.values)))
-        for place, (run, one) in enumerate(drawn)
+        curve_of(one, label=run, place=place, good=run not in failed) for place, (run, one) in enumerate(drawn)
     )
     return Curves(name=name, axis=drawn[0][1].axis, curves=curves, total=len(curves))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dvc_magic.runs import History, Series
 from dvc_magic.untrusted import LONGEST
-from dvc_magic.views import CallCounts, LiveCall, LiveRun, clock, time_left
+from dvc_magic.views import CallCounts, LiveCall, LiveRun, clock, live_curves, time_left
 from tests.support.hostile import unseen
 
 NOW = datetime(2026, 1, 31, 9, 30, 41)  # noqa: DTZ001 - as a clock on the wall shows it
@@ -93,6 +95,25 @@ def test_logs_in_a_cell_are_bounded() -> None:
     run = LiveRun(name="train 1", seconds=1, log=Path("/x.log"), tail=("x" * 2000,) * 200)
 
     assert len(LiveCall(running=(run,) * 4).log_text()) < 61_000
+
+
+class Written:
+    """What a run has written of a step series."""
+
+    default = "loss"
+
+    def __init__(self, steps: tuple[Any, ...], values: tuple[Any, ...]) -> None:
+        self.history = History(series=(Series(name="loss", file="h.csv", axis="step", steps=steps, values=values),))
+
+
+def test_a_series_of_strange_numbers_is_drawn_as_far_as_it_can_be() -> None:
+    series: Any = [("train 1", Written((2, 1, 10**400), (0.5, 10**400, 1))), ("train 2", Written((0, 1), (1, 2)))]
+
+    view = live_curves(series, failed={"train 2"})
+
+    assert view is not None
+    assert [(curve.steps, curve.good) for curve in view.curves] == [((1.0, 2.0), True), ((0.0, 1.0), False)]
+    assert "nan" not in LiveCall(curves=view).curve_html()
 
 
 def test_names_are_strangers() -> None:
