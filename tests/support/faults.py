@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import shutil
 import subprocess
@@ -222,11 +223,13 @@ class Disk:
             processes: all that use the disk, those that start others first.
         """
         for process in processes:
-            process.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):  # a command that has just ended
+                process.suspend()
         after = self.image.with_name(f"{self.image.name}.{self.boots}")
         shutil.copyfile(self.image, after)
         for process in processes:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         psutil.wait_procs(processes, timeout=10)
         unmount(self.folder)
         self.image.unlink()
