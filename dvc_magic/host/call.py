@@ -195,23 +195,24 @@ class Call:
             raise
         finally:
             looking.cancel()
+            stopped = bool(self._stops) or running.is_stopped  # a stop may have come before there was a `running`
             with contextlib.suppress(StoreError):  # of a full disk: the plan says so, too
-                if running.is_stopped:
+                if stopped:
                     await running.close_unbegun()
             with contextlib.suppress(StoreError):  # of a full disk: the runs have their records, the call reads as lost
                 await asyncio.to_thread(
                     log.end,
-                    CallStatus.STOPPED if self._stops or running.is_stopped else status,
+                    CallStatus.STOPPED if stopped else status,
                     points=opened.points,
                     answers={index: record.id for index, record in running.answers.items()},
-                    reason=running.reason if running.is_stopped else "",
+                    reason=running.reason if stopped else "",
                     error=error,
                 )
         answers = sorted(running.answers.items())
         return CallEnd(
             call=self.id,
             runs=tuple(record.id for _, record in answers),
-            stopped=running.is_stopped,
+            stopped=stopped,
             left=tuple(dict.fromkeys(running.left)),
         )
 

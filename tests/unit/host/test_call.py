@@ -21,7 +21,7 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.snapshot import Snapshot, snapshot_id
 from dvc_magic.model.stage import Out, Pipeline, PipelineFile, Stage
-from dvc_magic.store import RunStore, check_store
+from dvc_magic.store import CallFolder, RunStore, check_store
 from dvc_magic.wire import CallEnd, CallRequest, Event, Finished, Planned, Started
 from tests.support.fakes import Execute, FakeTask, FakeWorkers
 
@@ -200,6 +200,23 @@ def test_what_a_stop_lets_never_begin_has_a_record_and_is_listed_only_where_all_
     assert len(store.listing()) == len(ids)
     assert store.unbegun() == len(ids) - 1
     assert store.find("last").id == end.runs[0]
+
+
+def test_a_stop_while_the_folder_is_written_begins_nothing_and_is_told(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calling = Calling(store, _completes(store))
+    folder = store.calls.folder
+
+    def stopping(call_id: str) -> CallFolder:
+        calling.call.stop()
+        return folder(call_id)
+
+    monkeypatch.setattr(store.calls, "folder", stopping)
+    end = calling.carry_out()
+
+    assert (end.stopped, end.runs, store.calls.get(end.call).status) == (True, (), CallStatus.STOPPED)
+    assert [record.unbegun for record in calling.records] == [True] * 3
 
 
 def test_the_folder_of_a_call_has_its_runs_from_the_plan_on_and_says_how_it_ended(store: RunStore) -> None:
