@@ -185,7 +185,7 @@ class Call:
         status, error = CallStatus.FAILED, ""
         looking = asyncio.create_task(self._obey(log))
         try:
-            say(Planned(call=self.id, plan=self._numbered(runs), targets=targets))
+            say(Planned(call=self.id, plan=self._numbered(runs)))
             await opened.inputs.pull()
             await running.carry_out()
             if all(record.status is RunStatus.COMPLETED for record in running.answers.values()):

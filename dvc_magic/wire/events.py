@@ -13,16 +13,10 @@ from dvc_magic.model.record import RunRecord
 
 
 class Planned(Struct, frozen=True, kw_only=True, tag_field="event", tag="planned"):
-    """The plan stands, and the call has its folder; nothing has run yet.
-
-    Attributes:
-        call: its id.
-        targets: id of the run of each point, in grid order: planned, or of another call that answers for it.
-    """
+    """The plan stands, and the call has its folder; nothing has run yet."""
 
     call: str
     plan: tuple[PointPlan, ...]
-    targets: tuple[str, ...] = ()
 
 
 class Pulling(Struct, frozen=True, kw_only=True, tag_field="event", tag="pulling"):
