@@ -235,7 +235,7 @@ class Calls:
         """
         for call_id in [call] if call else self._newest():
             with suppress(StoreError, CallNotFoundError):
-                if row := self._rows(call_id).get(run_id):
+                if row := self.rows(call_id).get(run_id):
                     return self.get(call_id), row
         return None
 
@@ -244,11 +244,14 @@ class Calls:
         chosen: list[str] = []
         for call_id in self._newest():
             with suppress(StoreError, CallNotFoundError):
-                chosen += [row.id for row in self._rows(call_id).values() if fits(row)]
+                chosen += [row.id for row in self.rows(call_id).values() if fits(row)]
         return chosen
 
-    def _rows(self, call_id: str) -> dict[str, PlannedRun]:
-        """The planned runs of a call with what has become known since the plan was written, by id."""
+    def rows(self, call_id: str) -> dict[str, PlannedRun]:
+        """The planned runs of a call with what has become known since the plan was written, by id.
+
+        Raises: as `plan`.
+        """
         paths = self._paths.call(call_id)
         signs = (_sign(paths.plan), _sign(paths.events))
         known_signs, rows = self._plans.get(call_id, (None, {}))

@@ -266,12 +266,7 @@ class RunStore:
             planned = self.calls.planned(run_id, call=call)
             if planned is None:
                 raise
-            planned_by, row = planned
-            if row.by:
-                return self.get(row.by)
-            return StoredRun(
-                record=planned_record(planned_by, row), notes=_notes_of(planned_by), paths=self._run(run_id)
-            )
+            return self._as_planned(*planned)
         with suppress(RecordDamagedError):
             notes = self.notes(run_id)
         return self._stored(record, notes)
@@ -371,24 +366,34 @@ class RunStore:
                 planned.append(self.get(run_id))
         return planned
 
+    def _as_planned(self, call: CallRecord, row: PlannedRun) -> StoredRun:
+        """A run that a call has planned and that has no record of its own."""
+        if row.by:
+            return self.get(row.by)
+        return StoredRun(record=planned_record(call, row), notes=_notes_of(call), paths=self._run(row.id))
+
+    def renewed(self, run: StoredRun) -> StoredRun:
+        """A run as it is now: read again, unless it had ended when it was read.
+
+        Raises:
+            RunNotFoundError: it is gone. RecordDamagedError, RecordVersionError: its record cannot be read.
+        """
+        return run if run.record.status.final else self.get(run.record.id, call=run.record.call.id)
+
     def targets(self, call_id: str) -> list[StoredRun]:
         """The runs that a call was asked for, in grid order, whether they have begun or not.
 
         Raises:
             CallNotFoundError: there is no such call.
-            RecordDamagedError, RecordVersionError: its plan cannot be read.
+            RecordDamagedError, RecordVersionError: its record or its plan cannot be read.
         """
+        call, rows = self.calls.get(call_id), self.calls.rows(call_id)
         targets = []
         for run_id in self.calls.plan(call_id).targets:
+            has_begun = run_id not in rows or self._run(run_id).record.exists()
             with suppress(RunNotFoundError, StoreError):  # removed since, or damaged
-                targets.append(self._target(run_id, call_id))
+                targets.append(self.get(run_id) if has_begun else self._as_planned(call, rows[run_id]))
         return targets
-
-    def _target(self, run_id: str, call_id: str) -> StoredRun:
-        try:
-            return self.get(run_id, call=call_id)
-        except RunNotFoundError:  # of another call that is waited for, and has not begun either
-            return self.get(run_id)
 
     def has_doubts(self, record: RunRecord) -> bool:
         """Whether an out of a run has another stat than the one at which it was known good; nothing is hashed.

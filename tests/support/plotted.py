@@ -74,6 +74,10 @@ class FewRuns:
             raise RunNotFoundError(message)
         return self._runs[run_id]
 
+    def renewed(self, run: StoredRun) -> StoredRun:
+        """The run, which does not change."""
+        return run
+
     def notes(self, run_id: str) -> Notes:
         """The notes on it."""
         return self.get(run_id).notes

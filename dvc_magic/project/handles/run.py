@@ -102,8 +102,7 @@ class Run:
         self._silent = silent  # whether a cell shows nothing of it the first time, as a live output does
 
     def _read(self) -> StoredRun:
-        if not self._stored.record.status.final:
-            self._stored = self._store.get(self._stored.record.id, call=self._stored.record.call.id)
+        self._stored = self._store.renewed(self._stored)
         return self._stored
 
     @property

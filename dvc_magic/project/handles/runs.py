@@ -166,14 +166,7 @@ class Runs(Sequence[Run]):
         return self._store.listing(asked=True, stages=stages) if self._by_number and stages else self._stored
 
     def _rows(self) -> list[RunRow]:
-        return rows(self._as_they_are(self._stored), self._store.get)
-
-    def _as_they_are(self, runs: Iterable[StoredRun]) -> list[StoredRun]:
-        """The runs, those that have not ended read again."""
-        return [
-            stored if stored.record.status.final else self._store.get(stored.record.id, call=stored.record.call.id)
-            for stored in runs
-        ]
+        return rows(list(map(self._store.renewed, self._stored)), self._store.get)
 
     def order_by(self, name: str, *, descending: bool = False) -> Runs:
         """The runs sorted by a param, metric or field, such as ``metrics.loss``; without it, or NaN, last.
@@ -205,9 +198,8 @@ class Runs(Sequence[Run]):
             metric = repr(str(metrics[0] if metrics else name or "loss"))
             message = f"best() needs to know which end is good: best(minimize={metric}) or best(maximize={metric})"
             raise RequestError(message)
-        completed = self._with(
-            run for run in self._as_they_are(self._stored) if run.record.status is RunStatus.COMPLETED
-        )
+        now = map(self._store.renewed, self._stored)
+        completed = self._with(run for run in now if run.record.status is RunStatus.COMPLETED)
         for run in completed.order_by(name, descending=maximize is not None):
             value = run_row(run.stored, self._lineage(run.stored)).get(name)
             if value is not None and value == value:  # noqa: PLR0124 - NaN is no value to be best
@@ -277,7 +269,10 @@ class Runs(Sequence[Run]):
 
     def table(self, limit: int | None = None) -> Table:
         """The runs as a table, ready to show; the first `limit` of them."""
-        shown = [(stored, run_row(stored, self._lineage(stored))) for stored in self._as_they_are(self._stored[:limit])]
+        shown = [
+            (stored, run_row(stored, self._lineage(stored)))
+            for stored in map(self._store.renewed, self._stored[:limit])
+        ]
         rows = [
             (stored.record, stored.notes, row.params, metrics_of(stored.record, stored.paths)) for stored, row in shown
         ]
