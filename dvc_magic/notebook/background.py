@@ -10,7 +10,7 @@ from dvc_magic.model.call import CallStatus
 from dvc_magic.model.record import RunStatus
 from dvc_magic.project import Call, Launched
 from dvc_magic.untrusted import first_few, message
-from dvc_magic.views import run_line
+from dvc_magic.views import call_name, run_line
 
 _NAMED = 5  # runs that one line names
 
@@ -30,14 +30,11 @@ class BackgroundCalls:
         """Tell of a call when it has failed."""
         self._untold.append(launched)
 
-    def told(self, call_id: str) -> None:
-        """Note that the end of a call was shown."""
-        self._untold = [one for one in self._untold if one.call.id != call_id]
-
     def tell(self) -> None:
         """Print a line about each call that has failed since the last cell."""
-        for launched in [one for one in self._untold if one.pending.done]:
-            self.told(launched.call.id)
+        ended = [launched for launched in self._untold if launched.pending.done]
+        self._untold = [launched for launched in self._untold if launched not in ended]
+        for launched in ended:
             if text := failure_line(launched):
                 self._show(f"{message(text)}\n")
 
@@ -65,4 +62,4 @@ def _outcome(call: Call, error: str) -> str:
     more = f"; the call could not go on: {error}" if error else ""
     names = first_few([str(run.number) for run in bad], _NAMED)
     failed = f"{len(bad)} of {len(runs)} runs did not complete: {names}" if bad else "a call has ended"
-    return f"In the background {failed}{more}; %dvc_show call:{call.id[:6]} shows them"
+    return f"In the background {failed}{more}; %dvc_show {call_name(call.id)} shows them"

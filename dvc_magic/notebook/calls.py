@@ -12,7 +12,7 @@ from dvc_magic.notebook.interrupted import show_alone
 from dvc_magic.notebook.live import BackgroundDisplay, LiveDisplay
 from dvc_magic.notebook.session import Session
 from dvc_magic.project import Launched, Observer, Plan, Run, Runs
-from dvc_magic.views import plan_text
+from dvc_magic.views import call_name, plan_text
 
 _TAIL_AFTER_LOG = 1  # lines of a log in an error below the log itself, which need not be read twice
 _STOPPED = "the stages that were running have been stopped"
@@ -65,8 +65,7 @@ def _launch(asked: RunLine, session: Session) -> Runs:
 
 def _goes_on(launched: Launched, *, detached: bool) -> str:
     how = "detached, also without this kernel" if detached else "in the background"
-    call = launched.call.id[:6]
-    return f"it goes on {how}: %dvc_calls shows how far it is, %dvc_stop call:{call} stops it"
+    return f"it goes on {how}: %dvc_calls shows how far it is, %dvc_stop {call_name(launched.call.id)} stops it"
 
 
 def _run(asked: RunLine, session: Session) -> Runs:

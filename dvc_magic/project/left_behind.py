@@ -10,6 +10,7 @@ from dvc_magic.model.call import CallRecord, CallStatus
 from dvc_magic.project.handles.call import Call, Calls
 from dvc_magic.store import RunStore
 from dvc_magic.untrusted import one_line
+from dvc_magic.views import call_name
 
 _NEWEST = 20  # calls that are looked at
 _CELL = "%%"
@@ -54,7 +55,7 @@ def _ended_text(calls: list[Call]) -> str:
     first, more = calls[0], len(calls) - 1
     line = one_line(first.line)
     further = f" and {more} more (%dvc_calls)" if more else ""
-    text = f"With the last kernel ended {line} ({first.row().progress.text()}){further}."
+    text = f"With the last kernel ended {line} ({first.row().counts.text()}){further}."
     if line.startswith(_CELL):
         return f"{text} Its cell with --reuse goes on with it."
     if not line.startswith("%"):  # an API call
@@ -67,6 +68,6 @@ def _going_text(calls: list[Call]) -> str:
         return ""
     first, more = calls[0], len(calls) - 1
     further = f" and {more} more" if more else ""
-    name = f"call:{first.id[:6]}"
-    progress = first.row().progress.text()
+    name = call_name(first.id)
+    progress = first.row().counts.text()
     return f"Still running, detached: {name} {one_line(first.line)} ({progress}){further}; %dvc_calls, %dvc_stop {name}"

@@ -1,7 +1,7 @@
 """What to show, as frozen data with a text form and a static, escaped, script-free HTML form."""
 
 from dvc_magic.views.bars import Bars, bar_view
-from dvc_magic.views.calls_table import CallRow, Place, Progress, call_line, calls_table, progress_of
+from dvc_magic.views.calls_table import CallRow, Place, call_line, call_name, calls_table, counts_of
 from dvc_magic.views.card import Card, Section
 from dvc_magic.views.checkup import checkup_card, progress_line
 from dvc_magic.views.curves import (
@@ -15,8 +15,9 @@ from dvc_magic.views.curves import (
 )
 from dvc_magic.views.curves_svg import curves_alt, curves_svg, svg_image
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
-from dvc_magic.views.live_call import LiveCall, LiveRun, live_curves
+from dvc_magic.views.live_call import LiveCall, live_curves
 from dvc_magic.views.live_line import CallCounts, clock, time_left
+from dvc_magic.views.live_run import LiveRun
 from dvc_magic.views.log_text import log_text
 from dvc_magic.views.plan import plan_text, reused_line
 from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
@@ -40,7 +41,6 @@ __all__ = [
     "LiveCall",
     "LiveRun",
     "Place",
-    "Progress",
     "Scale",
     "Scatter",
     "Section",
@@ -48,10 +48,12 @@ __all__ = [
     "Table",
     "bar_view",
     "call_line",
+    "call_name",
     "calls_table",
     "check_has_series",
     "checkup_card",
     "clock",
+    "counts_of",
     "curves_alt",
     "curves_svg",
     "curves_view",
@@ -68,7 +70,6 @@ __all__ = [
     "plan_text",
     "preselected",
     "progress_line",
-    "progress_of",
     "progress_text",
     "pulled_text",
     "pulling_text",

@@ -10,9 +10,11 @@ from msgspec import Struct
 from dvc_magic.model.call import CallEvent, CallRecord, CallStatus
 from dvc_magic.model.record import RunStatus
 from dvc_magic.views.format import cut, format_seconds, format_time
+from dvc_magic.views.live_line import CallCounts
 from dvc_magic.views.table import Table
 
 _LINE = 60
+_START = 6  # characters of an id
 
 
 class Place(StrEnum):
@@ -23,36 +25,22 @@ class Place(StrEnum):
     DETACHED = "detached"
 
 
-class Progress(Struct, frozen=True, kw_only=True):
-    """How far a call is: its targets, those that have ended, of these the ones that failed or were reused."""
-
-    total: int
-    ended: int = 0
-    failed: int = 0
-    reused: int = 0
-
-    def text(self) -> str:
-        """``12 of 300, 2 failed, 1 reused``."""
-        further = [f"{count} {what}" for count, what in ((self.failed, "failed"), (self.reused, "reused")) if count]
-        return ", ".join([f"{self.ended} of {self.total}", *further])
-
-
 class CallRow(Struct, frozen=True, kw_only=True):
     """What a table shows of a call.
 
     Attributes:
-        line: what it runs. seconds: that it took so far.
+        line: what it runs. seconds: that it took so far. counts: how far it is.
     """
 
     record: CallRecord
     line: str
     seconds: float
-    progress: Progress
+    counts: CallCounts
     place: Place
 
 
-def progress_of(targets: Collection[str], events: Iterable[CallEvent]) -> Progress:
-    """How far a call is by its events.
+def counts_of(targets: Collection[str], events: Iterable[CallEvent]) -> CallCounts:
+    """How far a call is by its events, which say nothing of what was stopped.
 
     Args:
         targets: ids of the runs that it was asked for.
@@ -64,13 +52,13 @@ def progress_of(targets: Collection[str], events: Iterable[CallEvent]) -> Progre
             if event.what == "reused":
                 reused.add(event.run)
     failed = sum(one not in (RunStatus.COMPLETED, RunStatus.STOPPED) for one in status.values())
-    return Progress(total=len(targets), ended=len(status), failed=failed, reused=len(reused))
+    return CallCounts(total=len(targets), ended=len(status), failed=failed, reused=len(reused))
 
 
 def call_line(row: CallRow) -> str:
     """``c3f2 %dvc_run train: running, 3 of 12, 1 failed, 12 s, this kernel``."""
-    parts = [row.record.status, row.progress.text(), format_seconds(row.seconds), *_where(row)]
-    return f"{_short(row.record)} {cut(row.line, width=_LINE)}: {', '.join(parts)}"
+    parts = [row.record.status, row.counts.text(), format_seconds(row.seconds), *_where(row)]
+    return f"{call_name(row.record.id)} {cut(row.line, width=_LINE)}: {', '.join(parts)}"
 
 
 def _where(row: CallRow) -> list[str]:
@@ -78,11 +66,9 @@ def _where(row: CallRow) -> list[str]:
     return [str(row.place)] if row.record.status is CallStatus.RUNNING else []
 
 
-def _short(record: CallRecord) -> str:
-    return f"call:{record.id[:_START]}"
-
-
-_START = 6  # characters of an id
+def call_name(call_id: str) -> str:
+    """``call:3f2a1b``: how a line names a call, by the start of its id."""
+    return f"call:{call_id[:_START]}"
 
 
 def calls_table(rows: Sequence[CallRow], *, left_out: int = 0) -> Table:
@@ -94,7 +80,7 @@ def calls_table(rows: Sequence[CallRow], *, left_out: int = 0) -> Table:
     going = [row for row in rows if row.record.status is CallStatus.RUNNING]
     hints = []
     if going:
-        name = _short(going[0].record)
+        name = call_name(going[0].record.id)
         hints.append(f"%dvc_stop {name} stops one, %dvc_show {name} shows its runs")
     if left_out:
         hints.append(f"{left_out} earlier calls in project.calls")
@@ -102,10 +88,10 @@ def calls_table(rows: Sequence[CallRow], *, left_out: int = 0) -> Table:
         headers=("call", "what", "status", "runs", "started", "time", "driven by"),
         rows=tuple(
             (
-                _short(row.record),
+                call_name(row.record.id),
                 cut(row.line, width=_LINE),
                 row.record.status + (f": {row.record.error}" if row.record.error else ""),
-                row.progress.text(),
+                row.counts.text(),
                 format_time(row.record.created),
                 format_seconds(row.seconds),
                 *(_where(row) or [""]),

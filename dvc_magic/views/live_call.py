@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from html import escape
-from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
 from dvc_magic.runs import LiveSeries
-from dvc_magic.untrusted import lines, one_line, screen_of
+from dvc_magic.untrusted import lines, one_line
 from dvc_magic.views.curves import Curves, curve_of
 from dvc_magic.views.curves_svg import curves_alt, curves_svg, svg_image
-from dvc_magic.views.format import format_bytes, format_number, format_seconds, format_value
-from dvc_magic.views.live_line import CallCounts, Going, end_line, live_line
+from dvc_magic.views.live_line import CallCounts, end_line, live_line
+from dvc_magic.views.live_run import LiveRun, log_html
 
 _ENDED = 8  # lines about runs that have ended
 _FIRST = 3  # of a grid in a cell
-_WIDTH = 400  # characters of a log's line
-_CELL = 24
 _LONGEST = 60_000  # characters of the logs in a cell
-_BOX = "border: 1px solid var(--jp-border-color2, #8888); padding: 4px 8px; margin: 2px 0"
-_LOG = f"{_BOX}; max-height: 18em; overflow: auto; display: flex; flex-direction: column-reverse"  # stays at its end
-_TEXT = "white-space: pre-wrap; overflow: visible; overflow-wrap: anywhere; flex: none; margin: 0"
 
 
 def live_curves(series: Sequence[tuple[str, LiveSeries]], *, failed: Collection[str] = ()) -> Curves | None:
@@ -43,37 +36,6 @@ def live_curves(series: Sequence[tuple[str, LiveSeries]], *, failed: Collection[
         curve_of(one, label=run, place=place, good=run not in failed) for place, (run, one) in enumerate(drawn)
     )
     return Curves(name=name, axis=drawn[0][1].axis, curves=curves, total=len(curves))
-
-
-class LiveRun(Struct, frozen=True, kw_only=True):
-    """A run that goes, or went last.
-
-    Attributes:
-        name: ``train 42``, of a grid ``train 42 (lr=0.1)``. seconds: since it was started.
-        log: its whole log. tail: the last lines of it as a terminal shows them, with their colours.
-        left_out: lines before these. skipped: bytes of a flood that were not looked at.
-        metrics: what it has measured so far.
-    """
-
-    name: str
-    seconds: float
-    log: Path
-    tail: tuple[str, ...] = ()
-    left_out: int = 0
-    skipped: int = 0
-    metrics: Mapping[str, Any] | None = None
-
-    def html(self) -> str:
-        """Name, metrics and log; everything in it is escaped."""
-        head = f"<strong>{escape(one_line(self.name))}</strong> running for {escape(_whole_seconds(self.seconds))}"
-        return f"<div>{head}</div>{metrics_html(self.metrics or {})}{log_html(self.tail, self.log)}"
-
-    def log_lines(self) -> list[str]:
-        """The end of the log, and before it how much more there is."""
-        more = [f"{self.left_out} lines"] if self.left_out else []
-        more += [format_bytes(self.skipped)] if self.skipped else []
-        where = f"... {' and '.join(more)} before, all in {one_line(str(self.log), longest=_WIDTH)} ..."
-        return [*([where] if more else []), *self.tail]
 
 
 class LiveCall(Struct, frozen=True, kw_only=True):
@@ -109,9 +71,8 @@ class LiveCall(Struct, frozen=True, kw_only=True):
 
     def line(self, *, now: datetime) -> str:
         """The call in one line while it goes."""
-        going = [Going(name=run.name, seconds=run.seconds, metrics=run.metrics or {}) for run in self.running]
         note = self.ended[-1] if self.ended and not self.counts.ended else ""
-        return live_line(self.counts, going, now=now, note="" if going else note)
+        return live_line(self.counts, self.running, now=now, note=note)
 
     def outcome(self) -> str:
         """What has ended: each run of a few, of a grid the first ones and those that ended badly."""
@@ -144,28 +105,3 @@ class LiveCall(Struct, frozen=True, kw_only=True):
         else:
             text = "\n".join(f"[{one_line(run.name)}] {line}" for run in shown for line in run.log_lines())
         return text if len(text) <= _LONGEST else f"...{text[-_LONGEST:]}"
-
-
-def _whole_seconds(seconds: float) -> str:
-    """A duration in steps of a second, so that what shows it changes once in a second."""
-    return f"{int(seconds)} s" if seconds < 10 else format_seconds(seconds)  # noqa: PLR2004
-
-
-def metrics_html(metrics: Mapping[str, Any]) -> str:
-    """Metrics side by side, to six digits."""
-    cells = "".join(
-        f'<span style="margin-right: 1.5em">{escape(one_line(key))} '
-        f"<strong>{escape(format_value(format_number(value), width=_CELL))}</strong></span>"
-        for key, value in metrics.items()
-    )
-    return f"<div>{cells}</div>" if cells else ""
-
-
-def log_html(tail: tuple[str, ...], log: Path) -> str:
-    """The end of a log in a box that stays at its end, and where all of it is."""
-    text = "\n".join(line for each in tail for line in screen_of(each, width=_WIDTH).html() or [""])
-    pre = f'<pre style="{_TEXT}">{text}</pre>'
-    where = (
-        f'<div style="opacity: 0.75; overflow-wrap: anywhere">log: {escape(one_line(str(log), longest=_WIDTH))}</div>'
-    )
-    return (f'<div style="{_LOG}">{pre}</div>' if text else "") + where

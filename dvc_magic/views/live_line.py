@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from dvc_magic.untrusted import one_line
 from dvc_magic.views.format import format_number, format_seconds, format_value
+from dvc_magic.views.live_run import LiveRun
 
 _TELLING = ("loss", "error", "rmse", "acc", "auc", "f1", "score")  # in the names of metrics that one looks for
 _MINUTE, _HOUR = 60, 3600
@@ -33,40 +34,31 @@ class CallCounts(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     left: float | None = None
 
+    def text(self) -> str:
+        """``12 of 300, 2 failed, 1 reused``."""
+        return ", ".join([f"{self.ended} of {self.total}", *self.further()])
+
     def further(self) -> list[str]:
         """``2 failed``, ``1 reused``."""
         kinds = ((self.failed, "failed"), (self.stopped, "stopped"), (self.reused, "reused"))
         return [f"{count} {what}" for count, what in kinds if count]
 
 
-class Going(Struct, frozen=True, kw_only=True):
-    """A run that goes, as a line tells of it.
-
-    Attributes:
-        name: ``train 42 (lr=0.1)``. seconds: since it was started.
-        metrics: what it has measured so far.
-    """
-
-    name: str
-    seconds: float
-    metrics: Mapping[str, Any] = {}
-
-
-def live_line(counts: CallCounts, going: Sequence[Going], *, now: datetime, note: str = "") -> str:
+def live_line(counts: CallCounts, running: Sequence[LiveRun], *, now: datetime, note: str = "") -> str:
     """``12 of 300, train 42 (lr=0.1) 0:41, loss 0.13, 2 failed, about 6 min left (09:30:41)``.
 
     The time of day lets a text that nothing updates any more be seen as what it is.
 
     Args:
-        note: what the call does besides: ``pulling data.csv``.
+        note: what the call does while nothing runs: ``pulling data.csv``.
     """
     parts = [f"{counts.ended} of {counts.total}"] if counts.total > 1 else []
-    parts += [f"{one_line(each.name)} {clock(each.seconds)}" for each in going[:2]]
-    if len(going) > 2:  # noqa: PLR2004
-        parts.append(f"{len(going) - 2} more run")
-    if not going:
+    parts += [f"{one_line(each.name)} {clock(each.seconds)}" for each in running[:2]]
+    if len(running) > 2:  # noqa: PLR2004
+        parts.append(f"{len(running) - 2} more run")
+    if not running:
         parts.append(note or ("between two runs" if counts.ended < counts.total else "ending"))
-    elif metric := telling_metric(going[-1].metrics):
+    elif metric := telling_metric(running[-1].metrics or {}):
         parts.append(metric)
     parts += counts.further()
     if counts.left is not None:

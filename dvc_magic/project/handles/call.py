@@ -14,7 +14,7 @@ from dvc_magic.project.handles.run import Actions
 from dvc_magic.project.handles.runs import Runs
 from dvc_magic.project.waiting import wait_until
 from dvc_magic.store import ALL, DRAIN, RunStore
-from dvc_magic.views import CallRow, Place, Table, call_line, calls_table, progress_of
+from dvc_magic.views import CallRow, Place, Table, call_line, calls_table, counts_of
 
 _ENDED = 10  # calls that have ended, in a table
 _PATIENCE = 5.0  # seconds for what is stopped to end
@@ -133,9 +133,8 @@ class Call:
 
     def row(self) -> CallRow:
         """What a table shows of it."""
-        events = self._store.calls.events(self.id)
-        progress = progress_of(self._plan.targets, events)
-        return CallRow(record=self.record, line=self.line, seconds=self.duration, progress=progress, place=self.place)
+        counts = counts_of(self._plan.targets, self._store.calls.events(self.id))
+        return CallRow(record=self.record, line=self.line, seconds=self.duration, counts=counts, place=self.place)
 
     def __repr__(self) -> str:
         """One line: id, what, status, how far it is."""
