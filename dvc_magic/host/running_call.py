@@ -272,7 +272,8 @@ class RunningCall:
                 sweep_run(order.record.id)
                 if self._begin_again(execution, order):
                     continue
-                record = self._opened.records.of_lost_worker(order, str(error))
+                stopped = self.reason if self.is_stopped else ""
+                record = self._opened.records.of_lost_worker(order, str(error), stopped=stopped)
             self._say(Finished(record=record))
             self._conclude(execution, record)
 

@@ -43,6 +43,9 @@ class FakeTask:
     def kill(self) -> None:
         """Nothing: there is no process."""
 
+    def let_go(self) -> None:
+        """Nothing: there is no process."""
+
 
 @dataclass(slots=True)
 class FakeWorkers:

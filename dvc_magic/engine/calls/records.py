@@ -189,12 +189,17 @@ class CallRecords:
         remove_tree(self._store.paths.run(run_id).folder)
         return True
 
-    def of_lost_worker(self, order: WorkOrder, error: str) -> RunRecord:
-        """The record of a run whose worker died: its own, as far as it came, else one that says so."""
+    def of_lost_worker(self, order: WorkOrder, error: str, *, stopped: str = "") -> RunRecord:
+        """The record of a run whose worker died: its own, as far as it came, else one that says so.
+
+        Args:
+            stopped: why the call was stopped before, if it was; then the worker has only left before it began.
+        """
         with contextlib.suppress(DvcMagicError):
             self._store.read(order.record.id)  # not what is planned, which `get` has too
             return self._store.get(order.record.id).record
-        lost = replace(order.record, status=RunStatus.FAILED, reason="worker gone", error=error)
+        status, reason = (RunStatus.STOPPED, stopped) if stopped else (RunStatus.FAILED, "worker gone")
+        lost = replace(order.record, status=status, reason=reason, error=error)
         self._write(lost, order.notes)
         return lost
 

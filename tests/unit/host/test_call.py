@@ -202,6 +202,19 @@ def test_what_a_stop_lets_never_begin_has_a_record_and_is_listed_only_where_all_
     assert store.find("last").id == end.runs[0]
 
 
+@pytest.mark.parametrize("by", ["user", "kernel"])
+def test_a_run_whose_worker_leaves_a_stopped_call_before_it_has_begun_was_stopped(store: RunStore, by: str) -> None:
+    execute, _ = _dies(store, 1)
+    calling = Calling(store, execute, points=1)
+    stop = calling.call.stop if by == "user" else calling.call.end_with_kernel
+    calling.at = lambda event: stop() if isinstance(event, Started) else None
+
+    calling.carry_out()
+
+    (record,) = calling.records
+    assert (record.status, record.reason) == (RunStatus.STOPPED, by)
+
+
 def test_a_stop_while_the_folder_is_written_begins_nothing_and_is_told(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
