@@ -51,8 +51,9 @@ class _Followed(Struct):
     screen: Screen
     printed: PointsFile
     began: float
-    series: LiveSeries
+    tail: tuple[str, ...] = ()
     skipped: int = 0
+    series: LiveSeries | None = None  # once it was looked for: the workspace is not there at the start
     metrics: Mapping[str, Any] = field(default_factory=dict)
     metric_signs: tuple[object, ...] = ()
 
@@ -60,7 +61,9 @@ class _Followed(Struct):
         """Read what has changed: the log, the metric files, the scalars that it printed."""
         part = self.log.read(last=last)
         self.skipped += part.skipped
-        self.screen.feed(part.text)
+        if part.text:
+            self.screen.feed(part.text)
+            self.tail = tuple(self.screen.lines())
         root = self.paths.dvc_root(self.record.root)
         outs = [path for path, out in self.record.outs.items() if out.kind is OutKind.METRIC]
         signs = (
@@ -73,13 +76,19 @@ class _Followed(Struct):
             self.metric_signs = signs
             self.metrics = found or self.metrics  # a file that is being written reads as none
 
+    def look_at_series(self) -> bool:
+        """Read what has come to its step series; whether any has."""
+        if self.series is None:
+            self.series = LiveSeries(self.record, self.paths)
+        return self.series.look()
+
     def view(self, now: float) -> LiveRun:
         """What there is to show."""
         return LiveRun(
             name=self.name,
             seconds=now - self.began,
             log=self.paths.log,
-            tail=tuple(self.screen.lines()),
+            tail=self.tail,
             left_out=self.screen.dropped,
             skipped=self.skipped,
             metrics=self.metrics,
@@ -165,7 +174,6 @@ class CallWatch(Silent):
             screen=Screen(lines=self._lines),
             printed=PointsFile(paths.scalars),
             began=time.monotonic(),
-            series=LiveSeries(record, paths),
         )
         self._drawn.append(followed)
 
@@ -176,10 +184,9 @@ class CallWatch(Silent):
 
     def finished(self, record: RunRecord) -> None:
         """Take down how a run ended."""
-        if not record.unbegun:
-            line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
-            self._take_down(record, line, record.warnings)
-            self.records.append(record)
+        line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
+        self._take_down(record, line, record.warnings)
+        self.records.append(record)
         if record.call.asked:
             self._count(record)
         self._show()
@@ -203,7 +210,8 @@ class CallWatch(Silent):
         self._last = self._running.pop(record.id, self._last)
         if self._last is not None:
             self._last.look(last=True)
-            self._look_at_series()
+            if self._counts.total <= _CURVES:  # those of more runs are drawn only while they go
+                self._look_at_series()
 
     def _count(self, record: RunRecord, *, reused: bool = False) -> None:
         """Count a target that is decided."""
@@ -211,9 +219,9 @@ class CallWatch(Silent):
         stopped = record.status is RunStatus.STOPPED
         self._counts = replace(
             counts,
-            ended=counts.ended + (not record.unbegun),
+            ended=counts.ended + 1,
             failed=counts.failed + (not completed and not stopped),
-            stopped=counts.stopped + (stopped and not record.unbegun),
+            stopped=counts.stopped + stopped,
             reused=counts.reused + (reused and completed),
         )
         if completed and not reused and record.times.duration is not None:
@@ -224,9 +232,9 @@ class CallWatch(Silent):
         if not self._plots:
             return
         self._looked = time.monotonic()
-        changed = [followed.series.look() for followed in self._drawn]
+        changed = [followed.look_at_series() for followed in self._drawn]
         if any(changed):
-            drawn = [(followed.name, followed.series) for followed in self._drawn]
+            drawn = [(followed.name, followed.series) for followed in self._drawn if followed.series is not None]
             self._curves = live_curves(drawn, failed=self._bad)
 
     @property
