@@ -31,11 +31,13 @@ class LiveOutput:
     Attributes:
         id: unique for ever, such as ``call:3f2.../line``.
         bundle: as it was sent last.
+        page: that it is on; empty where nobody tells, or the labextension keeps it right.
     """
 
-    def __init__(self, outputs: Outputs, output_id: str, bundle: Bundle) -> None:
+    def __init__(self, outputs: Outputs, output_id: str, bundle: Bundle, *, page: str) -> None:
         self.id = output_id
         self.bundle = bundle
+        self.page = page
         self._outputs = outputs
         self._sent = outputs.clock()
         self._lock = threading.Lock()
@@ -82,8 +84,7 @@ class Outputs:
         self.clock = clock
         self._recall = recall
         self._known: dict[str, LiveOutput] = {}
-        self._pages: dict[str, str] = {}  # id of an output -> the page that had it
-        self._untold: dict[str, str] = {}  # id of an output that has ended -> what is to be told of it
+        self._untold: dict[str, str] = {}  # id of one that has ended -> what is to be told of it
         self._lock = threading.Lock()
         self._comms: list[Any] = []
 
@@ -94,13 +95,11 @@ class Outputs:
 
     def show(self, output_id: str, bundle: Bundle) -> LiveOutput:
         """Add an output to the cell that runs; to be called by the thread that runs it."""
-        made = LiveOutput(self, output_id, bundle)
+        made = LiveOutput(self, output_id, bundle, page=self._page())
         with self._lock:
             self._known[output_id] = made
-            self._pages[output_id] = self._page()
             while len(self._known) > _KEPT:
-                oldest = next(iter(self._known))
-                del self._known[oldest], self._pages[oldest]
+                del self._known[next(iter(self._known))]
         self.send(output_id, bundle, update=False)
         return made
 
@@ -121,14 +120,15 @@ class Outputs:
     def ended(self, output: LiveOutput, told: str) -> None:
         """Note that an output has its last form."""
         with self._lock:
-            if told and output.id in self._pages:
+            if told and output.id in self._known:
                 self._untold[output.id] = told
 
     def tell_lost(self, show: Callable[[str], None]) -> None:
         """Print what has ended on pages that are gone, once, into the cell that is about to run."""
         page = self._page()
         with self._lock:
-            lost = [text for output_id, text in self._untold.items() if self._pages.get(output_id) not in ("", page)]
+            pages = {output_id: self._known[output_id].page for output_id in self._untold if output_id in self._known}
+            lost = [text for output_id, text in self._untold.items() if pages.get(output_id) not in ("", page)]
             self._untold.clear()
         if lost and page:
             show(f"While the page was away: {'; '.join(lost)}\n")
@@ -179,7 +179,7 @@ class Outputs:
                 known = self._known.get(output_id)
                 self._untold.pop(output_id, None)
                 if known is not None:
-                    self._pages[output_id] = ""  # the labextension keeps it right from now on
+                    known.page = ""  # the labextension keeps it right from now on
             bundle = known.bundle if known is not None else self._recall(output_id)
             if bundle is not None:
                 self.send(output_id, bundle, update=True)
