@@ -13,13 +13,13 @@ from dvc_magic.errors import DvcMagicError, QueryError, RequestError, close_matc
 from dvc_magic.line import Option, Options, StageWords, Usage, read_runs_line
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.stage import address_of, group_of
-from dvc_magic.notebook.control import meant
+from dvc_magic.notebook.control import runs_named
 from dvc_magic.notebook.forms import LogView
 from dvc_magic.notebook.interrupted import show_alone
 from dvc_magic.notebook.live import follow_log
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
-from dvc_magic.project import Call, Run, Runs
+from dvc_magic.project import Run, Runs
 from dvc_magic.runs import Query, parse_query, probable_query, stage_meant, with_operations
 
 if TYPE_CHECKING:
@@ -180,11 +180,10 @@ class RunsMagics(Magics):
         kernel's last. ``call:`` and the start of an id mean the runs of a call.
         """
         options = _SHOW.read(line, namespace=self._session.names(local_ns))
-        if options.positional is not None:
-            named = meant(options.positional, self._session)
-            runs = named.runs if isinstance(named, Call) else named
-            return runs.in_full() if isinstance(runs, Run) else _alone(runs)
-        return self._newest().in_full()
+        if options.positional is None:
+            return self._newest().in_full()
+        runs = runs_named(options.positional, self._session)
+        return runs[0].in_full() if len(runs) == 1 else runs
 
     @dvc_line_magic(_LOG)
     def dvc_log(self, line: str, local_ns: Mapping[str, Any] | None = None) -> LogView | None:
@@ -207,17 +206,15 @@ class RunsMagics(Magics):
         if "-f" not in options.switches or run.status.final:
             return LogView(run, lines=lines)
         try:
-            follow_log(run, self._session.outputs if self._session.shows_live else None, lines=lines)
+            outputs = self._session.outputs if self._session.shows_live else None
+            follow_log(run, outputs, show=self._session.show, lines=lines)
         except KeyboardInterrupt as interrupt:
             show_alone(interrupt, f"{run.stage} {run.number} goes on; %dvc_stop {run.number} stops it")
             raise
         return None
 
     def _run_named(self, text: str) -> Run:
-        named = meant(text, self._session)
-        if isinstance(named, Run):
-            return named
-        runs = named.runs if isinstance(named, Call) else named
+        runs = runs_named(text, self._session)
         if len(runs) == 1:
             return runs[0]
         going = next((run for run in runs if run.status is RunStatus.RUNNING), runs[0]) if runs else None
@@ -228,10 +225,6 @@ class RunsMagics(Magics):
         if self._session.last is not None:
             return self._session.last
         return self._session.project.last
-
-
-def _alone(runs: Runs) -> Run | Runs:
-    return runs[0].in_full() if len(runs) == 1 else runs
 
 
 def _statuses() -> list[str]:

@@ -11,7 +11,7 @@ from dvc_magic.errors import RequestError
 from dvc_magic.line import Option, Usage
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
-from dvc_magic.project import Call, Calls, Run, Runs
+from dvc_magic.project import PATIENCE, Call, Calls, Run, Runs
 from dvc_magic.views import Place
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class CallMagics(Magics):
             call.stop(drain=drain, timeout=0)
         if not drain:
             for call in own:
-                call.wait(_PATIENCE)
+                call.wait(PATIENCE)
         return calls.only(own)
 
     @dvc_line_magic(_DETACH)
@@ -116,7 +116,7 @@ class CallMagics(Magics):
         """What a line names; without a name this kernel's newest call that goes on."""
         project = self._session.project
         if named is not None:
-            return meant(named, self._session)
+            return call_or_runs(named, self._session)
         running = project.calls.running
         own = next((call for call in running if call.place is not Place.ELSEWHERE), None)
         if own is None:
@@ -125,10 +125,7 @@ class CallMagics(Magics):
         return own
 
 
-_PATIENCE = 5.0  # seconds for what is stopped to end
-
-
-def meant(named: str, session: Session) -> Call | Run | Runs:
+def call_or_runs(named: str, session: Session) -> Call | Run | Runs:
     """What a word names in the place of RUN: ``call:3f2``, a run, or the ids of several as ``{runs}`` gives them.
 
     Raises:
@@ -147,3 +144,14 @@ def _call_of(chosen: Run | Runs) -> str:
     if len(calls) > 1:
         raise RequestError(f"these {len(runs)} runs are of {len(calls)} calls; name one of them: call:{calls[0]}")
     return calls[0]
+
+
+def runs_named(named: str, session: Session) -> Runs:
+    """The runs that a word means in the place of RUN; of a call, those that it was asked for.
+
+    Raises: as `call_or_runs`.
+    """
+    chosen = call_or_runs(named, session)
+    if isinstance(chosen, Run):
+        return session.caller.runs_of([chosen.id])
+    return chosen.runs if isinstance(chosen, Call) else chosen

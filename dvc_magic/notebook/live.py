@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -146,31 +145,33 @@ class BackgroundDisplay:
         self._log.end(_text(view.log_text()))
 
 
-def follow_log(run: Run, outputs: Outputs | None, *, lines: int | None) -> None:
+def follow_log(run: Run, outputs: Outputs | None, *, show: Callable[[str], None], lines: int | None) -> None:
     """Show the log of a run that goes, to its end: in an output that is updated, or printed where there is none.
 
     Args:
-        run: that goes. outputs: of the kernel. lines: how many of the last lines an output shows.
+        run: that goes. outputs: of the kernel. show: prints into the cell.
+        lines: how many of the last lines an output shows.
 
     Raises:
         KeyboardInterrupt: it was interrupted; the run goes on.
     """
     tail, screen = LogTail(run.log.path, raw=outputs is not None), Screen(lines=lines or _LINES)
     output = outputs.show(f"run:{run.id}/log-{time.time_ns()}", _text("")) if outputs is not None else None
-    has_ended = False
+    text, has_ended = "", False
     while not has_ended:
         has_ended = run.status.final  # before the look, or its last words were missed
         part = tail.read(last=has_ended)
         if output is None:
-            sys.stdout.write(log_text(part, kept_in=run.log.path))
-            sys.stdout.flush()
+            show(log_text(part, kept_in=run.log.path))
         else:
-            screen.feed(part.text)
-            output.update(_text("\n".join(screen.lines())))
+            if part.text:
+                screen.feed(part.text)
+                text = "\n".join(screen.lines())
+            output.update(_text(text))
         if not has_ended:
             time.sleep(_LOOK)
     if output is not None:
-        output.end(_text("\n".join(screen.lines())))
+        output.end(_text(text))
 
 
 def _text(text: str) -> Bundle:
@@ -196,11 +197,12 @@ def _ended(view: LiveCall, runs: Runs) -> Bundle:
     """How a call ended that nobody waited for: of one with many runs their table."""
     if view.counts.total == 1:
         return _with_curves(view.end(), view)
-    text, table = view.end(), runs.table(_SHOWN)
-    return {
-        "text/plain": f"{text}\n\n{table.text()}",
-        "text/html": f"{_pre(text)}{table.html()}{view.curve_html() if view.counts.total <= _DRAWN else ''}",
-    }
+    return _with_table(view.end(), runs, below=view.curve_html() if view.counts.total <= _DRAWN else "")
+
+
+def _with_table(text: str, runs: Runs, *, below: str = "") -> Bundle:
+    table = runs.table(_SHOWN)
+    return {"text/plain": f"{text}\n\n{table.text()}", "text/html": f"{_pre(text)}{table.html()}{below}"}
 
 
 def recalled(output_id: str, project: Project) -> Bundle | None:
@@ -217,10 +219,6 @@ def recalled(output_id: str, project: Project) -> Bundle | None:
             return _text(f"{call!r}; %dvc_calls shows how far it is")
         if len(runs) == 1:
             return _text(run_line(runs[0].record, runs[0].metrics))
-        text, table = call_line(call.row()), runs.table(_SHOWN)
+        return _with_table(call_line(call.row()), runs)
     except DvcMagicError:
         return None
-    return {
-        "text/plain": f"{text}\n\n{table.text()}",
-        "text/html": f"{_pre(text)}{table.html()}",
-    }

@@ -14,7 +14,7 @@ from dvc_magic.line import StageWords
 from dvc_magic.notebook.background import BackgroundCalls
 from dvc_magic.notebook.live import recalled
 from dvc_magic.notebook.outputs import Outputs
-from dvc_magic.project import Caller, Connection, Project, Run, connection_of, cores, left_behind
+from dvc_magic.project import Caller, Connection, Project, Run, connection_of, left_behind
 from dvc_magic.untrusted import message
 
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ class Session:
     @property
     def caller(self) -> Caller:
         """Makes the calls of lines on the project."""
-        connection = self.connection
-        connection.max_jobs = self._max_jobs() or cores()
-        return Caller(connection)
+        return Caller(self.connection, max_jobs=self._max_jobs())
 
     def open(self, path: str) -> Project:
         """Make another project the project; the one before stays when this one cannot be opened."""

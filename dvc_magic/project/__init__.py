@@ -3,7 +3,7 @@
 from dvc_magic.debugger import Debugged
 from dvc_magic.project.call_watch import CallWatch
 from dvc_magic.project.caller import Caller, Launched
-from dvc_magic.project.connection import Connection, cores
+from dvc_magic.project.connection import Connection
 from dvc_magic.project.example import write_example
 from dvc_magic.project.follow import Observer, tell
 from dvc_magic.project.handles import (
@@ -26,9 +26,11 @@ from dvc_magic.project.promoting import Promoted
 from dvc_magic.project.settings import STORE_FOLDER, Settings, find_root
 from dvc_magic.project.sources import config, dvcfile, dvcstage, file
 from dvc_magic.project.supplies import Supplies
+from dvc_magic.project.waiting import PATIENCE
 from dvc_magic.sources import SourcePath
 
 __all__ = [
+    "PATIENCE",
     "STORE_FOLDER",
     "Call",
     "CallOptions",
@@ -56,7 +58,6 @@ __all__ = [
     "Supplies",
     "config",
     "connection_of",
-    "cores",
     "dvcfile",
     "dvcstage",
     "file",

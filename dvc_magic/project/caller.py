@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -57,10 +58,13 @@ class Caller:
 
     Args:
         connection: of the project; another `Caller` of it would do the same.
+        max_jobs: how many commands of all calls in the background may run at the same time; as many as cores, unless
+            given.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, max_jobs: int = 0) -> None:
         self._connection = connection
+        self._max_jobs = max_jobs or _cores()
 
     def runs_of(self, ids: Iterable[str]) -> Runs:
         """The runs of these ids, in this order.
@@ -116,8 +120,11 @@ class Caller:
 
     def begin(self, request: RunRequest, follower: Follower | None = None) -> Pending:
         """Begin a call; `follower` gets its events, see `dvc_magic.client.Pending`."""
+        return self._begin(RunCall(call=complete_call(request, self._connection)), follower)
+
+    def _begin(self, question: RunCall, follower: Follower | None) -> Pending:
         self._connection.store.check_writable()
-        return self._connection.begin(RunCall(call=complete_call(request, self._connection)), follower)
+        return self._connection.begin(question, follower)
 
     def launch(self, request: RunRequest, *, detach: bool = False, told: Follower = lambda _: None) -> Launched:
         """Begin a call in the background; returns as soon as its plan stands.
@@ -131,8 +138,6 @@ class Caller:
             DvcMagicError: the call makes no sense, or the project cannot be used as it is.
             KeyboardInterrupt: it was interrupted before the plan stood; the call is withdrawn.
         """
-        store = self._connection.store
-        store.check_writable()
         plans: list[Planned] = []
 
         def heard(event: Event | None) -> None:
@@ -143,10 +148,10 @@ class Caller:
         question = RunCall(
             call=complete_call(request, self._connection),
             background=True,
-            max_jobs=self._connection.max_jobs,
+            max_jobs=self._max_jobs,
             detached=detach,
         )
-        pending = self._connection.begin(question, heard)
+        pending = self._begin(question, heard)
         try:
             while not plans and not pending.wait(_LOOK):
                 pass
@@ -157,9 +162,8 @@ class Caller:
             pending.result()
             message = "the call was stopped before its plan stood; nothing was run"
             raise RequestError(message)
-        call = plans[0].call
-        runs = Runs(store.targets(call), store, actions=self)
-        return Launched(call=self.call(call), plan=plans[0].plan, runs=runs, pending=pending)
+        call = self.call(plans[0].call)
+        return Launched(call=call, plan=plans[0].plan, runs=call.runs, pending=pending)
 
     def call(self, call_id: str) -> Call:
         """The call of this id.
@@ -241,6 +245,13 @@ class Caller:
         """
         altered: dict[str, str] = self._connection.ask(AlteredOuts(run=run.id))
         return altered
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    with contextlib.suppress(AttributeError):  # macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _all_completed(runs: Runs) -> bool:

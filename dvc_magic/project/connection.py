@@ -31,7 +31,6 @@ class Connection:
         root: the folder with ``.dvc``. settings: of the user.
         operations: those that calls can name.
         host: answers questions.
-        max_jobs: how many commands of all calls in the background may run at the same time; the cores, unless set.
     """
 
     def __init__(self, root: Path, settings: Settings) -> None:
@@ -39,7 +38,6 @@ class Connection:
         self.settings = settings
         self.operations = KnownOperations(root)
         self.host = Host(project=root, home=settings.home, log=StorePaths(settings.home).workers_log)
-        self.max_jobs = cores()
         self._opening = threading.Lock()
         self._store: RunStore | None = None
         self._glance = self._new_glance()
@@ -126,13 +124,6 @@ class Connection:
         """End the host and its workers; runs that still go are stopped."""
         self.host.close()
         self._glance = self._new_glance()
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    with contextlib.suppress(AttributeError):  # macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _needs_mending(store: RunStore) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+PATIENCE = 5.0
+"""Seconds that a stop waits for the end of what it stops, unless it is told."""
+
 _FIRST, _LONGEST = 0.02, 0.2  # seconds between two looks, at first and later
 
 

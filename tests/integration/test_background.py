@@ -16,7 +16,8 @@ import pytest
 from dvc_magic.errors import CallNotFoundError, ParamError, RequestError, StageNotFoundError
 from dvc_magic.model.call import CallStatus
 from dvc_magic.model.record import RunStatus
-from dvc_magic.project import Project
+from dvc_magic.project import Caller, Project
+from dvc_magic.project.requests import read_request
 from dvc_magic.store import check_store
 from tests.support.behind import connection_of
 from tests.support.small import MakeProject
@@ -112,7 +113,7 @@ def test_a_grid_comes_back_in_its_order_with_the_numbers_that_its_runs_will_have
 
     assert [run.number for run in runs] == [2, 3, 4]
     assert [run.params["lr"] for run in runs] == [1, 2, 3]
-    assert runs[0].call.runs == runs or [run.id for run in runs[0].call.runs] == [run.id for run in runs]
+    assert [run.id for run in runs[0].call.runs] == [run.id for run in runs]
     done = runs.wait()
     assert {run.status for run in done} == {RunStatus.COMPLETED}
     assert [run.id for run in done] == [run.id for run in runs]
@@ -171,9 +172,11 @@ def test_closing_the_project_stops_what_goes_on_and_leaves_nothing(root: Path) -
 
 def test_max_jobs_bounds_what_all_calls_in_the_background_run(project: Project) -> None:
     project.run("prepare")
-    connection_of(project).max_jobs = 1
+    connection = connection_of(project)
+    caller = Caller(connection, max_jobs=1)
+    request = read_request("train", {"seconds": [0.3, 0.4]}, {}, connection, jobs=2)
 
-    calls = [project.grid("train", {"seconds": [0.3, 0.4]}, jobs=2, background=True) for _ in range(2)]
+    calls = [caller.launch(request).runs for _ in range(2)]
     most = 0
     while not all(run.status.final for runs in calls for run in runs):
         most = max(most, sum(run.record.status is RunStatus.RUNNING for run in project.store.all()))

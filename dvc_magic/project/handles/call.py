@@ -12,12 +12,11 @@ from dvc_magic.errors import AmbiguousRunError, CallNotFoundError
 from dvc_magic.model.call import CallPlan, CallRecord, CallStatus
 from dvc_magic.project.handles.run import Actions
 from dvc_magic.project.handles.runs import Runs
-from dvc_magic.project.waiting import wait_until
+from dvc_magic.project.waiting import PATIENCE, wait_until
 from dvc_magic.store import ALL, DRAIN, RunStore
 from dvc_magic.views import CallRow, Place, Table, call_line, calls_table, counts_of
 
 _ENDED = 10  # calls that have ended, in a table
-_PATIENCE = 5.0  # seconds for what is stopped to end
 
 
 class Call:
@@ -101,7 +100,7 @@ class Call:
         wait_until(lambda: self.status is not CallStatus.RUNNING, timeout=timeout)
         return self
 
-    def stop(self, *, drain: bool = False, timeout: float = _PATIENCE) -> Call:
+    def stop(self, *, drain: bool = False, timeout: float = PATIENCE) -> Call:
         """Stop it: its running stages get SIGINT, a second time SIGTERM, then SIGKILL; nothing more begins.
 
         Args:

@@ -19,15 +19,13 @@ from dvc_magic.project.handles.content import Paths, ResolvedDep, ResolvedOut, R
 from dvc_magic.project.handles.plotting import Plots, read_history
 from dvc_magic.project.options import CallOptions, RunName, takes
 from dvc_magic.project.promoting import Promoted
-from dvc_magic.project.waiting import wait_until
+from dvc_magic.project.waiting import PATIENCE, wait_until
 from dvc_magic.runs import Leaves, history_frame, metrics_of, params_of
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.views import Card, run_card, run_line
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_PATIENCE = 5.0  # seconds for what is stopped to end
 
 
 class CallHandle(Protocol):
@@ -309,7 +307,7 @@ class Run:
         wait_until(lambda: self.status.final, timeout=timeout)
         return self
 
-    def stop(self, *, timeout: float = _PATIENCE) -> Run:
+    def stop(self, *, timeout: float = PATIENCE) -> Run:
         """``run.stop()``: stop it, whoever has started it; one that has not begun never will.
 
         Its commands get SIGINT, and SIGTERM 10 s later or at a second stop, SIGKILL at a third.

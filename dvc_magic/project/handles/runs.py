@@ -10,6 +10,7 @@ from dvc_magic.errors import RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
 from dvc_magic.project.handles.plotting import Plots
 from dvc_magic.project.handles.run import Actions, Run
+from dvc_magic.project.waiting import PATIENCE
 from dvc_magic.runs import (
     Query,
     RunRow,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _SEVERAL = 2
-_PATIENCE = 5.0  # seconds for what is stopped to end
 
 
 class RunPositionError(RunNotFoundError, IndexError):
@@ -241,7 +241,7 @@ class Runs(Sequence[Run]):
             stored.append(run.stored)
         return self._with(stored, shown=self._shown)
 
-    def stop(self, *, timeout: float = _PATIENCE) -> Runs:
+    def stop(self, *, timeout: float = PATIENCE) -> Runs:
         """``runs.stop()``: stop those that go, and let those that have not begun never begin.
 
         Args:
