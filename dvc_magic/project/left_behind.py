@@ -34,7 +34,7 @@ def left_behind(store: RunStore, *, notebook: str | None) -> str:
             continue
         if record.status is CallStatus.RUNNING and record.detached:
             going.append(call)
-        elif _ended_with_its_kernel(record) and store.calls.mark_told(record.id):
+        elif _ended_with_its_kernel(record) and store.calls.mark_told(record.id):  # of several kernels one tells
             ended.append(call)
     with contextlib.suppress(DvcMagicError):  # a folder that is removed meanwhile
         return " ".join(filter(None, [_ended_text(ended), _going_text(going)]))

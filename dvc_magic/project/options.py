@@ -47,9 +47,10 @@ class CallOptions(PlanOptions, total=False):
         timeout: seconds that the commands of each run may take.
         label, tags: notes on the runs.
         raise_errors: False to get failed runs back instead of an exception.
-        background: True to get the runs back as soon as the plan stands; they go on, as far as `max_jobs` of the
-            project lets them, until this process ends. What comes of them raises nothing: ``run.wait()``.
-        detach: True for what goes on when this process has ended, in the background too.
+        background: True to get the runs back as soon as the plan stands. They go on until this process ends; all calls
+            in the background run as many commands at a time as there are cores. A failure raises nothing: see
+            ``run.wait().status``.
+        detach: True for a call in the background that goes on when this process has ended.
     """
 
     timeout: float | None
