@@ -1,20 +1,21 @@
-"""Marking entries of a git index "assume unchanged", without starting git.
+"""Marking entries of a git index "assume unchanged" or "compare the content", without starting git.
 
-The format is described in git's ``gitformat-index``: a header, the entries, extensions, a checksum. The mark is one bit
-of an entry, so nothing moves.
+The format is described in git's ``gitformat-index``: a header, the entries, extensions, a checksum. A mark is one bit
+or a size of 0 in an entry, so nothing moves.
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 __all__ = ["GitIndex", "kept_index"]
 
 _STAT = 40  # bytes of times, ids, mode and size before an entry's hash
+_SIZE = 4  # of them those of the size, the last
 _ASSUME_UNCHANGED = 0x80  # in the upper byte of an entry's flags, as is the next
 _EXTENDED = 0x40
 _VERSIONS = (2, 3, 4)
@@ -45,17 +46,23 @@ class GitIndex:
             if magic == b"DIRC" and version in _VERSIONS:
                 self.entries = tuple(self._each_entry(version, count))
 
-    def hiding(self, hidden: Callable[[str, str], bool]) -> bytes:
-        """The content with the entries marked that `hidden` chooses by path and blob.
+    def marked(self, *, hidden: Callable[[str, str], bool], compared: Collection[str]) -> bytes:
+        """The content with marks on its entries.
 
-        Git then takes them for unchanged, even when they are missing.
+        Args:
+            hidden: chooses by path and blob what git is to take for unchanged, even when it is missing.
+            compared: the paths whose content git is to compare with the blob, whatever their times and sizes are. Git
+                itself marks so what was written in the second in which it wrote the index.
         """
-        chosen = [flags for path, blob, flags in self.entries if hidden(path, blob)]
-        if not chosen:
-            return self.content
         content = bytearray(self.content)
-        for flags in chosen:
-            content[flags] |= _ASSUME_UNCHANGED
+        for path, blob, flags in self.entries:
+            if hidden(path, blob):
+                content[flags] |= _ASSUME_UNCHANGED
+            if path in compared:
+                size = flags - self._size - _SIZE
+                content[size : size + _SIZE] = bytes(_SIZE)
+        if content == self.content:
+            return self.content
         if any(content[-self._size :]):  # all zeros: written without a checksum, which git takes as well
             algorithm = hashlib.sha256 if self._size == 32 else hashlib.sha1  # noqa: PLR2004 - bytes of SHA-256
             content[-self._size :] = algorithm(content[: -self._size], usedforsecurity=False).digest()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from dvc_magic.errors import StoreError
@@ -52,6 +52,7 @@ def write_skeleton_git(
     objects: Objects,
     below: str = "",
     hidden: Callable[[str, str], bool] | None = None,
+    rewritten: Collection[str] = (),
     ignored: Sequence[str] = (),
     settled: bool = False,
 ) -> bool:
@@ -73,6 +74,7 @@ def write_skeleton_git(
         below: the run's DVC root, from `target`; empty for `target` itself.
         hidden: says of a tracked path, from `target`, and the blob it has in the index, that what becomes of it here
             is no news to git.
+        rewritten: tracked paths, from `target`, that have another content than at the call.
         ignored: patterns of untracked files that are no news either.
         settled: whether git may trust the index where a file's times agree with it: nothing differs from the commit.
 
@@ -108,7 +110,9 @@ def write_skeleton_git(
             os.makedirs(os.path.dirname(f"{target}/{path}"), exist_ok=True)
             _write(f"{target}/{path}", text)
         if facts.index is not None:
-            _write_index(facts.index, git, objects, hidden=hidden, sha256=facts.sha256, settled=settled)
+            _write_index(
+                facts.index, git, objects, hidden=hidden, rewritten=rewritten, sha256=facts.sha256, settled=settled
+            )
     return facts.commit is not None
 
 
@@ -140,13 +144,15 @@ def _write_index(
     objects: Objects,
     *,
     hidden: Callable[[str, str], bool] | None,
+    rewritten: Collection[str],
     sha256: bool,
     settled: bool,
 ) -> None:
     """Write the index with its mtime, by which git knows which of its entries it may trust.
 
     Git reads a file again that is not older than the index (after a clone, every one), and what a stage's
-    ``git status`` reads would count as read by the stage: so the index of a settled run is younger than anything.
+    ``git status`` reads would count as read by the stage: so the index of a settled run is younger than anything. Then
+    git no longer sees by itself a file that was written in the second of the project's file, with a text as long.
     """
     if lacking := objects.lacking([copy.md5, *copy.shared.values()]):
         message = f"the store no longer has git's index as it was at the call ({lacking[0]} is gone or was changed)"
@@ -155,7 +161,9 @@ def _write_index(
     for name, md5 in copy.shared.items():
         write_file(f"{git}/{name}", Path(objects.path(md5)).read_bytes())
     is_split = index.shared in copy.shared  # then its entries are not those of the work tree
-    write_file(f"{git}/index", index.content if hidden is None or is_split else index.hiding(hidden))
+    write_file(
+        f"{git}/index", index.content if hidden is None or is_split else index.marked(hidden=hidden, compared=rewritten)
+    )
     mtime_ns = time.time_ns() + 2_000_000_000 if settled else copy.mtime_ns
     os.utime(f"{git}/index", ns=(mtime_ns, mtime_ns))
 

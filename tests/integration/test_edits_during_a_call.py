@@ -311,6 +311,20 @@ def test_a_workspace_is_made_without_a_look_at_the_project(
     assert _prepared(order, project, "a00000000002") == with_project
 
 
+def test_git_sees_the_params_of_a_run_though_they_are_as_old_and_as_long_as_those_of_the_project(
+    make_project: Any, opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, order = _failed(make_project, opened, tmp_path)
+    anew = replace(order, record=replace(order.record, id="a00000000001"), replace={"params.yaml": "lr: 7\n"})
+    same = (project.root / "params.yaml").stat().st_mtime_ns
+    monkeypatch.setattr(time, "time_ns", lambda: same)
+
+    workspace = prepare(anew, store=project.store).root
+
+    assert int((workspace / "params.yaml").stat().st_mtime) == same // 1_000_000_000
+    assert git(workspace, "status", "--porcelain", "params.yaml") == " M params.yaml\n"
+
+
 def _prepared(order: WorkOrder, project: Project, run_id: str) -> dict[str, bytes]:
     """Every file and link of a workspace made anew."""
     anew = replace(order, record=replace(order.record, id=run_id))

@@ -59,6 +59,7 @@ def write_git(
         objects=objects,
         below=below,
         hidden=hidden,
+        rewritten={f"{start}{path}" for path in order.replace},
         ignored=[f"/{start}{path}" for path in ignored],
         settled=not order.record.dirty,
     )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,7 @@ GONE = ["src/long/name/one.py", "z" * 200, "é ü.txt"]
 
 
 def hide(file: Path, hidden: Callable[[str, str], bool], *, sha256: bool = False) -> None:
-    file.write_bytes(GitIndex(file.read_bytes(), sha256=sha256).hiding(hidden))
+    file.write_bytes(GitIndex(file.read_bytes(), sha256=sha256).marked(hidden=hidden, compared=[]))
 
 
 def _repository(folder: Path, *options: str) -> Path:
@@ -75,9 +77,27 @@ def test_a_sha256_repository_is_read_as_well_and_the_blobs_are_told(tmp_path: Pa
     assert blobs["a.py"] == git(folder, "rev-parse", "HEAD:a.py").strip()
 
 
+def test_git_looks_into_a_file_that_is_to_be_compared_however_equal_its_time_and_size_are(tmp_path: Path) -> None:
+    folder = _repository(tmp_path / "r")
+    git(folder, "config", "core.checkStat", "minimal")
+    git(folder, "config", "core.trustCtime", "false")
+    _commit(folder)
+    index = folder / ".git/index"
+    for name in ("a.py", "src/long/name/one.py"):
+        times = (folder / name).stat()
+        (folder / name).write_text("TEXT")
+        os.utime(folder / name, ns=(times.st_atime_ns, times.st_mtime_ns))
+    content = GitIndex(index.read_bytes()).marked(hidden=lambda *_: False, compared=["a.py", "é ü.txt"])
+
+    index.write_bytes(content)
+    os.utime(index, (time.time() + 2,) * 2)
+
+    assert git(folder, "status", "--porcelain") == " M a.py\n"
+
+
 @pytest.mark.parametrize("content", [b"", b"no index", b"DIRC" + bytes(40)])
 def test_a_strange_index_is_left_alone(content: bytes) -> None:
-    assert GitIndex(content).hiding(lambda *_: True) == content
+    assert GitIndex(content).marked(hidden=lambda *_: True, compared=["a.py"]) == content
 
 
 def test_an_index_names_the_file_that_has_its_larger_part(tmp_path: Path) -> None:
