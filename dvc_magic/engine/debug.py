@@ -18,9 +18,9 @@ from dvc_magic.engine.surroundings import keep_surroundings
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.pipeline import ProjectReader, shell_argv
-from dvc_magic.store import RunCache, RunLock, RunStore, read_noun, remove_tree, write_noun
+from dvc_magic.store import RunCache, RunLock, RunStore, load_snapshot, read_noun, remove_tree, write_noun
 from dvc_magic.wire import CopyEnd
-from dvc_magic.workspace import environment_folders, load_snapshot
+from dvc_magic.workspace import environment_folders
 
 
 def execute_copy(

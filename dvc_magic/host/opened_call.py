@@ -27,9 +27,8 @@ from dvc_magic.model.plan import Action, PointPlan, Supplied
 from dvc_magic.model.record import RunRecord
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.stage import Stage
-from dvc_magic.store import RunStore
+from dvc_magic.store import RunStore, load_snapshot
 from dvc_magic.wire import CallRequest
-from dvc_magic.workspace import load_snapshot
 
 
 class OpenedCall:

@@ -9,7 +9,7 @@
 from dvc_magic.store.boot import UNSAFE, this_boot
 from dvc_magic.store.calls import ALL, DRAIN, CallFolder, Calls
 from dvc_magic.store.check import check_store, examine
-from dvc_magic.store.content import Hasher
+from dvc_magic.store.content import Hasher, read_listing
 from dvc_magic.store.copying import clone_content, copy_content
 from dvc_magic.store.database import DATABASE_ERRORS, is_damage
 from dvc_magic.store.dir_listing import (
@@ -32,6 +32,7 @@ from dvc_magic.store.quarantine import check_inside
 from dvc_magic.store.record_file import read_noun, write_noun
 from dvc_magic.store.remove import remove_tree
 from dvc_magic.store.repair import kept_aside, repair
+from dvc_magic.store.snapshots import load_snapshot, read_packages, snapshot_file
 from dvc_magic.store.stat_table import Facts, StatTable, file_facts, hash_steady
 from dvc_magic.store.stored import DamagedRun, StoredRun
 from dvc_magic.store.whole_files import NewFile, aside, cannot, is_full, nearly_full, room_left, write_all, write_whole
@@ -76,13 +77,17 @@ __all__ = [
     "is_run_id",
     "kept_aside",
     "listing_hash",
+    "load_snapshot",
     "moved",
     "nearly_full",
     "new_run_id",
+    "read_listing",
     "read_noun",
+    "read_packages",
     "remove_tree",
     "repair",
     "room_left",
+    "snapshot_file",
     "this_boot",
     "without",
     "write_all",

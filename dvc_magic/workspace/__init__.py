@@ -14,7 +14,7 @@ from dvc_magic.workspace.env_folders import (
     tool_settings,
     uv_project_above,
 )
-from dvc_magic.workspace.environment import python_environment, read_packages
+from dvc_magic.workspace.environment import python_environment
 from dvc_magic.workspace.git_command import start_git
 from dvc_magic.workspace.git_skeleton import git_objects, write_skeleton_git
 from dvc_magic.workspace.git_state import read_git_facts
@@ -35,7 +35,7 @@ from dvc_magic.workspace.made import (
 from dvc_magic.workspace.materialise import materialise
 from dvc_magic.workspace.place import LackingError, LinkPolicy, link_policy, make_read_only, place_file, place_object
 from dvc_magic.workspace.read_set import FolderWatch, atime_works, imported_modules, read_files
-from dvc_magic.workspace.snapshot import SIZE_LIMIT, load_snapshot, take_snapshot
+from dvc_magic.workspace.snapshot import SIZE_LIMIT, take_snapshot
 from dvc_magic.workspace.write_file import write_file
 
 __all__ = [
@@ -56,7 +56,6 @@ __all__ = [
     "link_environments",
     "link_policy",
     "linkable",
-    "load_snapshot",
     "made_below",
     "made_files",
     "made_others",
@@ -69,7 +68,6 @@ __all__ = [
     "python_environment",
     "read_files",
     "read_git_facts",
-    "read_packages",
     "read_tree",
     "start_git",
     "take_snapshot",

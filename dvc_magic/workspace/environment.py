@@ -9,16 +9,14 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from dvc_magic.errors import StoreError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import Environment
 from dvc_magic.store import write_whole
 from dvc_magic.workspace.interpreter import describe_interpreter, site_names
 
-__all__ = ["python_environment", "read_packages"]
+__all__ = ["python_environment"]
 
 _METADATA = re.compile(r"(?P<name>.+?)(?:-(?P<version>[^-]+))?(?:-[^-]+)*\.(?:dist|egg)-info")
-_DIGEST = re.compile(r"[0-9a-f]{32}")
 
 
 def python_environment(paths: StorePaths, python: str) -> Environment:
@@ -35,25 +33,6 @@ def python_environment(paths: StorePaths, python: str) -> Environment:
     content, digest = _packages(tuple(map(site_names, interpreter.site_folders)))
     _keep(paths, paths.environments / f"{digest}.json", content)
     return Environment(python=interpreter.version, packages=digest, platform=sys.platform)
-
-
-def read_packages(paths: StorePaths, digest: str) -> dict[str, str]:
-    """The distributions of an environment: name -> version.
-
-    Raises:
-        StoreError: the store has no such list, or it is damaged.
-    """
-    file = paths.environments / f"{digest}.json"
-    try:
-        if _DIGEST.fullmatch(digest):
-            return {str(name): str(version) for name, version in json.loads(file.read_bytes()).items()}
-    except (FileNotFoundError, ValueError, AttributeError):
-        pass
-    except OSError as error:
-        message = f"Cannot read {file}: {error.strerror}."
-        raise StoreError(message) from error
-    message = f"the store has no list of packages {digest!r}; expected JSON in {file}"
-    raise StoreError(message)
 
 
 @lru_cache(maxsize=4)  # 300 names take half a millisecond, and are the same ones from call to call

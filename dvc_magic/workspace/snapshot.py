@@ -5,30 +5,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import stat
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from msgspec import Struct, field
 
 from dvc_magic import codec
-from dvc_magic.errors import ProjectError, RecordDamagedError, StoreError
+from dvc_magic.errors import ProjectError
 from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.relative import in_any
 from dvc_magic.model.snapshot import Snapshot, SourceFile, snapshot_id
-from dvc_magic.store import Objects, RunStore, cannot, file_facts, write_whole
+from dvc_magic.store import Objects, RunStore, cannot, file_facts, snapshot_file, write_whole
 from dvc_magic.workspace.hash_cache import FileHash, HashCache
 from dvc_magic.workspace.sources import Listing, NamedFiles, SourceRules, list_sources, named_files
 
-__all__ = ["SIZE_LIMIT", "load_snapshot", "take_snapshot"]
+__all__ = ["SIZE_LIMIT", "take_snapshot"]
 
 SIZE_LIMIT = 50_000_000  # bytes
 _ATTEMPTS = 6
 _TICK_NS = 12_000_000  # file times move in steps of up to 10 ms
-_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def take_snapshot(
@@ -79,47 +76,6 @@ def take_snapshot(
     return snapshot, (*listing.warnings, *warnings)
 
 
-def load_snapshot(paths: StorePaths, id: str) -> Snapshot:  # noqa: A002
-    """The snapshot with this id.
-
-    Raises:
-        StoreError: the store does not have it. RecordDamagedError: its file is damaged.
-    """
-    file = _snapshot_file(paths, id)
-    try:
-        return _loaded(file, id, file_facts(file.stat()))
-    except FileNotFoundError:
-        message = f"the store has no snapshot {id}; expected {file}"
-        raise StoreError(message) from None
-    except OSError as error:
-        message = f"Cannot read the snapshot {file}: {error.strerror}."
-        raise StoreError(message) from error
-
-
-@lru_cache(maxsize=2)  # the runs of a call have one: 10,000 sources take 0.1 s to read, 4 MB to keep
-def _loaded(file: Path, id: str, _: tuple[int, int, int, int]) -> Snapshot:  # noqa: A002
-    """The snapshot in a file, for as long as the file's stat stays."""
-    try:
-        snapshot = codec.decode(file.read_bytes(), Snapshot)
-    except ValueError as error:
-        raise _damaged(file, str(error)) from None
-    if snapshot_id(snapshot.files, snapshot.linked) != id:
-        raise _damaged(file, "it lists other contents than its name says")
-    return snapshot
-
-
-def _damaged(file: Path, why: str) -> RecordDamagedError:
-    message = f"the snapshot {file} is damaged ({why}); its runs keep their workspaces, new runs take a new one"
-    return RecordDamagedError(message)
-
-
-def _snapshot_file(paths: StorePaths, id: str) -> Path:  # noqa: A002
-    if not _ID.fullmatch(id):
-        message = f"{id!r} is not the id of a snapshot; expected 32 hex digits"
-        raise StoreError(message)
-    return paths.snapshots / f"{id}.json"
-
-
 def _folder_in(project: Path, folder: Path) -> str | None:
     """The path of a folder from the project's root, None when it lies elsewhere."""
     root, place = os.path.realpath(project), os.path.realpath(folder)
@@ -143,7 +99,7 @@ def _described(files: dict[str, SourceFile], skipped: dict[str, int], listing: L
 def _keep(paths: StorePaths, snapshot: Snapshot) -> None:
     """Write the snapshot's file whole, unless it is there already just like this."""
     content = codec.encode(snapshot).encode("utf-8")
-    file = _snapshot_file(paths, snapshot.id)
+    file = snapshot_file(paths, snapshot.id)
     with contextlib.suppress(FileNotFoundError):
         if file.read_bytes() == content:
             return

@@ -27,7 +27,7 @@ from dvc_magic.model.record import Looked, RunRecord
 from dvc_magic.model.relative import parent_folders
 from dvc_magic.model.snapshot import Snapshot
 from dvc_magic.model.stage import Stage, lies_in
-from dvc_magic.workspace import load_snapshot
+from dvc_magic.store import load_snapshot
 
 _LARGE = 1_000_000  # bytes: no code, but data
 _CODE = (".py", ".ipynb", ".sh", ".r", ".R", ".Rmd", ".qmd", ".jl", ".rb", ".pl", ".js", ".ts")

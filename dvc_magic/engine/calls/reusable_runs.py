@@ -9,8 +9,7 @@ from dvc_magic.engine.order import Capture, Point
 from dvc_magic.errors import StoreError
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import Stage
-from dvc_magic.store import RunStore, StoredRun
-from dvc_magic.workspace import read_packages
+from dvc_magic.store import RunStore, StoredRun, read_packages
 
 
 class ReusableRuns:

@@ -53,14 +53,13 @@ from dvc_magic.pipeline import (
     with_outs,
 )
 from dvc_magic.runs import metric_files, plot_declarations, read_metrics
-from dvc_magic.store import DIR_SUFFIX, RunCache, RunStore, is_full, nearly_full, room_left, write_noun
+from dvc_magic.store import DIR_SUFFIX, RunCache, RunStore, is_full, load_snapshot, nearly_full, room_left, write_noun
 from dvc_magic.untrusted import one_line
 from dvc_magic.workspace import (
     FolderWatch,
     Tree,
     atime_works,
     imported_modules,
-    load_snapshot,
     made_files,
     make_read_only,
     read_files,

@@ -20,12 +20,11 @@ from dvc_magic.model.record import DepRecord
 from dvc_magic.model.stage import Out, Stage, lies_in
 from dvc_magic.model.surroundings import Surroundings
 from dvc_magic.pipeline import first_lock, stage_files, with_cache
-from dvc_magic.store import RunStore
+from dvc_magic.store import RunStore, load_snapshot
 from dvc_magic.workspace import (
     LackingError,
     link_environments,
     link_policy,
-    load_snapshot,
     materialise,
     place_object,
     write_file,

@@ -9,7 +9,8 @@ import pytest
 
 from dvc_magic.errors import StoreError
 from dvc_magic.model.paths import StorePaths
-from dvc_magic.workspace import environment, python_environment, read_packages
+from dvc_magic.store import read_packages
+from dvc_magic.workspace import environment, python_environment
 from dvc_magic.workspace.interpreter import Interpreter, site_names
 from tests.support.projects import write
 

@@ -12,8 +12,8 @@ import pytest
 
 from dvc_magic.errors import MissingInputError, ProjectError, RecordDamagedError, StoreError
 from dvc_magic.model.paths import StorePaths
-from dvc_magic.store import RunStore
-from dvc_magic.workspace import load_snapshot, take_snapshot
+from dvc_magic.store import RunStore, load_snapshot
+from dvc_magic.workspace import take_snapshot
 from tests.support.commands import git
 from tests.support.digest import changes, project_digest
 from tests.support.projects import write
