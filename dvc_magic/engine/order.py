@@ -42,7 +42,7 @@ class Capture(Struct, frozen=True, kw_only=True):
     """The project at the moment of a call.
 
     Attributes:
-        snapshot: id of the snapshot. commit, dirty: of git.
+        snapshot: id of the snapshot. commit, dirty: of git. edited: tracked files that differ from the commit.
         points: of the grid, in its order; they cross before the rest, see `dvc_magic.engine.point_messages`.
         inputs: path -> what the project holds there, for every dep that no stage makes and every out that a stage
             upstream makes.
@@ -63,6 +63,7 @@ class Capture(Struct, frozen=True, kw_only=True):
     points: tuple[Point, ...]
     commit: str | None = None
     dirty: bool = False
+    edited: tuple[str, ...] = ()
     inputs: dict[str, InputFacts] = field(default_factory=dict)
     environment: Environment = field(default_factory=Environment)
     import_roots: tuple[str, ...] = ()

@@ -54,6 +54,7 @@ class Options(Struct, frozen=True, kw_only=True):
         values: option -> its text, by the option's name as the magic spelled it.
         several: the values of options that may be given more than once, in their order, by the same name.
         switches: the options without a value that were given.
+        words: the words that are no options, one by one, for magics that take several.
         silent: whether a ``;`` ended the line.
     """
 
@@ -61,6 +62,7 @@ class Options(Struct, frozen=True, kw_only=True):
     values: dict[str, str]
     switches: frozenset[str]
     several: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
     silent: bool = False
 
 
@@ -145,8 +147,9 @@ def read_known(
     namespace: Mapping[str, object],
     positional: str = "",
     raw: bool = False,
+    many: bool = False,
 ) -> Options:
-    """Read the line of a magic that takes options and at most one thing more.
+    """Read the line of a magic that takes options, and one thing more or several.
 
     Args:
         line: what follows the magic's name.
@@ -155,6 +158,7 @@ def read_known(
         namespace: the names that ``{name}`` can mean.
         positional: what the thing is, for messages; empty when there is none.
         raw: whether it is a query, all words that are no options, quotes kept.
+        many: whether there may be several such things.
 
     Raises:
         LineError: an unknown option, one given twice or without its value, or a word too many.
@@ -177,8 +181,11 @@ def read_known(
         if item.option.repeats and item.value is not None:
             name = item.option.name
             repeated[name] = (*repeated.get(name, ()), *expand_texts(item.value, namespace))
+    texts = tuple(expand(word, namespace).text for word in words) if many else ()
+    single = None if many else _query(words, namespace) if raw else _single(words, magic, positional, namespace)
     return Options(
-        positional=_query(words, namespace) if raw else _single(words, magic, positional, namespace),
+        positional=single,
+        words=texts,
         values={item.option.name: expand_text(item.value, namespace) for item in given if item.value is not None},
         switches=frozenset(item.option.name for item in given if item.value is None),
         several=repeated,

@@ -43,7 +43,13 @@ class Usage(Struct, frozen=True, kw_only=True):
         """
         word = self.words[0] if self.words else ""
         return read_known(
-            line, magic=self.magic, known=self.options, namespace=namespace, positional=word, raw=self.raw
+            line,
+            magic=self.magic,
+            known=self.options,
+            namespace=namespace,
+            positional=word,
+            raw=self.raw,
+            many=self.repeats,
         )
 
 

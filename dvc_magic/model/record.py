@@ -198,6 +198,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
         import_roots: folders of the project on the Python path, from the project's root.
         copied: ignored project files that were placed because the user named them.
         snapshot: id of the snapshot. commit: git commit of the project, dirty: whether files differed from it.
+        edited: the first of those files, from the project's root; empty in records from before that was noted.
         root: from the run's ``workspace`` folder to its DVC root, ``.`` when they are the same.
         upstream: stage address -> run id, the runs whose outs were used.
         metrics: declared file -> its content, written by this run.
@@ -241,6 +242,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     snapshot: str = ""
     commit: str | None = None
     dirty: bool = False
+    edited: tuple[str, ...] = ()
     environment: Environment = field(default_factory=Environment)
     root: str = "."
     upstream: dict[str, str] = field(default_factory=dict)

@@ -35,7 +35,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
         copied: those of them that git ignores and the user named (``-C``, ``copy-paths:``).
         linked: named files that look secret: path -> True; placed as links to the project, never stored.
         skipped: undeclared data left out for its size: path -> bytes.
-        commit: the git commit, None without git. dirty: whether tracked files differ from it.
+        commit: the git commit, None without git. dirty: whether tracked files differ from it. edited: which do.
     """
 
     id: str
@@ -45,6 +45,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     skipped: dict[str, int] = field(default_factory=dict)
     commit: str | None = None
     dirty: bool = False
+    edited: tuple[str, ...] = ()
 
 
 def snapshot_id(files: Mapping[str, SourceFile], linked: Sequence[str]) -> str:

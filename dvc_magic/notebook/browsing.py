@@ -14,13 +14,14 @@ from dvc_magic.line import Option, Options, StageWords, Usage, read_runs_line
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.stage import address_of, group_of
 from dvc_magic.notebook.control import runs_named
-from dvc_magic.notebook.forms import LogView
+from dvc_magic.notebook.forms import CardView, LogView
 from dvc_magic.notebook.interrupted import show_alone
 from dvc_magic.notebook.live import follow_log
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
 from dvc_magic.project import Run, Runs
 from dvc_magic.runs import Query, parse_query, probable_query, stage_meant, with_operations
+from dvc_magic.views import Card, Section
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -38,7 +39,7 @@ _RUNS = Usage(
         Option(name="--all", takes=False),
     ),
 )
-_SHOW = Usage(magic="%dvc_show", words=("RUN",))
+_SHOW = Usage(magic="%dvc_show", words=("RUN",), options=(Option(name="--files", takes=False),))
 _LOG = Usage(magic="%dvc_log", words=("RUN",), options=(Option(name="-n", what="N"), Option(name="-f", takes=False)))
 _WORD = re.compile(r"[^\s=<>~!()\[\]'\"`]+")
 
@@ -166,7 +167,7 @@ class RunsMagics(Magics):
         return list(known)
 
     @dvc_line_magic(_SHOW)
-    def dvc_show(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run | Runs:
+    def dvc_show(self, line: str, local_ns: Mapping[str, Any] | None = None) -> Run | Runs | CardView:
         """Show a run: status, params, metrics, deps, outs.
 
         Examples::
@@ -175,11 +176,19 @@ class RunsMagics(Magics):
             %dvc_show 41
             %dvc_show {run}
             %dvc_show call:3f2
+            %dvc_show 41 --files
 
         A run is named by its number, the start of its id, its label, ``last`` or ``{variable}``. Without one it is the
         kernel's last. ``call:`` and the start of an id mean the runs of a call.
+
+        Options::
+
+            --files       the source files that it had, and which of them it read
         """
         options = _SHOW.read(line, namespace=self._session.names(local_ns))
+        if "--files" in options.switches:
+            run = self._newest() if options.positional is None else self._run_named(options.positional, "%dvc_show")
+            return CardView(Card(title=f"run {run.stage} {run.number}", sections=(Section(table=run.source_table()),)))
         if options.positional is None:
             return self._newest().in_full()
         runs = runs_named(options.positional, self._session)
@@ -201,7 +210,7 @@ class RunsMagics(Magics):
             -f            follow a run that goes, to its end; an interrupt ends only the following
         """
         options = _LOG.read(line, namespace=self._session.names(local_ns))
-        run = self._newest() if options.positional is None else self._run_named(options.positional)
+        run = self._newest() if options.positional is None else self._run_named(options.positional, "%dvc_log")
         lines = _count(options.values["-n"]) if "-n" in options.values else None
         if "-f" not in options.switches or run.status.final:
             return LogView(run, lines=lines)
@@ -213,13 +222,13 @@ class RunsMagics(Magics):
             raise
         return None
 
-    def _run_named(self, text: str) -> Run:
+    def _run_named(self, text: str, magic: str) -> Run:
         runs = runs_named(text, self._session)
         if len(runs) == 1:
             return runs[0]
         going = next((run for run in runs if run.status is RunStatus.RUNNING), runs[0]) if runs else None
-        hint = f"; name one of them: %dvc_log {going.number}" if going is not None else ""
-        raise RequestError(f"%dvc_log shows the log of one run, and {text!r} means {len(runs)} runs{hint}")
+        hint = f"; name one of them: {magic} {going.number}" if going is not None else ""
+        raise RequestError(f"{magic} is about one run here, and {text!r} means {len(runs)} runs{hint}")
 
     def _newest(self) -> Run:
         if self._session.last is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dvc_magic.notebook import completion
 from dvc_magic.notebook.browsing import RunsMagics
+from dvc_magic.notebook.comparing import ComparingMagics
 from dvc_magic.notebook.control import CallMagics
 from dvc_magic.notebook.debug import DebugMagics
 from dvc_magic.notebook.doctor import DoctorMagics
@@ -25,6 +26,7 @@ _FURTHER = (
     OverviewMagics,
     RunsMagics,
     CallMagics,
+    ComparingMagics,
     OperationMagics,
     DebugMagics,
     DoctorMagics,

@@ -1,6 +1,6 @@
 """Readers of runs: flat params and metrics, lineage, queries and frames, all over the store's frozen records."""
 
-from dvc_magic.runs.frames import frame, history_frame
+from dvc_magic.runs.frames import frame, history_frame, labelled_frame
 from dvc_magic.runs.history import COUNTERS, History, Series, history_of
 from dvc_magic.runs.lineage import FIELDS, RunRow, lineage, rows, run_row
 from dvc_magic.runs.live_series import LiveSeries
@@ -55,6 +55,7 @@ __all__ = [
     "frame",
     "history_frame",
     "history_of",
+    "labelled_frame",
     "lineage",
     "log_tail",
     "lookup",

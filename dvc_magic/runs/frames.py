@@ -88,6 +88,24 @@ def _numbers(values: list[Number | None], index: pd.Index) -> pd.Series:
     return pd.Series(values, index=index, dtype=dtype)
 
 
+def labelled_frame(
+    rows: Sequence[tuple[str, ...]], columns: Sequence[int], cells: Sequence[Sequence[Any]], *, names: Sequence[str]
+) -> pd.DataFrame:
+    """Values of any kind as they are: one row for each of `rows`, one column for each of `columns`.
+
+    Args:
+        rows: the labels of each row, as many as there are `names` of levels.
+        columns: the label of each column.
+        cells: the values of each row.
+        names: of the levels of the index.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    levels = [[row[level] for row in rows] for level in range(len(names))]
+    index = pd.MultiIndex.from_arrays(levels, names=list(names))
+    return pd.DataFrame(list(cells), index=index, columns=list(columns), dtype=object)
+
+
 def _sorted_names(data: list[dict[str, Any]]) -> list[str]:
     """The params and metrics of all rows: first come, first placed, params before metrics."""
     named = dict.fromkeys(name for row in data for name in row)

@@ -14,15 +14,18 @@ from dvc_magic.views.curves import (
     series_names,
 )
 from dvc_magic.views.curves_svg import curves_alt, curves_svg, svg_image
+from dvc_magic.views.files_table import files_table
 from dvc_magic.views.format import format_bytes, format_seconds, format_time, format_value
 from dvc_magic.views.live_call import LiveCall, live_curves
 from dvc_magic.views.live_line import CallCounts, clock, time_left
 from dvc_magic.views.live_run import LiveRun
-from dvc_magic.views.log_text import log_text
+from dvc_magic.views.log import log_text
 from dvc_magic.views.plan import plan_text, reused_line
 from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
 from dvc_magic.views.run_card import name_of, run_card, run_line
+from dvc_magic.views.run_diff import diff_card
 from dvc_magic.views.run_labels import run_labels
+from dvc_magic.views.runs_side_by_side import side_by_side_table
 from dvc_magic.views.runs_table import runs_table
 from dvc_magic.views.scale import Scale, unknown
 from dvc_magic.views.scatter import Scatter, is_numeric, scatter_view
@@ -57,6 +60,8 @@ __all__ = [
     "curves_alt",
     "curves_svg",
     "curves_view",
+    "diff_card",
+    "files_table",
     "format_bytes",
     "format_seconds",
     "format_time",
@@ -80,6 +85,7 @@ __all__ = [
     "runs_table",
     "scatter_view",
     "series_names",
+    "side_by_side_table",
     "stage_card",
     "stage_facts",
     "stage_form",

@@ -14,15 +14,17 @@ _CELL = "text-align: left; vertical-align: top; padding: 0.2em 0.6em"
 _NAME = f"{_CELL}; white-space: nowrap; font-weight: normal; opacity: 0.7"
 _VALUE = f"{_CELL}; white-space: pre-wrap"
 _BLOCK = "margin: 0; white-space: pre-wrap; word-break: normal; overflow-wrap: break-word"  # JupyterLab breaks in words
+_PATCH = {"+": "rgba(46, 160, 67, 0.25)", "-": "rgba(248, 81, 73, 0.25)"}  # on light and on dark pages
 _LINE = 110  # characters of a line of prose in text
 _LONGEST = 2_000  # characters of a named value: a command or a note may be long
 
 
 class Section(Struct, frozen=True, kw_only=True):
-    """A part of a card: `pairs` of name and text, or a `table`, or preformatted `block` text, or `prose`.
+    """A part of a card: `pairs` of name and text, or a `table`, preformatted `block` text, a `patch`, or `prose`.
 
     Attributes:
         title: alone, it heads the sections after it.
+        patch: lines of a unified diff; in HTML, those that came and went have a background.
         prose: paragraphs, each in one line; they are broken where there is no more room.
         empty: what stands there when there is nothing else.
     """
@@ -31,6 +33,7 @@ class Section(Struct, frozen=True, kw_only=True):
     pairs: tuple[tuple[str, str], ...] = ()
     table: Table | None = None
     block: str = ""
+    patch: tuple[str, ...] = ()
     prose: tuple[str, ...] = ()
     empty: str = ""
 
@@ -68,12 +71,13 @@ def _section_lines(section: Section) -> list[str]:
         texts += [f"  {line}" for line in section.table.text().split("\n")]
     if text := section.block or _words_for_nothing(section):
         texts += [f"  {line}" for line in lines(text).split("\n")]
+    texts += [f"  {lines(line)}".rstrip() for line in section.patch]
     texts += [f"  {line}" for paragraph in section.prose for line in wrap(lines(paragraph), width=_LINE)]
     return texts
 
 
 def _words_for_nothing(section: Section) -> str:
-    filled = section.pairs or section.block or section.prose or section.table is not None
+    filled = section.pairs or section.block or section.patch or section.prose or section.table is not None
     return "" if filled else section.empty
 
 
@@ -84,8 +88,18 @@ def _section_html(section: Section) -> str:
     prose = "".join(f'<p style="margin: 0 0 0.3em 0">{escape(lines(paragraph))}</p>' for paragraph in section.prose)
     words = _words_for_nothing(section)
     empty = f'<p style="margin: 0">{escape(lines(words))}</p>' if words else ""
-    content = _pairs_html(section.pairs) + table + block + prose + empty
+    content = _pairs_html(section.pairs) + table + block + _patch_html(section.patch) + prose + empty
     return f"<div>{title}{content}</div>" if content else f'<div style="width: 100%">{title}</div>'
+
+
+def _patch_html(patch: tuple[str, ...]) -> str:
+    """The lines of a diff, each in the colour of its first character; all of it can be copied as text."""
+    shown = []
+    for line in patch:
+        colour = _PATCH.get(line[:1], "")
+        text = escape(lines(line))
+        shown.append(f'<span style="background-color: {colour}">{text}</span>' if colour else text)
+    return f'<pre style="{_BLOCK}">{"<br>".join(shown)}</pre>' if patch else ""
 
 
 def _heading(text: str) -> str:

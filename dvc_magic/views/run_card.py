@@ -94,7 +94,7 @@ def run_card(
     about += [("notebook", record.notebook)] if record.notebook else []
     about += [("upstream", ", ".join(f"{stage} {number}" for stage, number in upstream.items()))] if upstream else []
     about += [("values of", values_of)] if values_of else []
-    about += [("commit", f"{record.commit[:10]}{' with edits' if record.dirty else ''}")] if record.commit else []
+    about += [("commit", _commit(record, record.commit))] if record.commit else []
     about += [("label", notes.label)] if notes.label else []
     about += [("tags", ", ".join(notes.tags))] if notes.tags else []
     about += [("note", notes.note)] if notes.note else []
@@ -112,6 +112,11 @@ def run_card(
         Section(title="warnings", block="\n".join(record.warnings)),
     ]
     return Card(title=f"run {record.name}", sections=tuple(filter(_has_content, sections)))
+
+
+def _commit(record: RunRecord, commit: str) -> str:
+    edited = f": {few(record.edited, width=_CELL)}" if record.edited else ""
+    return f"{commit[:10]}{f' with edits{edited}' if record.dirty else ''}"
 
 
 def _operation(record: RunRecord) -> list[tuple[str, str]]:

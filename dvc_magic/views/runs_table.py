@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dvc_magic.comparison import Marks
 from dvc_magic.model.record import Notes, RunRecord
 from dvc_magic.views.format import cut, format_number, format_seconds, format_time, format_value
 from dvc_magic.views.table import Table
@@ -19,9 +20,12 @@ def runs_table(
     *,
     total: int,
     stored: int,
+    marks: Marks | None = None,
     hint: str = "",
 ) -> Table:
-    """One row for each run: number, stage, status, when, how long, label, tags, then params that differ and metrics.
+    """One row for each run: number, stage, status, when, how long, label, tags, then what differs, then metrics.
+
+    What differs is code, data and packages, as letters that are the same where these are alike, and params.
 
     Of many params and metrics the first few have columns, those of the runs themselves before those of runs upstream
     of them; the line below says how many have none.
@@ -30,13 +34,15 @@ def runs_table(
         rows: record, notes, flat params (of the lineage too) and flat metrics of each run, in the order to show.
         total: how many runs there are, when not all are shown.
         stored: how many runs the store has, for the word on an empty table.
+        marks: of the runs' code, data and packages.
         hint: one more line below the table.
     """
     params = _params(rows)
     metrics = _metrics([row[3] for row in rows])
     labels = any(notes.label for _, notes, _, _ in rows)
     tags = any(notes.tags for _, notes, _, _ in rows)
-    headers = ["run", "stage", "status", "started", "time", *["label"] * labels, *["tags"] * tags]
+    kinds = marks.kinds if marks is not None else ()
+    headers = ["run", "stage", "status", "started", "time", *["label"] * labels, *["tags"] * tags, *kinds]
     body = tuple(
         (
             str(record.number),
@@ -46,6 +52,7 @@ def runs_table(
             format_seconds(record.times.duration),
             *[cut(notes.label, width=_CELL)] * labels,
             *[cut(" ".join(notes.tags), width=_CELL)] * tags,
+            *(marks.of(record.id, kind) for kind in kinds if marks is not None),
             *(_cell(own_params, key) for key in params[:_COLUMNS]),
             *(_cell(own_metrics, key) for key in metrics[:_COLUMNS]),
         )
@@ -57,9 +64,14 @@ def runs_table(
         headers=(*headers, *map(_header, values)),
         rows=body,
         numeric=frozenset({0, 4, *range(len(headers), len(headers) + len(values))}),
-        note="; ".join(filter(None, [count, _left_out(params, metrics), hint])),
+        note="; ".join(filter(None, [count, _left_out(params, metrics), _alike(kinds), hint])),
         empty="; ".join(filter(None, [_empty(stored), hint])),
     )
+
+
+def _alike(kinds: Sequence[str]) -> str:
+    """What the letters mean."""
+    return f"the same letter: the same {' or '.join(kinds)} (%dvc_diff)" if kinds else ""
 
 
 def _empty(stored: int) -> str:

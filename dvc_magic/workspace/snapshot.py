@@ -93,6 +93,7 @@ def _described(files: dict[str, SourceFile], skipped: dict[str, int], listing: L
         skipped=skipped,
         commit=listing.commit,
         dirty=listing.dirty,
+        edited=listing.edited,
     )
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dvc_magic.errors import MissingInputError
 from dvc_magic.model.relative import in_any, is_below
 from dvc_magic.workspace.git_command import start_git
+from dvc_magic.workspace.git_state import git_top
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -78,13 +80,14 @@ class Listing(Struct, frozen=True, kw_only=True):
 
     Attributes:
         paths: from the project's root, each once. Some may be gone.
-        commit, dirty: as in `dvc_magic.model.snapshot.Snapshot`.
+        commit, dirty, edited: as in `dvc_magic.model.snapshot.Snapshot`.
         warnings: lines for people.
     """
 
     paths: tuple[str, ...]
     commit: str | None = None
     dirty: bool = False
+    edited: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -105,7 +108,7 @@ def _without_environments(listing: Listing) -> Listing:
     if not found:
         return listing
     kept = tuple(path for path in listing.paths if not in_any(path, found))
-    return Listing(paths=kept, commit=listing.commit, dirty=listing.dirty, warnings=listing.warnings)
+    return replace(listing, paths=kept)
 
 
 # --- with git ---------------------------------------------------------------------------------------------------------
@@ -123,8 +126,9 @@ def _git_listing(project: Path, rules: SourceRules) -> Listing:
     texts, unreadable = _decoded(names)
     shown = dict.fromkeys(_with_nested(project, texts, rules))
     paths = tuple(dict.fromkeys([*shown, *_built(project, shown, rules)]))
-    commit, dirty = _state(state if status.returncode == 0 else b"")
-    return Listing(paths=paths, commit=commit, dirty=dirty, warnings=unreadable)
+    commit, edited = _state(state if status.returncode == 0 else b"")
+    here = _in_project(project, edited) if edited else ()
+    return Listing(paths=paths, commit=commit, dirty=bool(edited), edited=here, warnings=unreadable)
 
 
 def _git_warnings(project: Path, complaint: bytes) -> tuple[str, ...]:
@@ -186,16 +190,28 @@ def _built(project: Path, shown: Collection[str], rules: SourceRules) -> Iterato
         yield from (path for path in found if path not in shown and rules.admits(path))
 
 
-def _state(status: bytes) -> tuple[str | None, bool]:
-    """The commit and whether tracked files differ from it, from ``git status --porcelain=v2 --branch -z``."""
-    commit, dirty = None, False
+def _state(status: bytes) -> tuple[str | None, list[str]]:
+    """The commit and the tracked files that differ from it, from ``git status --porcelain=v2 --branch -z``.
+
+    Paths are from the top of the work tree, whatever the folder is that git was asked about.
+    """
+    commit, edited = None, []
     for line in status.split(b"\0"):
         if line.startswith(b"# branch.oid "):
             text = line.split(b" ", 2)[2].decode()
             commit = None if text == "(initial)" else text
         elif line and not line.startswith(b"#"):
-            dirty = True
-    return commit, dirty
+            # The path is the last of nine fields, of an unmerged file the last of eleven; it may have blanks.
+            edited.append(os.fsdecode(line.split(b" ", 10 if line.startswith(b"u") else 8)[-1]))
+    return commit, edited
+
+
+def _in_project(project: Path, paths: Iterable[str]) -> tuple[str, ...]:
+    """Paths from the top of the work tree as paths from the project's root, sorted."""
+    real = Path(os.path.realpath(project))
+    top = git_top(real) or real
+    start = "" if top == real else f"{real.relative_to(top).as_posix()}/"
+    return tuple(sorted(path.removeprefix(start) for path in paths if path.startswith(start) and _is_text(path)))
 
 
 # --- without git ------------------------------------------------------------------------------------------------------

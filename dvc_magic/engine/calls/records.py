@@ -22,6 +22,8 @@ from dvc_magic.model.stage import DepKind, Stage
 from dvc_magic.model.values import flatten
 from dvc_magic.store import RunStore, remove_tree
 
+_EDITED = 50  # names in a record: more are no reading matter
+
 
 class CallRecords:
     """Makes the records of one call's runs.
@@ -137,6 +139,7 @@ class CallRecords:
             snapshot=self._capture.snapshot,
             commit=self._capture.commit,
             dirty=self._capture.dirty,
+            edited=self._capture.edited[:_EDITED],
             environment=self._capture.environment,
         )
 

@@ -100,6 +100,7 @@ def capture(
         points=points,
         commit=snapshot.commit,
         dirty=snapshot.dirty,
+        edited=snapshot.edited,
         inputs=_inputs(reader, points, hashes),
         environment=python_environment(paths, request.python),
         import_roots=roots,

@@ -3,6 +3,7 @@
 from dvc_magic.project.handles.call import Call, Calls
 from dvc_magic.project.handles.checkup import Checkup
 from dvc_magic.project.handles.content import Paths, ResolvedDep, ResolvedOut, RunLog
+from dvc_magic.project.handles.diff import Comparison, Diff
 from dvc_magic.project.handles.operations import Operations
 from dvc_magic.project.handles.plan import Plan
 from dvc_magic.project.handles.plotting import Plots
@@ -16,6 +17,8 @@ __all__ = [
     "Call",
     "Calls",
     "Checkup",
+    "Comparison",
+    "Diff",
     "Operations",
     "Paths",
     "Plan",

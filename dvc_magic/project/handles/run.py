@@ -16,13 +16,15 @@ from dvc_magic.model.call import CallStatus
 from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunStatus
 from dvc_magic.model.stage import overlaps
 from dvc_magic.project.handles.content import Paths, ResolvedDep, ResolvedOut, RunLog
+from dvc_magic.project.handles.diff import Diff, diff_of
 from dvc_magic.project.handles.plotting import Plots, read_history
+from dvc_magic.project.handles.source_text import source_files, source_text
 from dvc_magic.project.options import CallOptions, RunName, takes
 from dvc_magic.project.promoting import Promoted
 from dvc_magic.project.waiting import PATIENCE, wait_until
 from dvc_magic.runs import Leaves, history_frame, metrics_of, params_of
 from dvc_magic.store import RunStore, StoredRun
-from dvc_magic.views import Card, run_card, run_line
+from dvc_magic.views import Card, Table, run_card, run_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -352,6 +354,33 @@ class Run:
             raise RequestError(message)
         return self._actions.again(self, params, options)
 
+    def diff(self, other: RunName, *, brief: bool = False, full: bool = False) -> Diff:
+        """``run.diff(other)``: what differs from this run to another one, most telling first.
+
+        Metrics, params of the run and of those upstream of it, stages' commands, the lines of source files that either
+        was seen to read or declares, data, Python and packages, the commit. Runs of different stages are compared by
+        what they share.
+
+        Args:
+            other: the run, its number, id or label.
+            brief: show names and counts alone. full: show everything, however long, and compare the lines of source
+                files that no stage was seen to read, too.
+
+        Raises:
+            RunNotFoundError: there is no such run.
+        """
+        found = self._store.find(other) if isinstance(other, int | str) else self._store.get(other.id)
+        return diff_of(self.stored, found, self._store, brief=brief, full=full)
+
+    def source(self, path: str) -> str:
+        """``run.source("src/train.py")``: the text of a source file, or of a param file, as this run had it.
+
+        Raises:
+            RequestError: the run had no such file, or it is no text.
+            StoreError: the run's snapshot is gone.
+        """
+        return source_text(self.stored, path, self._store)
+
     def promote(self, *, name: str = "", script: str = "", dry_run: bool = False) -> Promoted:
         """``run.promote(dry_run=True)``: the operation of this completed run, as a stage of the project.
 
@@ -473,6 +502,10 @@ class Run:
             folder=str(self.path),
             values_of=self._values_of(),
         )
+
+    def source_table(self) -> Table:
+        """The source files of the run, those that it declares or was seen to read first, ready to show."""
+        return source_files(self.stored, self._store)
 
     def _values_of(self) -> str:
         start = self.record.from_run

@@ -6,8 +6,10 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
+from dvc_magic.comparison import marks
 from dvc_magic.errors import RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
+from dvc_magic.project.handles.diff import Comparison, comparison_of
 from dvc_magic.project.handles.plotting import Plots
 from dvc_magic.project.handles.run import Actions, Run
 from dvc_magic.project.waiting import PATIENCE
@@ -251,6 +253,14 @@ class Runs(Sequence[Run]):
             run.stop(timeout=0)
         return self.wait(timeout)
 
+    def compare(self) -> Comparison:
+        """``runs.compare()``: these runs side by side, with what differs between them as rows.
+
+        Raises:
+            RequestError: there are more of them than fit; the message says how many do.
+        """
+        return comparison_of(map(self._store.renewed, self._stored), self._store)
+
     def unfolded(self) -> Runs:
         """These runs and those upstream of them, each once, newest first; of the whole store, all that it has."""
         if self._by_number:  # also the runs upstream of a target that was never recorded, or was there already
@@ -278,7 +288,8 @@ class Runs(Sequence[Run]):
         ]
         stored = len(self) or len(self._store.listing())
         notes = filter(None, [self._hint(), self._unlisted(), self._unbegun()])
-        return runs_table(rows, total=len(self), stored=stored, hint="; ".join(notes))
+        alike = marks([row for _, row in shown], self._store)
+        return runs_table(rows, total=len(self), stored=stored, marks=alike, hint="; ".join(notes))
 
     def _unlisted(self) -> str:
         """How many runs are missing here because they cannot be read, and why the first cannot."""
