@@ -44,7 +44,7 @@ def difference(a: RunRow, b: RunRow, store: RunStore, *, everything: bool = Fals
         definition=tuple(change for pair in pairs for change in _definition(pair)),
         sources=sources,
         unread=unread,
-        data=data,
+        data=tuple(sorted(data, key=_is_made)),  # what nothing makes comes first: the rest follows from it
         outs=_outs((a.run, b.run), lines) if alike and a.run.id != b.run.id else (),
         environment=_values(*environment_of([each.run.record.environment for each in (a, b)], store)),
         commit=None if commits[0] == commits[1] else ValueChange(name="commit", a=commits[0], b=commits[1]),
@@ -171,11 +171,14 @@ def _file_change(
 
 def _data(pair: Pair, files: SourceFiles, lines: _LineBudget) -> Iterator[DataChange]:
     a, b = (data_of(run.record, files.of(run.record)) for run in pair)
-    # What nothing makes comes first: the rest follows from it.
-    for path in sorted(a.keys() | b.keys(), key=lambda path: (bool((a.get(path) or b[path]).made_by), path)):
+    for path in sorted(a.keys() | b.keys()):
         one, other = a.get(path), b.get(path)
         if (one.hash if one else "") != (other.hash if other else "") or (one is None) != (other is None):
             yield _data_change(path, pair, one, other, lines)
+
+
+def _is_made(change: DataChange) -> bool:
+    return any(content is not None and content.made_by for content in (change.a, change.b))
 
 
 def _outs(pair: Pair, lines: _LineBudget) -> tuple[DataChange, ...]:

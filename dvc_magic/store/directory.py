@@ -263,7 +263,8 @@ class RunStore:
         try:
             record, notes = self.read(run_id), Notes()
         except RunNotFoundError:
-            planned = self.calls.planned(run_id, call=call)
+            trashed = (self.paths.trash / run_id).is_dir()
+            planned = None if trashed else self.calls.planned(run_id, call=call)
             if planned is None:
                 raise
             return self._as_planned(*planned)

@@ -121,7 +121,9 @@ def test_an_unmerged_file_is_listed_once(project: Path) -> None:
     with pytest.raises(AssertionError):
         git(project, "merge", "other")
 
-    assert list_sources(project, _rules()).paths.count("train.py") == 1
+    listing = list_sources(project, _rules())
+    assert listing.paths.count("train.py") == 1
+    assert listing.edited == ("train.py",)
 
 
 def test_files_of_a_nested_repository_are_sources(project: Path) -> None:
@@ -170,7 +172,24 @@ def test_the_commit_and_whether_tracked_files_differ_are_told(project: Path) -> 
     (project / "train.py").write_text("print(2)\n")
 
     assert (clean.commit, clean.dirty) == (git(project, "rev-parse", "HEAD").strip(), False)
-    assert list_sources(project, _rules()).dirty
+    edited = list_sources(project, _rules())
+    assert (edited.dirty, edited.edited) == (True, ("train.py",))
+
+
+def test_edited_files_are_named_from_the_projects_root_whatever_they_are_called(tmp_path: Path) -> None:
+    project = tmp_path / "teams/ü"
+    write(project, {"a b.py": "", "c.py": "", "gone.py": ""})
+    write(tmp_path, {"above.py": ""})
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "-m", "Start")
+    for name in ("a b.py", "../../above.py"):
+        (project / name).write_text("edited")
+    (project / "gone.py").unlink()
+    (project / "c.py").rename(project / "d.py")
+    git(project, "add", "--all")
+
+    assert list_sources(project, _rules()).edited == ("a b.py", "c.py", "d.py", "gone.py")
 
 
 def test_before_the_first_commit_there_is_none(tmp_path: Path) -> None:
