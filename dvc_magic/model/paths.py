@@ -189,6 +189,11 @@ class StorePaths(Struct, frozen=True):
         return self.home / "dvc"
 
     @property
+    def columns(self) -> Path:
+        """Names of the columns that the table of runs had last."""
+        return self.home / "columns.json"
+
+    @property
     def boot(self) -> Path:
         """At which start of the machine the store was last looked through for what a power cut took."""
         return self.home / "boot"

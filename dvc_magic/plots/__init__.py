@@ -3,13 +3,14 @@
 from matplotlib.axes import Axes
 
 from dvc_magic.plots.bars import bar
-from dvc_magic.plots.canvas import Panels
+from dvc_magic.plots.canvas import Panels, as_png
 from dvc_magic.plots.curves import curves, panels
 from dvc_magic.plots.scatter import scatter
 
 __all__ = [
     "Axes",
     "Panels",
+    "as_png",
     "bar",
     "curves",
     "panels",

@@ -11,6 +11,7 @@ threads. What differs from the user's style is set on the artists.
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -93,6 +94,15 @@ def _framed(axes: Axes) -> Axes:
     axes.grid(visible=True, alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
     return axes
+
+
+def as_png(axes: Axes | Panels) -> bytes:
+    """The figure of a plot as a PNG; it shows nowhere else then."""
+    figure: Any = axes.figure
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    plt.close(figure)
+    return buffer.getvalue()
 
 
 def is_dark(axes: Axes) -> bool:

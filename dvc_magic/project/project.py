@@ -25,6 +25,7 @@ from dvc_magic.project.options import CallOptions, PlanOptions, takes
 from dvc_magic.project.promoting import Promoted
 from dvc_magic.project.python_operation import Required, python_operation
 from dvc_magic.project.requests import read_request, single_values
+from dvc_magic.project.runs_browser import RunsBrowser
 from dvc_magic.project.settings import Settings, find_root, read_settings
 from dvc_magic.store import RunStore
 from dvc_magic.wire import Check, Checking, Event
@@ -48,7 +49,7 @@ class Project:
         """
         self._connection = Connection(root, settings)
         self._caller = Caller(self._connection)
-        self._widgets = Widgets(self._connection.pipeline, self._panel_calls)
+        self._widgets = Widgets(self._connection.pipeline, self._panel_calls, self._runs_browser)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str] = ".", *, home: str = "") -> Project:
@@ -96,6 +97,9 @@ class Project:
         from dvc_magic.project.panel_calls import PanelCalls  # noqa: PLC0415 - ipywidgets take 0.1 s
 
         return PanelCalls(self._connection, self._caller)
+
+    def _runs_browser(self) -> RunsBrowser:
+        return RunsBrowser(self.store, self._caller)
 
     def close(self) -> None:
         """End the host and its workers; runs that still go are stopped, those of widgets too."""

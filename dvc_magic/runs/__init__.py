@@ -16,7 +16,7 @@ from dvc_magic.runs.metrics import (
     read_metric_file,
     read_metrics,
 )
-from dvc_magic.runs.names import check_names, clear_rows
+from dvc_magic.runs.names import check_names, clear_rows, in_order
 from dvc_magic.runs.plot_declarations import plot_declarations
 from dvc_magic.runs.printed import MOST_NAMES, LineCutter, Point, PointsFile, ScalarReader, compiled, written_points
 from dvc_magic.runs.query import (
@@ -55,6 +55,7 @@ __all__ = [
     "frame",
     "history_frame",
     "history_of",
+    "in_order",
     "labelled_frame",
     "lineage",
     "log_tail",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from msgspec import Struct
@@ -54,6 +55,22 @@ def clear_rows(names: Iterable[str], rows: Sequence[RunRow]) -> list[ClearRow]:
     check_names(asked, rows)
     clear = frozenset(name for name in asked if any(row.knows(name) and not row.is_vague(name) for row in rows))
     return [ClearRow(row, clear) for row in rows]
+
+
+def in_order(rows: Sequence[RunRow], name: str, *, descending: bool = False) -> list[RunRow]:
+    """The rows sorted by a param, metric or field; those without it, or with NaN, last.
+
+    Raises:
+        QueryError: no row has it.
+    """
+    keyed = [(each.get(name), each.row) for each in clear_rows([name], rows)]
+    valued = [(value, row) for value, row in keyed if value is not None and value == value]  # noqa: PLR0124 - NaN
+    try:
+        valued.sort(key=itemgetter(0), reverse=descending)
+    except TypeError:  # texts among numbers
+        valued.sort(key=lambda pair: str(pair[0]), reverse=descending)
+    without = [row for value, row in keyed if value is None or value != value]  # noqa: PLR0124
+    return [*(row for _, row in valued), *without]
 
 
 def _unknown(name: str, rows: Sequence[RunRow]) -> str:

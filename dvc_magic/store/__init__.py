@@ -28,6 +28,7 @@ from dvc_magic.store.known_good import KnownGood
 from dvc_magic.store.listing import Listing
 from dvc_magic.store.lock import RunLock, held
 from dvc_magic.store.objects import Objects, RunCache, check_md5
+from dvc_magic.store.pool import RunPool
 from dvc_magic.store.quarantine import check_inside
 from dvc_magic.store.record_file import read_noun, write_noun
 from dvc_magic.store.remove import remove_tree
@@ -55,6 +56,7 @@ __all__ = [
     "Objects",
     "RunCache",
     "RunLock",
+    "RunPool",
     "RunStore",
     "StatTable",
     "StoredRun",

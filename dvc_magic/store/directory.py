@@ -291,8 +291,8 @@ class RunStore:
         """
         heads = self.index.heads()
         return Listing(
-            (head for head in heads if head.number >= 0 and (not asked or _is_listed(head, stages))),
-            lambda chosen: self._from_entries(self.index.entries(chosen)),
+            (head for head in heads if head.number >= 0 and (not asked or is_listed(head, stages))),
+            self.runs_at,
             unread={head.id for head in heads if head.number < 0},
         )
 
@@ -491,8 +491,12 @@ class RunStore:
             return RunNotFoundError(in_trash(run_id, run_id))
         return RunNotFoundError(f"There is no run {run_id} in {self.home}. {_LISTING}")
 
+    def runs_at(self, heads: Iterable[Head]) -> list[StoredRun]:
+        """The runs of these heads, in that order, without those that are gone or damaged."""
+        return self._from_entries(self.index.entries(heads))
+
     def _chosen(self, choose: Callable[[Head], bool]) -> list[StoredRun]:
-        return self._from_entries(self.index.entries(filter(choose, self.index.heads())))
+        return self.runs_at(filter(choose, self.index.heads()))
 
     def _from_entries(self, entries: Iterable[Entry]) -> list[StoredRun]:
         return [self._stored(*entry.nouns()) for entry in entries if entry.record]
@@ -525,7 +529,8 @@ class RunStore:
 _LISTING = "%dvc_runs lists them."
 
 
-def _is_listed(head: Head, stages: Collection[str]) -> bool:
+def is_listed(head: Head, stages: Collection[str]) -> bool:
+    """Whether a table lists a run: a call asked for it, or it is of one of `stages`; and it has begun."""
     return (head.asked or head.stage in stages) and not head.unbegun
 
 
@@ -592,7 +597,7 @@ def _refuse_strangers(paths: StorePaths) -> None:
     kept = (paths.calls, paths.trash, paths.snapshots, paths.cache, paths.sources, paths.quarantine, paths.locks)
     ours = {path.name for path in (*kept, paths.sweeps, paths.debug, paths.dvc_site)}
     bases = {f"{base.name}{end}" for base in (paths.index, paths.hashes) for end in _OF_SQLITE}
-    own_files = (paths.counter, paths.boot, paths.workers_log, paths.swept)
+    own_files = (paths.counter, paths.boot, paths.workers_log, paths.swept, paths.columns)
     files = {*bases, *(file.name for file in own_files), ".gitignore", ".dvcignore"}
     strangers = sorted({entry.name for entry in paths.home.iterdir()} - ours - files - _TOLERATED)
     if strangers and not paths.runs.is_dir():  # else another process has made the store meanwhile

@@ -25,6 +25,7 @@ from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
 from dvc_magic.views.run_card import name_of, run_card, run_line
 from dvc_magic.views.run_diff import diff_card
 from dvc_magic.views.run_labels import run_labels
+from dvc_magic.views.runs_page import RunsColumns, RunsPage, TableState, columns_of, runs_page, short_title
 from dvc_magic.views.runs_side_by_side import side_by_side_table
 from dvc_magic.views.runs_table import runs_table
 from dvc_magic.views.scale import Scale, unknown
@@ -44,11 +45,14 @@ __all__ = [
     "LiveCall",
     "LiveRun",
     "Place",
+    "RunsColumns",
+    "RunsPage",
     "Scale",
     "Scatter",
     "Section",
     "StageForm",
     "Table",
+    "TableState",
     "bar_view",
     "call_line",
     "call_name",
@@ -56,6 +60,7 @@ __all__ = [
     "check_has_series",
     "checkup_card",
     "clock",
+    "columns_of",
     "counts_of",
     "curves_alt",
     "curves_svg",
@@ -82,9 +87,11 @@ __all__ = [
     "run_card",
     "run_labels",
     "run_line",
+    "runs_page",
     "runs_table",
     "scatter_view",
     "series_names",
+    "short_title",
     "side_by_side_table",
     "stage_card",
     "stage_facts",

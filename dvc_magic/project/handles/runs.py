@@ -18,6 +18,7 @@ from dvc_magic.runs import (
     RunRow,
     clear_rows,
     frame,
+    in_order,
     lineage,
     metrics_of,
     parse_query,
@@ -176,15 +177,8 @@ class Runs(Sequence[Run]):
         Raises:
             QueryError: no run here has it.
         """
-        keyed = [(each.get(name), each.row.run) for each in clear_rows([name], self._rows())]
-        keyed = [(None if value != value else value, stored) for value, stored in keyed]  # noqa: PLR0124 - NaN
-        known = [(value, stored) for value, stored in keyed if value is not None]
-        try:
-            known.sort(key=lambda pair: pair[0], reverse=descending)
-        except TypeError:
-            known.sort(key=lambda pair: str(pair[0]), reverse=descending)
-        ordered = [*(stored for _, stored in known), *(stored for value, stored in keyed if value is None)]
-        return self._with(ordered, shown=self._shown)
+        rows = in_order(self._rows(), name, descending=descending)
+        return self._with((row.run for row in rows), shown=self._shown)
 
     def best(self, *metrics: str, minimize: str | None = None, maximize: str | None = None) -> Run:
         """``runs.best(minimize="loss")``: the completed run with the smallest or largest value of a metric.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dvc_magic.model.stage import Pipeline
 
 if TYPE_CHECKING:
-    from dvc_magic.widgets import Backend, Panel
+    from dvc_magic.widgets import Backend, Panel, RunsBackend, RunsTable
 
 
 class Widgets:
@@ -18,12 +18,15 @@ class Widgets:
 
     Args:
         pipeline: gives the stages as they are now.
-        backend: makes what carries out the calls of one panel.
+        backend: makes what carries out the calls of one panel. browser: makes what answers a table of runs.
     """
 
-    def __init__(self, pipeline: Callable[[], Pipeline], backend: Callable[[], Backend]) -> None:
+    def __init__(
+        self, pipeline: Callable[[], Pipeline], backend: Callable[[], Backend], browser: Callable[[], RunsBackend]
+    ) -> None:
         self._pipeline = pipeline
         self._backend = backend
+        self._browser = browser
         self._panels: list[Panel] = []
 
     def panel(self, stage: str | None = None, *, on_end: Callable[[], None] = lambda: None) -> Panel:
@@ -47,6 +50,17 @@ class Widgets:
             PipelineError: DVC cannot read ``dvc.yaml``.
         """
         return self._made(stage, fixed=True, on_end=lambda: None)
+
+    def runs(self, query: str = "", *, size: int = 25) -> RunsTable:
+        """``project.widgets.runs("stage = train")``: all runs in a table to sort, filter, tick, compare and label.
+
+        Args:
+            query: which runs at first, as in ``%dvc_runs EXPR``.
+            size: runs of a page.
+        """
+        from dvc_magic.widgets import RunsTable  # noqa: PLC0415 - see panel
+
+        return RunsTable(self._browser(), query=query, size=size)
 
     def _made(self, stage: str | None, *, fixed: bool, on_end: Callable[[], None]) -> Panel:
         from dvc_magic.widgets import Panel  # noqa: PLC0415 - ipywidgets take 0.1 s
