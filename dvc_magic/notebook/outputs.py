@@ -12,17 +12,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dvc_magic.views import OUTPUT_MARK, marked
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
-
-MARK = "dvc_magic"
-"""In the metadata of our outputs, with their id; also the name of the comm by which pages ask for them."""
 
 _PAUSE = 0.25  # seconds between two updates of an output
 _KEPT = 200  # outputs that have ended and are remembered for pages that come back
 
-Bundle = Mapping[str, str]
-"""Forms of one output by MIME type: ``text/plain``, ``text/html``."""
+Bundle = Mapping[str, Any]
+"""Forms of one output by MIME type: ``text/plain``, ``text/html``; of a widget, its view as well."""
 
 
 class LiveOutput:
@@ -107,7 +106,7 @@ class Outputs:
         """Send a form of an output to the pages."""
         self._shell.display_pub.publish(
             data=dict(bundle),
-            metadata={MARK: {"id": output_id}},
+            metadata=marked(output_id),
             transient={"display_id": output_id},
             update=update,
         )
@@ -140,14 +139,14 @@ class Outputs:
         manager = self._manager
         if manager is None:
             return
-        manager.register_target(MARK, self._opened)
+        manager.register_target(OUTPUT_MARK, self._opened)
         with contextlib.suppress(Exception):  # no comm can be opened while the kernel starts up
             self._ask()
 
     def _ask(self) -> None:
         from comm import create_comm  # noqa: PLC0415 - of ipykernel; a terminal may not have it
 
-        asked = create_comm(target_name=MARK)
+        asked = create_comm(target_name=OUTPUT_MARK)
         asked.on_msg(self._asked_for)
         self._comms.append(asked)
 
@@ -156,7 +155,7 @@ class Outputs:
         manager = self._manager
         if manager is not None:
             with contextlib.suppress(KeyError):
-                manager.unregister_target(MARK, self._opened)
+                manager.unregister_target(OUTPUT_MARK, self._opened)
         for comm in self._comms:
             comm.close()
         self._comms.clear()

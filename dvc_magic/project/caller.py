@@ -75,6 +75,15 @@ class Caller:
         store = self._connection.store
         return Runs([store.get(run_id) for run_id in ids], store, actions=self)
 
+    def targets(self, call_id: str) -> Runs:
+        """The runs that a call was asked for, in grid order, whether they have begun or not.
+
+        Raises:
+            CallNotFoundError: there is no such call.
+        """
+        store = self._connection.store
+        return Runs(store.targets(call_id), store, actions=self)
+
     # calls
 
     def plan(self, request: RunRequest) -> Plan:

@@ -20,12 +20,13 @@ from dvc_magic.views.live_call import LiveCall, live_curves
 from dvc_magic.views.live_line import CallCounts, clock, time_left
 from dvc_magic.views.live_run import LiveRun
 from dvc_magic.views.log import log_text
+from dvc_magic.views.output_mark import OUTPUT_MARK, marked
 from dvc_magic.views.plan import plan_text, reused_line
 from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
 from dvc_magic.views.run_card import name_of, run_card, run_line
 from dvc_magic.views.run_diff import diff_card
 from dvc_magic.views.run_labels import run_labels
-from dvc_magic.views.runs_page import RunsColumns, RunsPage, TableState, columns_of, runs_page, short_title
+from dvc_magic.views.runs_page import RunsColumns, RunsPage, TableState, columns_of, runs_page
 from dvc_magic.views.runs_side_by_side import side_by_side_table
 from dvc_magic.views.runs_table import runs_table
 from dvc_magic.views.scale import Scale, unknown
@@ -35,6 +36,7 @@ from dvc_magic.views.stage_views import stage_card, stages_table
 from dvc_magic.views.table import Table
 
 __all__ = [
+    "OUTPUT_MARK",
     "Bars",
     "CallCounts",
     "CallRow",
@@ -75,6 +77,7 @@ __all__ = [
     "is_numeric",
     "live_curves",
     "log_text",
+    "marked",
     "name_of",
     "panels_view",
     "plan_text",
@@ -91,7 +94,6 @@ __all__ = [
     "runs_table",
     "scatter_view",
     "series_names",
-    "short_title",
     "side_by_side_table",
     "stage_card",
     "stage_facts",

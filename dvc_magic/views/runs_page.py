@@ -10,6 +10,7 @@ from msgspec import Struct
 from dvc_magic.comparison import KINDS, Marks
 from dvc_magic.line import quote
 from dvc_magic.model.record import RunStatus
+from dvc_magic.model.values import ends_with_key
 from dvc_magic.runs import RunRow
 from dvc_magic.views.format import cut, format_number, format_seconds, format_time, format_value
 from dvc_magic.views.runs_table import differing
@@ -70,7 +71,7 @@ class RunsPage(Struct, frozen=True, kw_only=True):
     Attributes:
         state: what was chosen.
         ids, numbers: of the runs on it. bad: whether each failed or was lost.
-        columns: name -> the texts of its cells.
+        columns: name -> the texts of its cells. titles: name -> what the column is headed by.
         numeric: names of the columns to align right.
         every: names of all columns that there are.
         total: how many runs match. stored: how many there are to choose from.
@@ -81,6 +82,7 @@ class RunsPage(Struct, frozen=True, kw_only=True):
     numbers: tuple[int, ...] = ()
     bad: tuple[bool, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = {}
+    titles: Mapping[str, str] = {}
     numeric: frozenset[str] = frozenset()
     every: tuple[str, ...] = ()
     total: int = 0
@@ -98,7 +100,7 @@ class RunsPage(Struct, frozen=True, kw_only=True):
     def table(self) -> Table:
         """The page as a static table."""
         return Table(
-            headers=("run", *map(short_title, self.columns)),
+            headers=("run", *(self.titles[name] for name in self.columns)),
             rows=tuple(zip(map(str, self.numbers), *self.columns.values(), strict=True)),
             numeric=frozenset({0, *(place for place, name in enumerate(self.columns, 1) if name in self.numeric)}),
             note=f"{self.count}: {self.state.line}",
@@ -143,6 +145,7 @@ def runs_page(
         numbers=tuple(row.run.number for row in rows),
         bad=tuple(row.run.record.status in _BAD for row in rows),
         columns={name: tuple(_cell(name, row, marks) for row in rows) for name in names},
+        titles={name: _title(name, columns.every) for name in names},
         numeric=frozenset(name for name in names if _is_numeric([_value(name, row) for row in rows])),
         every=columns.every,
         total=total,
@@ -150,10 +153,12 @@ def runs_page(
     )
 
 
-def short_title(name: str) -> str:
-    """What a column is headed by: a key without ``params.`` or ``metrics.``."""
-    kind, _, key = name.partition(".")
-    title = key if kind in ("params", "metrics") and key else "time" if name == "duration" else name
+def _title(name: str, every: Sequence[str]) -> str:
+    """The shortest end of a name at a dot that no other column's name ends in: ``lr`` for ``params.train.lr``."""
+    parts = name.split(".")
+    ends = (".".join(parts[place:]) for place in range(len(parts) - 1, -1, -1))
+    alone = next((end for end in ends if not any(other != name and ends_with_key(other, end) for other in every)), name)
+    title = "time" if name == "duration" else alone
     return title if len(title) <= _HEADER else f"…{title[1 - _HEADER :]}"
 
 

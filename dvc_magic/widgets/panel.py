@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,7 +19,7 @@ from dvc_magic.errors import StageNotFoundError
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.untrusted import lines, one_line
-from dvc_magic.views import FormField, LiveCall, StageForm, preselected, stage_facts, stage_form
+from dvc_magic.views import FormField, LiveCall, StageForm, marked, preselected, stage_facts, stage_form
 from dvc_magic.widgets.backend import Backend, Outcome, Shown
 from dvc_magic.widgets.flag_row import CONTROL_WIDTH, FlagRow, safe_html
 
@@ -46,6 +47,7 @@ class Panel:
         picker: the stage's dropdown. options: the end of the line.
         run_button, stop_button, refresh_button: the buttons.
         rows: the controls of each flag, by ``FILE:KEY``.
+        output_id: of the outputs that show it.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Panel:
         fixed: bool = False,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
+        self.output_id = f"panel:{uuid.uuid4().hex}"
         self._backend = backend
         self._on_end = on_end
         self._lock = threading.RLock()
@@ -372,12 +375,15 @@ class Panel:
         shown = f"\n  {self._outcome.run!r}" if self._outcome.run is not None else ""
         return lines(f"<Panel of {self._backend.title}, stage {self.stage}>\n  {self.line}{shown}")
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+    def bundle(self) -> dict[str, Any]:
         """The live widget, and static text and HTML for where nothing is live: saved notebooks, exports."""
-        bundle: dict[str, Any] = dict(self.widget._repr_mimebundle_(**options) or {})
+        bundle: dict[str, Any] = dict(self.widget._repr_mimebundle_() or {})
         bundle["text/plain"] = repr(self)
         bundle["text/html"] = self._static_html()
         return bundle
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.bundle(), marked(self.output_id)
 
     def _static_html(self) -> str:
         about = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import threading
 import traceback
+import uuid
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -20,7 +21,7 @@ from msgspec.structs import replace
 from dvc_magic.comparison import KINDS
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.untrusted import lines, message, one_line
-from dvc_magic.views import RunsPage, TableState, short_title
+from dvc_magic.views import RunsPage, TableState, marked
 from dvc_magic.widgets.backend import Shown
 from dvc_magic.widgets.flag_row import safe_html
 from dvc_magic.widgets.runs_backend import RunsBackend
@@ -28,8 +29,9 @@ from dvc_magic.widgets.runs_backend import RunsBackend
 _ROW = 24  # pixels
 _STYLE = f"""<style>
 .dvc-runs .widget-checkbox {{ height: {_ROW}px; margin: 0; width: auto; }}
-.dvc-runs .widget-checkbox label {{ font-variant-numeric: tabular-nums; }}
-.dvc-runs .dvc-head button {{ height: 28px; margin: 0; padding: 0 8px; background: transparent; font-weight: 600;
+.dvc-runs .widget-checkbox label, .dvc-runs .widget-checkbox input {{ line-height: {_ROW}px; margin-top: 0;
+  margin-bottom: 0; font-variant-numeric: tabular-nums; }}
+.dvc-runs .dvc-head {{ height: 28px; margin: 0; padding: 0 8px; background: transparent; font-weight: 600;
   border-bottom: 1px solid var(--jp-border-color1, #8888); overflow: hidden; }}
 .dvc-runs .dvc-cells {{ margin: 0; }}
 .dvc-runs .dvc-cells div.c {{ height: {_ROW}px; line-height: {_ROW}px; padding: 0 8px; white-space: nowrap;
@@ -55,9 +57,11 @@ class RunsTable:
         heads: name of a column -> the button over it.
         buttons: what can be done, by its name. words: tags, a label, or what to plot.
         result: what came of the last click.
+        output_id: of the outputs that show it.
     """
 
     def __init__(self, backend: RunsBackend, *, query: str = "", size: int = 25) -> None:
+        self.output_id = f"runs:{uuid.uuid4().hex}"
         self._backend = backend
         self._lock = threading.RLock()
         self._state = TableState(query=query, size=size, columns=backend.columns)
@@ -155,7 +159,7 @@ class RunsTable:
         return button
 
     def _head(self, name: str, act: Callable[[], None]) -> Any:
-        button = self._button(short_title(name), f"sort by {one_line(name)}", act)
+        button = self._button(name, f"sort by {one_line(name)}", act)
         button.add_class("dvc-head")
         return button
 
@@ -247,7 +251,7 @@ class RunsTable:
                 self.heads[name].disabled = name in KINDS  # letters are those of a page
                 self._cells[name] = ipywidgets.HTML()
                 self._cells[name].add_class("dvc-cells")
-            title = f"{one_line(short_title(name))}{self._arrow(name)}"
+            title = f"{one_line(page.titles[name])}{self._arrow(name)}"
             width = max([len(title), *map(len, texts)])
             head = self.heads[name]
             head.description, head.layout.width = title, f"calc({width}ch + 24px)"
@@ -364,9 +368,12 @@ class RunsTable:
         """The page as text."""
         return self._page.table().text()
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        """The live table, and static text and HTML for where nothing is live: saved notebooks, exports."""
-        bundle: dict[str, Any] = dict(self.widget._repr_mimebundle_(**options) or {})
+    def bundle(self) -> dict[str, Any]:
+        """The live widget, and static text and HTML for where nothing is live: saved notebooks, exports."""
+        bundle: dict[str, Any] = dict(self.widget._repr_mimebundle_() or {})
         bundle["text/plain"] = lines(repr(self))
         bundle["text/html"] = self._page.table().html()
         return bundle
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.bundle(), marked(self.output_id)

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
 from dvc_magic.errors import StageNotFoundError
@@ -60,8 +61,9 @@ def root(place: Path) -> Path:
 
 @pytest.fixture
 def shell(shell: InteractiveShell) -> InteractiveShell:
-    """The shell, which takes itself for that of a kernel."""
+    """The shell, which takes itself for that of a kernel, and keeps what it would send to a page."""
     shell.kernel = object()
+    shell.display_pub = CapturingDisplayPublisher()
     return shell
 
 
@@ -122,6 +124,37 @@ def test_a_click_runs_what_the_line_says_and_leaves_the_project_alone(
     assert f"run train {run.number}" in panel.result_box.value
     assert changes(before, project_digest(root)) == []
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_end_of_a_call_goes_into_the_static_form_of_the_panels_output(shell: InteractiveShell) -> None:
+    panel = _panel(shell, "train")
+    _, metadata = panel._repr_mimebundle_()
+
+    _run(panel)
+    _until(lambda: bool(shell.display_pub.outputs))
+
+    (sent,) = shell.display_pub.outputs
+    assert sent["metadata"] == metadata == {"dvc_magic": {"id": panel.output_id}}
+    assert sent["transient"] == {"display_id": panel.output_id}
+    assert sent["update"]
+    assert "run train 2" in sent["data"]["text/html"]
+    assert sent["data"]["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.widget.model_id
+
+
+def test_a_stopped_grid_lists_the_runs_that_it_never_began(shell: InteractiveShell) -> None:
+    panel = _panel(shell, "train")
+    _type(panel, name="slow,slower,slowest")
+    panel.run_button.click()
+    _until(lambda: "step 1" in panel.live_box.value)
+
+    panel.stop_button.click()
+
+    assert panel.wait(_SECONDS)
+    assert isinstance(panel.runs, Runs)
+    assert [str(run.status) for run in panel.runs] == ["stopped"] * 3
+    assert [run.started is None for run in panel.runs] == [False, True, True]
+    assert panel.run == panel.runs[0]
+    assert all(name in panel.result_box.value for name in ("slow", "slower", "slowest"))
 
 
 def test_several_values_make_several_runs(shell: InteractiveShell) -> None:

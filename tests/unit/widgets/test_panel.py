@@ -292,7 +292,7 @@ def test_nothing_of_the_project_is_markup(panel: Panel) -> None:
 
     shown = [found.value for found in _every(panel.widget) if isinstance(found, ipywidgets.HTML)]
 
-    assert not any("<img" in text for text in [*shown, panel._repr_mimebundle_()["text/html"]])
+    assert not any("<img" in text for text in [*shown, panel.bundle()["text/html"]])
 
 
 def test_a_cell_gets_the_live_widget_and_something_static_for_where_nothing_is_live(panel: Panel) -> None:
@@ -300,7 +300,7 @@ def test_a_cell_gets_the_live_widget_and_something_static_for_where_nothing_is_l
     run = Result()
     panel.ended(Outcome(run=run, shown=run))
 
-    bundle = panel._repr_mimebundle_()
+    bundle = panel.bundle()
 
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.widget.model_id
     for text in (bundle["text/plain"], bundle["text/html"]):
@@ -377,7 +377,7 @@ def test_no_control_holds_what_nobody_sees_and_a_value_that_was_not_touched_stay
         for name in names
         if widget is not panel.picker
     ]
-    bundle = panel._repr_mimebundle_()
+    bundle = panel.bundle()
     labels = [label for label, _ in panel.picker.options]
     for text in (*shown, *labels, panel.upstream_section.titles[0], bundle["text/plain"], bundle["text/html"]):
         assert not unseen(text) or text == "\u200b"  # ipywidgets' own placeholder

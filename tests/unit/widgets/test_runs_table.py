@@ -304,7 +304,7 @@ def test_what_strangers_wrote_is_text_alone(add: Any, table: Any, store: RunStor
         shown.line_box.value,
         *(column.children[1].value for column in shown.grid.children[1:]),
     ]
-    bundle = shown._repr_mimebundle_()
+    bundle = shown.bundle()
     for text in (*html, bundle["text/html"], bundle["text/plain"]):
         assert "<img" not in text.replace("<img src=x", "", 0) or text is bundle["text/plain"]
         assert "\x1b" not in text
@@ -314,7 +314,7 @@ def test_what_strangers_wrote_is_text_alone(add: Any, table: Any, store: RunStor
 def test_a_saved_notebook_keeps_the_page_as_a_static_table(add: Any, table: Any) -> None:
     add(1, loss=0.25)
 
-    bundle = table()._repr_mimebundle_()
+    bundle = table().bundle()
 
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "<table" in bundle["text/html"]
