@@ -82,3 +82,24 @@ def test_a_running_call_is_found_again_after_a_reload_and_stopped(lab_page: LabP
 
     panel.get_by_text("train 2 stopped").wait_for()
     panel.get_by_role("button", name="Run", exact=True, disabled=False).wait_for()
+
+
+def test_a_panel_whose_kernel_is_gone_shows_what_it_ran_last(lab_page: LabPage, project: Path) -> None:
+    lab_page.open(write_notebook(project / "panel.ipynb", *CELLS))
+    lab_page.run(0)
+    panel = lab_page.run(1)
+    panel.get_by_label("train.lr").fill("0.25")
+    panel.get_by_text("%dvc_run train --train.lr 0.25").wait_for()
+    panel.get_by_role("button", name="Run", exact=True).click()
+    panel.get_by_text("run train 2").first.wait_for()
+    panel.get_by_role("button", name="Run", exact=True, disabled=False).wait_for()
+    lab_page.save()
+
+    lab_page.restart_kernel()
+    lab_page.reload()
+
+    kept = lab_page.show(1)
+    kept.get_by_text("dvc_magic panel of").wait_for()
+    assert kept.get_by_text("%dvc_run train --train.lr 0.25").first.is_visible()
+    assert kept.get_by_text("run train 2").first.is_visible()
+    assert kept.get_by_role("button").count() == 0
