@@ -29,8 +29,9 @@ from dvc_magic.host.call import Call
 from dvc_magic.host.running_call import KILL_STEP, StoppedError
 from dvc_magic.host.slots import Slots
 from dvc_magic.model.checkup import CheckProgress
+from dvc_magic.model.paths import StorePaths
 from dvc_magic.model.record import RunRecord
-from dvc_magic.store import RunStore
+from dvc_magic.store import RunStore, StoreUse, begin_use
 from dvc_magic.wire import (
     AlteredOuts,
     CallEnd,
@@ -51,6 +52,8 @@ from dvc_magic.wire import (
 )
 
 Tell = Callable[[Event], None]
+
+_PAUSE = 0.02  # seconds between looks whether somebody still gives back content
 
 # Questions that are a request to a worker as they stand, field for field.
 _REQUESTS: dict[type[Struct], Callable[..., Request]] = {
@@ -128,7 +131,18 @@ class Questions:
         Raises:
             DvcMagicError: the question cannot be answered.
         """
-        return await self._handlers[type(question)](question, answering)
+        use = await self._begin_use()
+        try:
+            return await self._handlers[type(question)](question, answering)
+        finally:
+            use.end()
+
+    async def _begin_use(self) -> StoreUse:
+        """Hold what the store has: until the answer, nobody gives back content that no run has a record of yet."""
+        paths = StorePaths(self._home)
+        while (use := begin_use(paths)) is None:  # noqa: ASYNC110 - another process has it
+            await asyncio.sleep(_PAUSE)
+        return use
 
     @property
     def _where(self) -> dict[str, Any]:

@@ -148,6 +148,7 @@ def read_known(
     positional: str = "",
     raw: bool = False,
     many: bool = False,
+    signed: bool = False,
 ) -> Options:
     """Read the line of a magic that takes options, and one thing more or several.
 
@@ -159,6 +160,7 @@ def read_known(
         positional: what the thing is, for messages; empty when there is none.
         raw: whether it is a query, all words that are no options, quotes kept.
         many: whether there may be several such things.
+        signed: whether they may begin with one dash: ``-bad`` takes away a tag.
 
     Raises:
         LineError: an unknown option, one given twice or without its value, or a word too many.
@@ -173,7 +175,8 @@ def read_known(
             given.append(taken[0])
             index = taken[1]
             continue
-        words.append(_word(read.tokens[index], known))
+        token = read.tokens[index]
+        words.append(token if signed and not token.raw.startswith("--") else _word(token, known))
         index += 1
     check_once(given)
     repeated: dict[str, tuple[str, ...]] = {}

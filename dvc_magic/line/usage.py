@@ -20,6 +20,7 @@ class Usage(Struct, frozen=True, kw_only=True):
         options: its options; ``--help`` comes by itself.
         repeats: whether there may be more words of the last kind.
         raw: whether its words are one query, quotes kept.
+        signed: whether a word may begin with one dash, as ``-TAG``.
         flags: whether flags of a stage may be given.
     """
 
@@ -28,6 +29,7 @@ class Usage(Struct, frozen=True, kw_only=True):
     options: tuple[Option, ...] = ()
     repeats: bool = False
     raw: bool = False
+    signed: bool = False
     flags: bool = False
 
     @property
@@ -50,6 +52,7 @@ class Usage(Struct, frozen=True, kw_only=True):
             positional=word,
             raw=self.raw,
             many=self.repeats,
+            signed=self.signed,
         )
 
 

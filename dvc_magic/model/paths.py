@@ -189,6 +189,11 @@ class StorePaths(Struct, frozen=True):
         return self.home / "dvc"
 
     @property
+    def use_lock(self) -> Path:
+        """Held shared by calls that go, and alone by who gives back what no run needs."""
+        return self.home / "use.lock"
+
+    @property
     def columns(self) -> Path:
         """Names of the columns that the table of runs had last."""
         return self.home / "columns.json"

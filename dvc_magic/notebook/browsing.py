@@ -37,6 +37,8 @@ _RUNS = Usage(
         Option(name="--sort", what="KEY"),
         Option(name="-n", what="N"),
         Option(name="--all", takes=False),
+        Option(name="--deleted", takes=False),
+        Option(name="--disk", takes=False),
     ),
 )
 _SHOW = Usage(magic="%dvc_show", words=("RUN",), options=(Option(name="--files", takes=False),))
@@ -73,6 +75,8 @@ class RunsMagics(Magics):
             --sort KEY    by a param, metric or field; -KEY downwards
             -n N          the first N, all of them shown
             --all         those upstream of them as well
+            --deleted     those in the trash, which %dvc_restore takes back
+            --disk        with the bytes that each has for itself, and what the store takes in all
 
         A stage that is named, with ``--stage``, alone or in a query, means all of its runs, those that were made
         upstream of another stage too.
@@ -85,7 +89,9 @@ class RunsMagics(Magics):
 
     def _selected(self, options: Options) -> Runs:
         runs = self._session.project.runs
-        if "--all" in options.switches:
+        if "--deleted" in options.switches:
+            runs = runs.deleted()
+        elif "--all" in options.switches:
             runs = runs.unfolded()
         # What may name a stage comes first: all runs of a stage are found among all of the store's, not in a selection.
         if stage := options.values.get("--stage"):
@@ -102,7 +108,8 @@ class RunsMagics(Magics):
         if "--sort" in options.values:
             key = options.values["--sort"]
             runs = runs.order_by(key.lstrip("-"), descending=key.startswith("-"))
-        return runs[: _count(options.values["-n"])] if "-n" in options.values else runs[:]
+        runs = runs[: _count(options.values["-n"])] if "-n" in options.values else runs[:]
+        return runs.with_disk() if "--disk" in options.switches else runs
 
     def _query(self, text: str) -> Query:
         """A query, where a name of no stage means the operation; a name or a status alone stands for its runs.

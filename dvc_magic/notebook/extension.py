@@ -17,6 +17,7 @@ from dvc_magic.notebook.operation import OperationMagics, with_body
 from dvc_magic.notebook.overview import OverviewMagics
 from dvc_magic.notebook.panel import PanelMagics
 from dvc_magic.notebook.promote import PromoteMagics
+from dvc_magic.notebook.tidying import TidyingMagics
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -27,6 +28,7 @@ _FURTHER = (
     RunsMagics,
     CallMagics,
     ComparingMagics,
+    TidyingMagics,
     OperationMagics,
     DebugMagics,
     DoctorMagics,

@@ -25,6 +25,7 @@ from dvc_magic.project.left_behind import left_behind
 from dvc_magic.project.options import CallOptions, PlanOptions
 from dvc_magic.project.project import Project, connection_of
 from dvc_magic.project.promoting import Promoted
+from dvc_magic.project.removing import Removed
 from dvc_magic.project.settings import STORE_FOLDER, Settings, find_root
 from dvc_magic.project.sources import config, dvcfile, dvcstage, file
 from dvc_magic.project.supplies import Supplies
@@ -50,6 +51,7 @@ __all__ = [
     "PlanOptions",
     "Project",
     "Promoted",
+    "Removed",
     "ResolvedDep",
     "ResolvedOut",
     "Run",

@@ -27,9 +27,11 @@ from dvc_magic.project.handles.run import Run
 from dvc_magic.project.handles.runs import Runs
 from dvc_magic.project.options import CallOptions, RunName, completed
 from dvc_magic.project.promoting import Promoted, promote_record
+from dvc_magic.project.removing import restored
 from dvc_magic.project.requests import complete_call, read_request, run_name, single_values
 from dvc_magic.project.waiting import wait_until
 from dvc_magic.runs import LOG_TAIL
+from dvc_magic.store import StoredRun
 from dvc_magic.views import Place
 from dvc_magic.wire import AlteredOuts, CallEnd, Event, PlanCall, Planned, Promote, RunCall
 
@@ -74,6 +76,26 @@ class Caller:
         """
         store = self._connection.store
         return Runs([store.get(run_id) for run_id in ids], store, actions=self)
+
+    def selection(self, runs: Iterable[StoredRun]) -> Runs:
+        """Some runs, those in the trash too, as a selection."""
+        return Runs(runs, self._connection.store, actions=self)
+
+    def trashed(self, name: str) -> StoredRun:
+        """The run in the trash of this number, id, start of an id or label.
+
+        Raises:
+            RunNotFoundError: there is none. AmbiguousRunError: there are several.
+        """
+        return self._connection.store.find_trashed(name)
+
+    def restore(self, names: Iterable[str]) -> Runs:
+        """Take runs out of the trash, each named as in `trashed`.
+
+        Raises:
+            RunNotFoundError: one is not there; those before it are back. StoreError: one cannot be moved.
+        """
+        return self.selection(restored(self._connection.store, names))
 
     def targets(self, call_id: str) -> Runs:
         """The runs that a call was asked for, in grid order, whether they have begun or not.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from dvc_magic.comparison import marks
-from dvc_magic.errors import DvcMagicError, RequestError
+from dvc_magic.errors import RequestError
 from dvc_magic.project.handles.run import Actions, Run
 from dvc_magic.project.handles.runs import Runs
 from dvc_magic.project.shown_columns import keep_columns, kept_columns
@@ -181,15 +181,8 @@ class RunsBrowser:
 
         Side effects: moves the runs' folders.
         """
-        removed: list[Run] = []
-        problems: list[str] = []
-        for run in self._each(ids):
-            try:
-                self._store.trash(run.id)
-                removed.append(run)
-            except DvcMagicError as error:
-                problems.append(str(error))
-        return "\n".join([f"{_counted(removed)} moved to the trash", *problems])
+        self._each(ids)
+        return repr(self.runs(ids).rm())
 
 
 def _counted(runs: Sequence[Run]) -> str:

@@ -29,6 +29,7 @@ from dvc_magic.store.listing import Listing
 from dvc_magic.store.lock import RunLock, held
 from dvc_magic.store.objects import Objects, RunCache, check_md5
 from dvc_magic.store.pool import RunPool
+from dvc_magic.store.purge import Freed, give_back, purge, size_of
 from dvc_magic.store.quarantine import check_inside
 from dvc_magic.store.record_file import read_noun, write_noun
 from dvc_magic.store.remove import remove_tree
@@ -36,6 +37,7 @@ from dvc_magic.store.repair import kept_aside, repair
 from dvc_magic.store.snapshots import load_snapshot, read_packages, snapshot_file
 from dvc_magic.store.stat_table import Facts, StatTable, file_facts, hash_steady
 from dvc_magic.store.stored import DamagedRun, StoredRun
+from dvc_magic.store.use_lock import StoreUse, alone, begin_use
 from dvc_magic.store.whole_files import NewFile, aside, cannot, is_full, nearly_full, room_left, write_all, write_whole
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "DamagedRun",
     "DirListing",
     "Facts",
+    "Freed",
     "Hasher",
     "KnownGood",
     "Listing",
@@ -59,8 +62,11 @@ __all__ = [
     "RunPool",
     "RunStore",
     "StatTable",
+    "StoreUse",
     "StoredRun",
+    "alone",
     "aside",
+    "begin_use",
     "below",
     "cannot",
     "check_inside",
@@ -70,6 +76,7 @@ __all__ = [
     "copy_content",
     "examine",
     "file_facts",
+    "give_back",
     "hash_steady",
     "held",
     "is_damage",
@@ -83,12 +90,14 @@ __all__ = [
     "moved",
     "nearly_full",
     "new_run_id",
+    "purge",
     "read_listing",
     "read_noun",
     "read_packages",
     "remove_tree",
     "repair",
     "room_left",
+    "size_of",
     "snapshot_file",
     "this_boot",
     "without",

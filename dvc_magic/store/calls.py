@@ -273,6 +273,10 @@ class Calls:
                 times.append((self._paths.call(call_id).folder.stat().st_mtime, call_id))
         return [call_id for _, call_id in sorted(times, reverse=True)[:_NEWEST]]
 
+    def going(self) -> list[str]:
+        """The ids of the calls whose hosts live, newest first."""
+        return [call_id for call_id in self._newest() if held(self._paths.call(call_id).lock)]
+
     def ask_to_stop(self, call_id: str, run_id: str = ALL, *, step: int | None = None) -> None:
         """Ask the host of a call to stop one of its runs, or all; it looks five times a second.
 

@@ -18,7 +18,7 @@ from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import Notes, RunRecord, RunStatus
 from dvc_magic.store.boot import this_boot
 from dvc_magic.store.calls import Calls
-from dvc_magic.store.find import find_run, in_trash
+from dvc_magic.store.find import find_run, find_trashed, trash_message
 from dvc_magic.store.ids import is_run_id, new_run_id
 from dvc_magic.store.index import Entry, Head, Index
 from dvc_magic.store.known_good import KnownGood
@@ -351,6 +351,24 @@ class RunStore:
         """The records of the runs in the trash that can be read, newest number first."""
         return sorted(self._trashed(), key=lambda record: -record.number)
 
+    def in_trash(self) -> list[StoredRun]:
+        """The runs in the trash that can be read, newest number first; their files lie there."""
+        runs = []
+        for record in self.trashed():
+            paths, notes = RunPaths(self.paths.trash / record.id), Notes()
+            with suppress(FileNotFoundError, StoreError):
+                notes = read_noun(paths.notes, Notes)
+            runs.append(StoredRun(record=record, notes=notes, paths=paths))
+        return runs
+
+    def find_trashed(self, name: str) -> StoredRun:
+        """The run in the trash of this number, id, start of an id (3 characters) or label.
+
+        Raises:
+            RunNotFoundError: there is none. AmbiguousRunError: there are several.
+        """
+        return find_trashed(self.in_trash(), name)
+
     def of_number(self, number: int) -> list[StoredRun]:
         """The runs of this number, a planned one too: one, unless stores were mixed by hand."""
         return self._chosen(lambda head: head.number == number) or self._planned(lambda row: row.number == number)
@@ -444,7 +462,8 @@ class RunStore:
         """
         paths = self._existing(run_id)
         if held(paths.lock):
-            raise RunError(f"Run {run_id} is still going; interrupt the cell that runs it, or wait for its end.")
+            number = self.get(run_id).number
+            raise RunError(f"Run {number} is still going: %dvc_stop {number} stops it, and then it can be removed.")
         self._move(paths.folder, self.paths.trash / run_id)
         self.index.drop(run_id)
 
@@ -457,9 +476,7 @@ class RunStore:
         """
         folder = self.paths.trash / self._run(run_id).folder.name
         if not folder.is_dir():
-            raise RunNotFoundError(
-                f"There is no run {run_id} in the trash. project.store.trashed() lists what is there."
-            )
+            raise RunNotFoundError(f"There is no run {run_id} in the trash. %dvc_runs --deleted lists what is there.")
         self._move(folder, self.paths.runs / run_id)
         self.index.put(run_id)
 
@@ -488,7 +505,7 @@ class RunStore:
 
     def _unknown(self, run_id: str) -> RunNotFoundError:
         if (self.paths.trash / run_id).is_dir():
-            return RunNotFoundError(in_trash(run_id, run_id))
+            return RunNotFoundError(trash_message(run_id, run_id))
         return RunNotFoundError(f"There is no run {run_id} in {self.home}. {_LISTING}")
 
     def runs_at(self, heads: Iterable[Head]) -> list[StoredRun]:
@@ -597,7 +614,7 @@ def _refuse_strangers(paths: StorePaths) -> None:
     kept = (paths.calls, paths.trash, paths.snapshots, paths.cache, paths.sources, paths.quarantine, paths.locks)
     ours = {path.name for path in (*kept, paths.sweeps, paths.debug, paths.dvc_site)}
     bases = {f"{base.name}{end}" for base in (paths.index, paths.hashes) for end in _OF_SQLITE}
-    own_files = (paths.counter, paths.boot, paths.workers_log, paths.swept, paths.columns)
+    own_files = (paths.counter, paths.boot, paths.workers_log, paths.swept, paths.columns, paths.use_lock)
     files = {*bases, *(file.name for file in own_files), ".gitignore", ".dvcignore"}
     strangers = sorted({entry.name for entry in paths.home.iterdir()} - ours - files - _TOLERATED)
     if strangers and not paths.runs.is_dir():  # else another process has made the store meanwhile

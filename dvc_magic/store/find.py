@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from dvc_magic.errors import AmbiguousRunError, RunNotFoundError, close_matches
+from dvc_magic.untrusted import first_few
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dvc_magic.model.record import RunRecord
     from dvc_magic.store.stored import StoredRun
@@ -76,15 +77,34 @@ def _last(store: Lookups) -> StoredRun:
     raise RunNotFoundError("There is no last run: the store has no run that was asked for. Start one with %dvc_run.")
 
 
-def in_trash(name: str, run_id: str) -> str:
+def trash_message(name: str, run_id: str) -> str:
     """The message on a run that is in the trash."""
-    return f"Run {name} is in the trash; project.store.restore({run_id!r}) takes it out."
+    return f"Run {name} is in the trash: %dvc_restore {run_id[:6]} takes it back."
+
+
+def find_trashed(trashed: Sequence[StoredRun], name: str) -> StoredRun:
+    """The run in the trash that `name` means: a number, an id, the start of one, or a label.
+
+    Raises:
+        RunNotFoundError: there is none. AmbiguousRunError: there are several.
+    """
+    text = name.strip()
+    fits = [run for run in trashed if text in (str(run.number), run.id, run.notes.label)]
+    if not fits and len(text) >= _PREFIX:
+        fits = [run for run in trashed if run.id.startswith(text.lower())]
+    if len(fits) > 1:
+        raise _ambiguous(text, fits)
+    if not fits:
+        numbers = first_few([str(run.number) for run in trashed], _LISTED)
+        there = f"has runs {numbers}" if trashed else "is empty"
+        raise RunNotFoundError(f"There is no run {text!r} in the trash, which {there}. %dvc_runs --deleted lists them.")
+    return fits[0]
 
 
 def _not_found(store: Lookups, name: str) -> RunNotFoundError:
     trashed = [run for run in store.trashed() if name in (str(run.number), run.id)]
     if trashed:
-        return RunNotFoundError(in_trash(name, trashed[0].id))
+        return RunNotFoundError(trash_message(name, trashed[0].id))
     runs = store.all()
     if not runs:
         return RunNotFoundError(f"There is no run {name!r}: the store has no runs yet. Start one with %dvc_run.")

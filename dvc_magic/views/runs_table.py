@@ -7,7 +7,7 @@ from typing import Any
 
 from dvc_magic.comparison import Marks
 from dvc_magic.model.record import Notes, RunRecord
-from dvc_magic.views.format import cut, format_number, format_seconds, format_time, format_value
+from dvc_magic.views.format import cut, format_bytes, format_number, format_seconds, format_time, format_value
 from dvc_magic.views.table import Table
 
 _CELL = 24
@@ -21,6 +21,7 @@ def runs_table(
     total: int,
     stored: int,
     marks: Marks | None = None,
+    disk: Sequence[int] = (),
     hint: str = "",
 ) -> Table:
     """One row for each run: number, stage, status, when, how long, label, tags, then what differs, then metrics.
@@ -35,6 +36,7 @@ def runs_table(
         total: how many runs there are, when not all are shown.
         stored: how many runs the store has, for the word on an empty table.
         marks: of the runs' code, data and packages.
+        disk: bytes that each run has for itself, where that is to be shown.
         hint: one more line below the table.
     """
     params = _params(rows)
@@ -42,7 +44,17 @@ def runs_table(
     labels = any(notes.label for _, notes, _, _ in rows)
     tags = any(notes.tags for _, notes, _, _ in rows)
     kinds = marks.kinds if marks is not None else ()
-    headers = ["run", "stage", "status", "started", "time", *["label"] * labels, *["tags"] * tags, *kinds]
+    headers = [
+        "run",
+        "stage",
+        "status",
+        "started",
+        "time",
+        *["disk"] * bool(disk),
+        *["label"] * labels,
+        *["tags"] * tags,
+        *kinds,
+    ]
     body = tuple(
         (
             str(record.number),
@@ -50,20 +62,21 @@ def runs_table(
             str(record.status),
             format_time(record.times.started),
             format_seconds(record.times.duration),
+            *[format_bytes(size) for size in disk[place : place + 1]],
             *[cut(notes.label, width=_CELL)] * labels,
             *[cut(" ".join(notes.tags), width=_CELL)] * tags,
             *(marks.of(record.id, kind) for kind in kinds if marks is not None),
             *(_cell(own_params, key) for key in params[:_COLUMNS]),
             *(_cell(own_metrics, key) for key in metrics[:_COLUMNS]),
         )
-        for record, notes, own_params, own_metrics in rows
+        for place, (record, notes, own_params, own_metrics) in enumerate(rows)
     )
     values = [*params[:_COLUMNS], *metrics[:_COLUMNS]]
     count = f"{len(rows)} of {total} runs" if len(rows) < total else ""
     return Table(
         headers=(*headers, *map(_header, values)),
         rows=body,
-        numeric=frozenset({0, 4, *range(len(headers), len(headers) + len(values))}),
+        numeric=frozenset({0, 4, *({5} if disk else ()), *range(len(headers), len(headers) + len(values))}),
         note="; ".join(filter(None, [count, _left_out(params, metrics), _alike(kinds), hint])),
         empty="; ".join(filter(None, [_empty(stored), hint])),
     )

@@ -21,6 +21,7 @@ from dvc_magic.project.handles.plotting import Plots, read_history
 from dvc_magic.project.handles.source_text import source_files, source_text
 from dvc_magic.project.options import CallOptions, RunName, takes
 from dvc_magic.project.promoting import Promoted
+from dvc_magic.project.removing import Removed, remove
 from dvc_magic.project.waiting import PATIENCE, wait_until
 from dvc_magic.runs import Leaves, history_frame, metrics_of, params_of
 from dvc_magic.store import RunStore, StoredRun
@@ -425,6 +426,30 @@ class Run:
                 mark=notes.mark if mark is None else mark,
             ),
         )
+        return self
+
+    def rm(self, *, purge: bool = False) -> Removed:
+        """``run.rm()``: move it to the trash; ``run.restore()`` takes it back.
+
+        Args:
+            purge: delete it for good instead, with the contents that only it needed.
+
+        Raises:
+            RunError: it goes, or a call that goes has planned it; says how to stop that.
+            StoreError: its folder cannot be moved.
+
+        Side effects: moves or removes the run's folder.
+        """
+        return remove(self._store, [self._stored], for_good=purge)
+
+    def restore(self) -> Run:
+        """``run.restore()``: take it out of the trash.
+
+        Raises:
+            RunNotFoundError: it is not there.
+        """
+        self._store.restore(self.id)
+        self._stored = self._store.get(self.id)
         return self
 
     def debug(

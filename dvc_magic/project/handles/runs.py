@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, overload
 from dvc_magic.comparison import marks
 from dvc_magic.errors import RequestError, RunNotFoundError
 from dvc_magic.model.record import RunStatus
+from dvc_magic.project.disk_use import store_size
 from dvc_magic.project.handles.diff import Comparison, comparison_of
 from dvc_magic.project.handles.plotting import Plots
 from dvc_magic.project.handles.run import Actions, Run
+from dvc_magic.project.removing import Removed, but_the_best, remove, restored
 from dvc_magic.project.waiting import PATIENCE
 from dvc_magic.runs import (
     Query,
@@ -27,7 +29,7 @@ from dvc_magic.runs import (
     stage_meant,
     with_operations,
 )
-from dvc_magic.store import Listing, RunStore, StoredRun
+from dvc_magic.store import Listing, RunStore, StoredRun, size_of
 from dvc_magic.views import Table, runs_table
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class Runs(Sequence[Run]):
         shown: int | None = _SHOWN,
         newest: bool = False,
         silent: bool = False,
+        disk: bool = False,
     ) -> None:
         """Use `Project.runs`.
 
@@ -76,6 +79,7 @@ class Runs(Sequence[Run]):
             by_number: whether these are all runs that were asked for, to be reached by their numbers.
             shown: how many of them the display has; None for all.
             silent: whether a cell shows nothing of them the first time.
+            disk: whether their table has the bytes of each.
             newest: whether they are all runs that were asked for, or the newest of them, in the order of the store.
         """
         self._stored: Sequence[StoredRun] = runs if isinstance(runs, Listing) else tuple(runs)
@@ -85,6 +89,7 @@ class Runs(Sequence[Run]):
         self._shown = shown
         self._newest = by_number or newest
         self._silent = silent
+        self._disk = disk
 
     def __len__(self) -> int:
         """How many runs."""
@@ -247,6 +252,41 @@ class Runs(Sequence[Run]):
             run.stop(timeout=0)
         return self.wait(timeout)
 
+    def rm(self, *, purge: bool = False, keep_best: int | None = None, metric: str = "") -> Removed:
+        """``runs.rm()``: move these runs to the trash; ``runs.rm(keep_best=3, metric="loss")``: all but the best.
+
+        Args:
+            purge: delete them for good instead, with the contents that only they needed.
+            keep_best: how many of the completed runs stay, and those that are marked or still go.
+            metric: the best have the smallest; of ``-accuracy``, the largest.
+
+        Raises:
+            RequestError: `keep_best` without `metric`, or the other way round; no run has completed with it.
+            RunError: all of them go. StoreError: a folder cannot be moved.
+
+        Side effects: moves or removes the runs' folders.
+        """
+        if (keep_best is None) != (not metric):
+            message = (
+                "keep_best=3 goes with metric='loss' (the smallest are the best) or metric='-accuracy' (the largest)"
+            )
+            raise RequestError(message)
+        runs = [self._store.renewed(run) for run in self._stored]
+        chosen = runs if keep_best is None else but_the_best(self._store, runs, keep=keep_best, metric=metric)
+        return remove(self._store, chosen, for_good=purge)
+
+    def restore(self) -> Runs:
+        """``project.runs.deleted().restore()``: take these runs out of the trash.
+
+        Raises:
+            RunNotFoundError: one of them is not there.
+        """
+        return self._with(restored(self._store, [run.id for run in self._stored]), shown=self._shown)
+
+    def deleted(self) -> Runs:
+        """``project.runs.deleted()``: the runs in the trash."""
+        return self._with(self._store.in_trash())
+
     def compare(self) -> Comparison:
         """``runs.compare()``: these runs side by side, with what differs between them as rows.
 
@@ -281,9 +321,11 @@ class Runs(Sequence[Run]):
             (stored.record, stored.notes, row.params, metrics_of(stored.record, stored.paths)) for stored, row in shown
         ]
         stored = len(self) or len(self._store.listing())
-        notes = filter(None, [self._hint(), self._unlisted(), self._unbegun()])
+        disk = [size_of(run.paths.folder) for run, _ in shown] if self._disk else []
+        taken = store_size(self._store) if self._disk else ""
+        notes = filter(None, [taken, self._hint(), self._unlisted(), self._unbegun()])
         alike = marks([row for _, row in shown], self._store)
-        return runs_table(rows, total=len(self), stored=stored, marks=alike, hint="; ".join(notes))
+        return runs_table(rows, total=len(self), stored=stored, marks=alike, disk=disk, hint="; ".join(notes))
 
     def _unlisted(self) -> str:
         """How many runs are missing here because they cannot be read, and why the first cannot."""
@@ -304,6 +346,10 @@ class Runs(Sequence[Run]):
         first = self._stored[0].record.number
         brackets = f", project.runs[{first}]" if self._by_number else f"; as a list, [0] is run {first}"
         return f"one in full: %dvc_show {first}{brackets}"
+
+    def with_disk(self) -> Runs:
+        """The same runs, whose table has the bytes that each has for itself, and those of the store."""
+        return Runs(self._stored, self._store, actions=self._actions, shown=self._shown, newest=self._newest, disk=True)
 
     def shown(self) -> Runs:
         """The same runs, which a cell does not show once more: a live output has them already."""

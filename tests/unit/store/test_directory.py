@@ -9,7 +9,6 @@ import tempfile
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
-from dvc_magic.errors import RecordDamagedError, RunError, RunNotFoundError, StoreError
+from dvc_magic.errors import AmbiguousRunError, RecordDamagedError, RunError, RunNotFoundError, StoreError
 from dvc_magic.model.record import Notes, RunStatus
 from dvc_magic.store import RunStore, check_store, is_run_id, new_run_id
 from tests.support.records import make_record
@@ -286,11 +285,23 @@ def test_trash_takes_a_run_away_and_restore_brings_it_back(store, add):
     before = store.all()
     store.trash(record.id)
     assert (store.all(), store.trashed()) == ([], [record])
-    with pytest.raises(RunNotFoundError) as caught:
+    with pytest.raises(RunNotFoundError, match=f"in the trash: %dvc_restore {record.id[:6]} takes it back"):
         store.read(record.id)
-    hint = str(caught.value).partition("trash; ")[2].partition(" takes it out")[0]
-    eval(hint, {"project": SimpleNamespace(store=store)})
+    assert store.find_trashed(record.id[:6]).record == record
+    store.restore(record.id)
     assert store.all() == before
+
+
+def test_a_run_in_the_trash_is_found_by_what_people_call_it(store, add):
+    first, second = add(1), add(2)
+    for record in (first, second):
+        store.write_notes(record.id, Notes(label="both"))
+        store.trash(record.id)
+    assert [store.find_trashed(name).number for name in ("1", first.id, second.id[:3])] == [1, 1, 2]
+    with pytest.raises(AmbiguousRunError, match="names 2 runs"):
+        store.find_trashed("both")
+    with pytest.raises(RunNotFoundError, match="no run '3' in the trash, which has runs 2, 1"):
+        store.find_trashed("3")
 
 
 def test_a_run_that_goes_on_is_not_trashed(store, make_record):

@@ -107,5 +107,5 @@ def test_a_run_in_the_trash_is_said_to_be_there(store, add):
     record = add(1)
     store.trash(record.id)
     for name in ("1", record.id):
-        with pytest.raises(RunNotFoundError, match=f"store.restore..{record.id}"):
+        with pytest.raises(RunNotFoundError, match=f"%dvc_restore {record.id[:6]} takes it back"):
             store.find(name)

@@ -239,7 +239,7 @@ def test_a_run_that_goes_is_not_deleted_and_that_is_said(add: Any, table: Any, s
         shown.buttons["Delete"].click()
         shown.buttons["Delete"].click()
 
-    assert "still going" in shown.result.value
+    assert "still going" in shown.problem.value
     assert len(store.all()) == 1
 
 
