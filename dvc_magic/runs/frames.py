@@ -7,6 +7,7 @@ from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from dvc_magic.model.values import same
 from dvc_magic.runs.history import Series
 from dvc_magic.runs.lineage import FIELDS, RunRow, run_row
 from dvc_magic.runs.printed import Number
@@ -24,7 +25,10 @@ _EXACT = 2**53  # whole numbers that a float keeps
 
 
 def frame(rows: Iterable[RunRow | tuple[StoredRun, Sequence[StoredRun]]]) -> pd.DataFrame:
-    """One row per run, indexed by id: the fields, then ``params.KEY``, then ``metrics.KEY``.
+    """One row per run, indexed by id.
+
+    What tells most comes first: the number, ``params.KEY`` that differ between the rows, ``metrics.KEY``; then the
+    other fields, and the params that are the same in all rows.
 
     Values stay exact: whole numbers and bools with gaps are pandas' nullable ``Int64`` and ``boolean``, numbers beyond
     64 bits objects. ``started`` is a UTC time, ``duration`` seconds.
@@ -36,7 +40,7 @@ def frame(rows: Iterable[RunRow | tuple[StoredRun, Sequence[StoredRun]]]) -> pd.
 
     data = [(row if isinstance(row, RunRow) else run_row(*row)).columns() for row in rows]
     index = pd.Index([row["id"] for row in data], name="id", dtype=object)
-    names = dict.fromkeys([*_COLUMNS, *_sorted_names(data)])
+    names = dict.fromkeys(["number", *_telling_names(data), *_COLUMNS, *_sorted_names(data)])
     return pd.DataFrame({name: _series(name, [row.get(name) for row in data], index) for name in names}, index=index)
 
 
@@ -104,6 +108,18 @@ def labelled_frame(
     levels = [[row[level] for row in rows] for level in range(len(names))]
     index = pd.MultiIndex.from_arrays(levels, names=list(names))
     return pd.DataFrame(list(cells), index=index, columns=list(columns), dtype=object)
+
+
+def _telling_names(data: list[dict[str, Any]]) -> list[str]:
+    """The params that are not the same in all rows, then the metrics."""
+    names = _sorted_names(data)
+    params = [name for name in names if not _is_metric(name)]
+    return [*(name for name in params if _varies(name, data)), *(name for name in names if _is_metric(name))]
+
+
+def _varies(name: str, data: list[dict[str, Any]]) -> bool:
+    first = data[0].get(name, data)  # a value that no row has
+    return any(not same(row.get(name, data), first) for row in data)
 
 
 def _sorted_names(data: list[dict[str, Any]]) -> list[str]:

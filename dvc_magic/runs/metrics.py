@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dvc_magic.errors import ParamError, close_matches
 from dvc_magic.model.record import RunRecord, RunStatus
@@ -36,26 +36,31 @@ class UnknownLeafError(ParamError, KeyError):
         return message(str(self.args[0]))
 
 
-class Leaves(Mapping[str, Any]):
-    """A read-only mapping of dotted keys to values; ``leaves["acc"]`` finds ``train.acc`` when no other key ends so.
+class Leaves(dict[str, Any]):
+    """Dotted keys and values; ``leaves["acc"]`` finds ``train.acc`` when no other key ends so.
 
-    Iteration, length and comparison go by full keys.
+    A dict, for ``json.dumps``, ``pd.DataFrame`` and whatever else asks for one; it cannot be changed. Iteration, length
+    and comparison go by full keys.
 
     Args:
         own: keys and values that a name is looked for in first.
         further: more of them; a name that fits none of `own` is looked for here. A key of both counts in `own`.
+        origin: the stages upstream that the values are of, where the run's own stage has none.
     """
 
-    __slots__ = ("_tiers", "_values")
+    __slots__ = ("_tiers", "origin")
 
-    def __init__(self, own: Mapping[str, Any], further: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, own: Mapping[str, Any], further: Mapping[str, Any] | None = None, *, origin: Sequence[str] = ()
+    ) -> None:
         more = {key: value for key, value in (further or {}).items() if key not in own}
+        super().__init__({**own, **more})
         self._tiers = (tuple(own), tuple(more))
-        self._values = {**own, **more}
+        self.origin = tuple(origin)
 
     def find(self, name: str) -> tuple[str, ...]:
         """The keys that `name` fits: itself, or else all that end in it, ``own`` ones before others."""
-        if name in self._values:
+        if dict.__contains__(self, name):
             return (name,)
         found = (tuple(key for key in tier if _ends(key, name)) for tier in self._tiers)
         return next((keys for keys in found if keys), ())
@@ -67,29 +72,47 @@ class Leaves(Mapping[str, Any]):
             UnknownLeafError: it fits none (a `KeyError` and a `ParamError`).
             ParamError: it fits several.
         """
-        if name in self._values:
-            return self._values[name]
+        if dict.__contains__(self, name):
+            return super().__getitem__(name)
         keys = self.find(name)
         if not keys:
-            raise UnknownLeafError(_unknown(name, list(self._values)))
+            raise UnknownLeafError(_unknown(name, list(self)))
         if len(keys) > 1:
             raise ParamError(f"{name!r} fits {first_few(keys, _LISTED)}; give more of the key.")
-        return self._values[keys[0]]
+        return super().__getitem__(keys[0])
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of the key that `name` fits, or `default`.
+
+        Raises:
+            ParamError: it fits several.
+        """
+        try:
+            return self[name]
+        except UnknownLeafError:
+            return default
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and len(self.find(name)) == 1
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
     def __repr__(self) -> str:
-        return short_repr(self._values)
+        return f"{short_repr(self)}{f' of {first_few(self.origin, _LISTED)}, upstream' if self.origin else ''}"
+
+    def copy(self) -> dict[str, Any]:
+        """A plain dict of the same, which can be changed."""
+        return dict(self)
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        return dict, (dict(self),)  # to copy and to pickle
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        message = "what a run has written does not change: copy it first, as in dict(run.params)"
+        raise TypeError(message)
+
+    __setitem__ = __delitem__ = __ior__ = setdefault = update = pop = popitem = clear = _refuse
 
     def _ipython_key_completions_(self) -> list[str]:
-        return list(self._values)
+        return list(self)
 
 
 def _ends(key: str, name: str) -> bool:

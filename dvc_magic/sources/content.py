@@ -19,6 +19,10 @@ class Content:
         """The path as text."""
         return str(self.path)
 
+    def __str__(self) -> str:
+        """The path as text."""
+        return str(self.path)
+
     def __truediv__(self, name: str) -> Path:
         """The path of something in the folder."""
         return self.path / name

@@ -198,6 +198,27 @@ def test_runs_are_offered_with_their_labels_and_what_queries_can_name(shell: Int
     assert list(_offered(shell, "%dvc_runs --tag ")) == ["%dvc_runs --tag good"]
 
 
+def test_each_of_several_runs_is_completed_and_the_trash_too(shell: InteractiveShell) -> None:
+    shell.run_line_magic("dvc_run", "train")
+
+    assert "%dvc_diff 2 1" in _offered(shell, "%dvc_diff 2 ")
+    assert "%dvc_diff 2 2" not in _offered(shell, "%dvc_diff 2 ")
+    assert list(_offered(shell, "%dvc_compare 2 --")) == ["%dvc_compare 2 --help"]
+    shell.run_line_magic("dvc_rm", "2")
+    assert list(_offered(shell, "%dvc_restore ")) == ["%dvc_restore 2"]
+
+
+def test_keys_of_a_runs_values_are_completed(shell: InteractiveShell) -> None:
+    shell.user_ns["run"] = run = shell.run_line_magic("dvc_run", "train")
+
+    assert list(_offered(shell, 'run.metrics["')) == ['run.metrics["loss']
+    assert 'x = run.params["train.lr' in _offered(shell, 'x = run.params["tr')
+    assert 'print(run.deps["data.txt' in _offered(shell, 'print(run.deps["')
+    assert 'run.outs["m.json' in _offered(shell, 'run.outs["')
+    with pytest.raises(AttributeError, match="'metrics' of a Run cannot be set"):
+        run.metrics = {}
+
+
 def test_nothing_is_offered_where_nothing_fits_and_nothing_is_printed(
     shell: InteractiveShell, capfd: pytest.CaptureFixture[str]
 ) -> None:

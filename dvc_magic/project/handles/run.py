@@ -17,13 +17,14 @@ from dvc_magic.model.record import DepRecord, Notes, OutRecord, RunRecord, RunSt
 from dvc_magic.model.stage import overlaps
 from dvc_magic.project.handles.content import Paths, ResolvedDep, ResolvedOut, RunLog
 from dvc_magic.project.handles.diff import Diff, diff_of
+from dvc_magic.project.handles.live import live
 from dvc_magic.project.handles.plotting import Plots, read_history
 from dvc_magic.project.handles.source_text import source_files, source_text
 from dvc_magic.project.options import CallOptions, RunName, takes
 from dvc_magic.project.promoting import Promoted
 from dvc_magic.project.removing import Removed, remove
 from dvc_magic.project.waiting import PATIENCE, wait_until
-from dvc_magic.runs import Leaves, history_frame, metrics_of, params_of
+from dvc_magic.runs import Leaves, history_frame, lineage, metrics_of, params_of, run_row
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.views import Card, Table, run_card, run_line
 
@@ -206,12 +207,19 @@ class Run:
         """What the commands printed."""
         return RunLog(self._stored.paths.log)
 
-    @property
+    @live
     def params(self) -> Leaves:
-        """Flat params as they were written for the run; an unambiguous end of a key will do."""
-        return params_of(self.record)
+        """Flat params as they were written for the run, a dict; an unambiguous end of a key will do.
 
-    @property
+        A stage without params of its own has those of the runs upstream of it; what is shown says so.
+        """
+        own = params_of(self.record)
+        if own or not self.record.upstream:
+            return own
+        row = run_row(self.stored, lineage(self.stored, self._store.get))
+        return Leaves(row.params, origin=[run.record.stage for run in row.upstream if params_of(run.record)])
+
+    @live
     def metrics(self) -> Leaves:
         """Flat metrics that this run wrote, exact; readable while it goes and after a failure.
 
@@ -238,7 +246,7 @@ class Run:
         """``run.plot("loss")``, ``run.plot()`` for all series, ``run.plot.curves``, ``.bar``, ``.scatter``."""
         return Plots(lambda: [self.stored], self._store)
 
-    @property
+    @live
     def deps(self) -> Mapping[str, ResolvedDep]:
         """Path from the workspace's root -> dependency."""
         return Paths({path: self._dep(path, dep) for path, dep in self.record.deps.items()})
@@ -256,7 +264,7 @@ class Run:
             differs=dep.differs,
         )
 
-    @property
+    @live
     def outs(self) -> Mapping[str, ResolvedOut]:
         """Path from the workspace's root -> output, metric files included.
 

@@ -38,15 +38,24 @@ def test_an_empty_frame_has_the_columns_and_their_types(make_run):
     assert empty["started"].dtype == full["started"].dtype
 
 
-def test_params_come_before_metrics_and_those_of_stages_with_their_kind(make_run):
+def test_what_differs_comes_first_then_metrics_then_the_rest(make_run):
     prepare = make_run(1, stage="prepare", params=params(lr=1), metrics={"m.json": {"n": 1}})
-    train = make_run(2, params=params(lr=2), metrics={"m.json": {"n": 2}})
-    assert list(frame([(train, [prepare])]).columns)[7:] == [
-        "params.lr",
-        "prepare:params.lr",
-        "metrics.n",
-        "prepare:metrics.n",
-    ]
+    train = make_run(2, params=params(lr=2, seed=1), metrics={"m.json": {"n": 2}})
+    other = make_run(3, params=params(lr=3, seed=1), metrics={"m.json": {"n": 2}})
+    fields = ["stage", "status", "started", "duration", "label", "tags"]
+    metrics = ["metrics.n", "prepare:metrics.n"]
+
+    several = list(frame([(train, [prepare]), (other, [prepare])]).columns)
+    alone = list(frame([(train, [prepare])]).columns)
+
+    assert several == ["number", "params.lr", *metrics, *fields, "params.seed", "prepare:params.lr"]
+    assert alone == ["number", *metrics, *fields, "params.lr", "params.seed", "prepare:params.lr"]
+
+
+def test_a_param_that_only_some_runs_have_differs(make_run):
+    runs = [make_run(1, params=params(lr=float("nan"))), make_run(2, params=params(lr=float("nan"), k=1))]
+
+    assert list(frame((run, []) for run in runs).columns)[:2] == ["number", "params.k"]
 
 
 def test_times_are_utc_and_durations_seconds(make_run):

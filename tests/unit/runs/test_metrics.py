@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import copy
+import json
 import math
 import os
+import pickle
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,9 +123,43 @@ def test_leaves_are_a_mapping_of_their_values(values):
     assert repr(leaves) == repr(values)
 
 
-def test_leaves_cannot_be_changed():
-    with pytest.raises(TypeError):
-        Leaves({"a": 1})["a"] = 2
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda leaves: leaves.__setitem__("a", 2),
+        lambda leaves: leaves.__delitem__("a"),
+        lambda leaves: leaves.update(a=2),
+        lambda leaves: leaves.setdefault("b", 2),
+        lambda leaves: leaves.pop("a"),
+        lambda leaves: leaves.popitem(),
+        lambda leaves: leaves.clear(),
+        lambda leaves: leaves.__ior__({"b": 2}),
+    ],
+)
+def test_leaves_cannot_be_changed(change):
+    leaves = Leaves({"a": 1})
+
+    with pytest.raises(TypeError, match="dict.run.params."):
+        change(leaves)
+
+    assert leaves == {"a": 1}
+
+
+def test_leaves_are_a_dict_for_whoever_asks_for_one():
+    leaves = Leaves({"train.lr": 0.1, "seed": 1}, {"prepare.n": 2})
+    values = {"train.lr": 0.1, "seed": 1, "prepare.n": 2}
+
+    assert isinstance(leaves, dict)
+    assert json.loads(json.dumps(leaves)) == values
+    assert list(pd.DataFrame({"a": leaves}).index) == list(values)
+    assert (leaves | {"more": 3}, {**leaves}) == (values | {"more": 3}, values)
+    for copied in (copy.copy(leaves), copy.deepcopy(leaves), leaves.copy(), pickle.loads(pickle.dumps(leaves))):
+        assert copied == values
+        copied["changed"] = True
+
+
+def test_leaves_of_stages_upstream_say_so():
+    assert repr(Leaves({"n": 1}, origin=("prepare", "split"))) == "{'n': 1} of prepare, split, upstream"
 
 
 def test_params_of_two_files_carry_the_file_on_collision(make_run):
