@@ -58,11 +58,12 @@ def side_by_side(rows: Sequence[RunRow], store: RunStore) -> SideBySide:
         raise RequestError(message)
     files = SourceFiles(store)
     used = read_by_stage([run for row in rows for run in (row.run, *row.upstream)], files)
+    ages = [row.run.number for row in rows]
     sections: list[tuple[str, Sequence[Mapping[str, Any]]]] = [
         ("metrics", [row.metrics for row in rows]),
         ("params", [row.params for row in rows]),
-        ("code", _marked([code_of(row, used, files) for row in rows])),
-        ("data", _marked([raw_data_of(row, files) for row in rows])),
+        ("code", _marked([code_of(row, used, files) for row in rows], ages)),
+        ("data", _marked([raw_data_of(row, files) for row in rows], ages)),
         ("environment", environment_of([row.run.record.environment for row in rows], store)),
     ]
     lines = tuple(line for section, values in sections for line in _differing(section, values))
@@ -77,13 +78,12 @@ def _differing(section: str, several: Sequence[Mapping[str, Any]]) -> Iterator[L
             yield Line(section=section, name=name, values=told)
 
 
-def _marked(several: Sequence[Mapping[str, Hashable]]) -> list[dict[str, str]]:
-    """The contents of each path as letters, the same for the same content; the last run's is ``A``."""
+def _marked(several: Sequence[Mapping[str, Hashable]], ages: Sequence[int]) -> list[dict[str, str]]:
+    """The contents of each path as letters, the same for the same content; the oldest run's is ``A``."""
     by_path: dict[str, dict[Hashable, str]] = {}
-    marked: list[dict[str, str]] = []
-    for contents in reversed(several):  # tables begin with the newest run, letters with the oldest
-        seen = {path: by_path.setdefault(path, {}) for path in contents}
-        marked.append(
-            {path: seen[path].setdefault(content, letters(len(seen[path]))) for path, content in contents.items()}
-        )
-    return marked[::-1]
+    marked: list[dict[str, str]] = [{} for _ in several]
+    for place in sorted(range(len(several)), key=ages.__getitem__):
+        for path, content in several[place].items():
+            seen = by_path.setdefault(path, {})
+            marked[place][path] = seen.setdefault(content, letters(len(seen)))
+    return marked

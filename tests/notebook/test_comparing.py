@@ -115,8 +115,8 @@ def test_runs_stand_side_by_side(shell: InteractiveShell, two: tuple[Run, Run]) 
     frame = compared.to_frame()
     assert list(frame.columns) == [two[0].number, two[1].number, third.number]
     assert list(frame.loc[("params", "lr")]) == [1, 2, 4]
-    assert list(frame.loc[("code", "helper.py")]) == ["B", "A", "A"]
-    assert list(frame.loc[("data", "raw")]) == ["B", "A", "A"]
+    assert list(frame.loc[("code", "helper.py")]) == ["A", "B", "B"]
+    assert list(frame.loc[("data", "raw")]) == ["A", "B", "B"]
     newest = shell.run_line_magic("dvc_compare", "").to_frame()
     assert list(newest.columns) == [third.number, two[1].number, two[0].number]
     assert shell.run_line_magic("dvc_compare", f"call:{third.record.call.id}").to_frame().empty
