@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.lab_page import LabPage
-from tests.support.lab_server import LabServer, serve
+from tests.support.lab_server import NOTEBOOK, LabServer, serve
 from tests.support.tools import do_without
 
 if TYPE_CHECKING:
@@ -75,6 +75,15 @@ def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def shots(tmp_path: Path) -> Path:
     """Where screenshots go."""
     return Path(os.environ.get("BROWSER_SHOTS") or tmp_path)
+
+
+@pytest.fixture
+def notebook_page(browser: Browser, lab: LabServer, request: pytest.FixtureRequest, shots: Path) -> Iterator[LabPage]:
+    """The same in Jupyter Notebook, whose page has one notebook and nothing else."""
+    page = LabPage(browser.new_page(viewport={"width": 1280, "height": 1000}), lab, front_end=NOTEBOOK)
+    yield page
+    page.screenshot(shots, request.node.name)
+    page.close()
 
 
 @pytest.fixture

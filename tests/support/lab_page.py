@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 
-from tests.support.lab_server import LabServer
+from tests.support.lab_server import LAB, LabServer
 
 if TYPE_CHECKING:  # tests that need no browser do without playwright
     from playwright.sync_api import Locator, Page
@@ -86,14 +86,15 @@ class LabPage:
     Cells are counted from 0, with those of Markdown. What waits fails after 30 seconds, or as it is told.
     """
 
-    def __init__(self, page: Page, server: LabServer) -> None:
+    def __init__(self, page: Page, server: LabServer, *, front_end: str = LAB) -> None:
         self.page = page
         self._server = server
+        self._front_end = front_end
         page.set_default_timeout(_WAIT_MS)
 
     def open(self, notebook: Path) -> None:
         """Show a notebook that lies below the server's root, and wait until its kernel takes code."""
-        self.page.goto(self._server.address(notebook))
+        self.page.goto(self._server.address(notebook, front_end=self._front_end))
         self._wait_for_kernel()
 
     def reload(self, *, busy: bool = False) -> None:

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+LAB, NOTEBOOK = "JupyterLab", "Jupyter Notebook"
+"""The front ends that one server has."""
+
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ")
 _FOLDERS = (
     "HOME",
@@ -43,9 +46,11 @@ class LabServer:
     url: str
     token: str
 
-    def address(self, notebook: Path) -> str:
-        """Where a browser finds `notebook`, in a Lab without the tabs of an earlier page."""
+    def address(self, notebook: Path, *, front_end: str = LAB) -> str:
+        """Where a browser finds `notebook`: in a Lab without the tabs of an earlier page, or in Jupyter Notebook."""
         path = quote(notebook.relative_to(self.root).as_posix())
+        if front_end == NOTEBOOK:
+            return f"{self.url}notebooks/{path}?token={self.token}"
         return f"{self.url}lab/tree/{path}?reset&token={self.token}"
 
 
@@ -91,6 +96,7 @@ def _command(root: Path, token: str) -> list[str]:
         f"--ServerApp.root_dir={root}",
         f"--IdentityProvider.token={token}",
         "--LabApp.expose_app_in_browser=True",  # as `window.jupyterapp`, which the page object asks and commands
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         *(["--allow-root"] if os.getuid() == 0 else []),
     ]
 
