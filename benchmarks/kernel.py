@@ -21,13 +21,26 @@ class Kernel:
     def __init__(self, client: BlockingKernelClient) -> None:
         self._client = client
 
-    def execute(self, cell: str) -> None:
+    def execute(self, cell: str, outputs: dict[str, Any] | None = None) -> None:
         """Execute a cell, and wait until the kernel is idle again, as a notebook does before the next cell.
+
+        Args:
+            cell: its source.
+            outputs: takes what a notebook's file would hold of displays: display id -> data and metadata, as they are
+                now; of the cell and of those before it.
 
         Raises:
             BenchmarkError: the cell raised.
         """
-        reply = self._client.execute_interactive(cell, timeout=_PATIENCE, output_hook=_ignore, allow_stdin=False)
+
+        def hook(message: dict[str, Any]) -> None:
+            shown = message["header"]["msg_type"] in ("display_data", "update_display_data")
+            if outputs is not None and shown:
+                content = message["content"]
+                kept = {"data": content["data"], "metadata": content["metadata"], "output_type": "display_data"}
+                outputs[content.get("transient", {}).get("display_id", "")] = kept
+
+        reply = self._client.execute_interactive(cell, timeout=_PATIENCE, output_hook=hook, allow_stdin=False)
         content = reply["content"]
         if content["status"] != "ok":
             message = f"the cell {cell!r} ended in {content.get('ename')}: {content.get('evalue')}"
@@ -49,7 +62,3 @@ def started(folder: Path) -> Iterator[Kernel]:
     finally:
         client.stop_channels()
         manager.shutdown_kernel()
-
-
-def _ignore(_: dict[str, Any]) -> None:
-    """A notebook would show it."""
