@@ -506,6 +506,9 @@ class RunStore:
     def _unknown(self, run_id: str) -> RunNotFoundError:
         if (self.paths.trash / run_id).is_dir():
             return RunNotFoundError(trash_message(run_id, run_id))
+        if not self.home.is_dir():
+            message = f"{self.home} is not there any more, and run {run_id} with it: its folder was moved or deleted."
+            return RunNotFoundError(f"{message} Open the project where it is now: %dvc_project PATH")
         return RunNotFoundError(f"There is no run {run_id} in {self.home}. {_LISTING}")
 
     def runs_at(self, heads: Iterable[Head]) -> list[StoredRun]:

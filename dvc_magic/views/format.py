@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.untrusted import one_line
 
 _MINUTE, _HOUR, _KILO = 60.0, 3600.0, 1000.0
@@ -59,6 +60,13 @@ def format_seconds(seconds: float | None) -> str:
     if seconds < _HOUR:
         return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE)} s"
     return f"{int(seconds // _HOUR)} h {int(seconds % _HOUR // _MINUTE)} min"
+
+
+def run_seconds(record: RunRecord) -> float | None:
+    """How long the commands of a run took; of one that goes, how long ago they began."""
+    if record.status is not RunStatus.RUNNING or record.times.started is None:
+        return record.times.duration
+    return max(0.0, (datetime.now(UTC) - record.times.started).total_seconds())  # the clock may have been set back
 
 
 def format_bytes(size: int | None) -> str:

@@ -12,7 +12,7 @@ from dvc_magic.line import quote
 from dvc_magic.model.record import RunStatus
 from dvc_magic.model.values import ends_with_key
 from dvc_magic.runs import RunRow
-from dvc_magic.views.format import cut, format_number, format_seconds, format_time, format_value
+from dvc_magic.views.format import cut, format_number, format_seconds, format_time, format_value, run_seconds
 from dvc_magic.views.runs_table import differing
 from dvc_magic.views.table import Table
 
@@ -169,7 +169,7 @@ def _cell(name: str, row: RunRow, marks: Marks) -> str:
     if name == "started":
         return format_time(record.times.started)[5:-3]  # without the year and the seconds
     if name == "duration":
-        return format_seconds(record.times.duration)
+        return format_seconds(run_seconds(record))
     if name == "tags":
         return cut(" ".join(row.run.notes.tags), width=_CELL)
     value = _value(name, row)

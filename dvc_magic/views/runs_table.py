@@ -7,7 +7,15 @@ from typing import Any
 
 from dvc_magic.comparison import Marks
 from dvc_magic.model.record import Notes, RunRecord
-from dvc_magic.views.format import cut, format_bytes, format_number, format_seconds, format_time, format_value
+from dvc_magic.views.format import (
+    cut,
+    format_bytes,
+    format_number,
+    format_seconds,
+    format_time,
+    format_value,
+    run_seconds,
+)
 from dvc_magic.views.table import Table
 
 _CELL = 24
@@ -61,7 +69,7 @@ def runs_table(
             record.stage,
             str(record.status),
             format_time(record.times.started),
-            format_seconds(record.times.duration),
+            format_seconds(run_seconds(record)),
             *[format_bytes(size) for size in disk[place : place + 1]],
             *[cut(notes.label, width=_CELL)] * labels,
             *[cut(" ".join(notes.tags), width=_CELL)] * tags,

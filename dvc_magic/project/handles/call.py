@@ -57,7 +57,8 @@ class Call:
     @property
     def duration(self) -> float:
         """Seconds that it took, or has taken so far."""
-        return ((self.record.ended or datetime.now(UTC)) - self.started).total_seconds()
+        seconds = ((self.record.ended or datetime.now(UTC)) - self.started).total_seconds()
+        return max(0.0, seconds)  # the clock may have been set back
 
     @property
     def line(self) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dvc_magic.model.record import Notes, RunRecord
+import pytest
+
+from dvc_magic.model.record import Notes, RunRecord, RunStatus, Times
 from dvc_magic.views import Table, runs_table
 from tests.support.records import make_record
 
@@ -65,3 +68,13 @@ def test_a_long_name_keeps_its_end() -> None:
     assert header.startswith("…")
     assert header.endswith("warmup.learning_rate")
     assert len(header) == 28
+
+
+@pytest.mark.parametrize(("began", "shown"), [(125, "2 min 5 s"), (-60, "0.00 s")])
+def test_a_run_that_goes_has_a_clock_which_never_goes_backwards(began: int, shown: str) -> None:
+    started = datetime.now(UTC) - timedelta(seconds=began)
+    record = make_record(status=RunStatus.RUNNING, times=Times(created=started, started=started))
+
+    table = runs_table([(record, Notes(), {}, {})], total=1, stored=1)
+
+    assert table.rows[0][4] == shown
