@@ -20,14 +20,14 @@ from dvc_magic.store.boot import this_boot
 from dvc_magic.store.calls import Calls
 from dvc_magic.store.find import find_run, find_trashed, trash_message
 from dvc_magic.store.ids import is_run_id, new_run_id
-from dvc_magic.store.index import Entry, Head, Index
+from dvc_magic.store.index import Entry, Head, Index, signature_of
 from dvc_magic.store.known_good import KnownGood
 from dvc_magic.store.listing import Listing
 from dvc_magic.store.litter import sweep
 from dvc_magic.store.lock import RunLock, held
 from dvc_magic.store.objects import Objects, RunCache
 from dvc_magic.store.planned import planned_record
-from dvc_magic.store.record_file import make_reserve, read_noun, write_noun
+from dvc_magic.store.record_file import make_reserve, read_noun, replace_noun, write_noun
 from dvc_magic.store.sound import MOST_RUNS
 from dvc_magic.store.stored import DamagedRun, StoredRun
 from dvc_magic.store.trust import check_owner
@@ -43,6 +43,7 @@ T = TypeVar("T")
 _LOST_REASON = "worker gone"
 _LOST_ERROR = "The worker that executed this run is gone, and the run with it: run the stage again."
 _COUNTER_BYTES = 100
+_KEPT_READS = 2000  # runs
 _TOLERATED = {"lost+found"}
 _OF_SQLITE = ("", "-journal", "-shm", "-wal")
 
@@ -68,6 +69,8 @@ class RunStore:
         self.sources = Objects(self.paths.objects, paths=self.paths, known=self.known)
         self.index = Index(self.paths)
         self.calls = Calls(self.paths)
+        self._written: tuple[str, RunRecord] | None = None  # the last record of a run that goes on, and its signature
+        self._reads: dict[Head, tuple[str, ...]] = {}  # of runs that `reads_of_stage` has looked at
 
     @classmethod
     def open(cls, home: Path, *, create: bool = True) -> RunStore:
@@ -184,14 +187,32 @@ class RunStore:
             RecordVersionError: the old record is of a newer dvc_magic.
         """
         paths = self._run(record.id)
-        with suppress(FileNotFoundError, RecordDamagedError):
-            _check_order(read_noun(paths.record, RunRecord), record)
+        old = self._old(record.id, paths)
+        if old is not None:
+            _check_order(old, record)
         if record.status is RunStatus.LOST:
             raise StoreError(f"Run {record.id} cannot be written as lost: readers find that out by its lock.")
-        write_noun(paths.record, record, durable=durable, reserve=paths.reserve if record.status.final else None)
+        reserve = paths.reserve if record.status.final else None
+        content, facts = replace_noun(paths.record, record, durable=durable, reserve=reserve)
+        self._written = None if record.status.final or facts is None else (signature_of(facts), record)
         if record.status.final:
             paths.reserve.unlink(missing_ok=True)
-        self.index.put(record.id)
+        self.index.put(record.id, None if facts is None else (record, content, facts))
+
+    def _old(self, run_id: str, paths: RunPaths) -> RunRecord | None:
+        """The record that a new one is to replace, which need not be read when it is what was written here last.
+
+        Raises:
+            RecordVersionError: it is of a newer dvc_magic.
+        """
+        if self._written is not None:
+            signature, record = self._written
+            with suppress(OSError):
+                if record.id == run_id and signature_of(paths.record.stat()) == signature:
+                    return record
+        with suppress(FileNotFoundError, RecordDamagedError):
+            return read_noun(paths.record, RunRecord)
+        return None
 
     def write_notes(self, run_id: str, notes: Notes) -> None:
         """Put the user's notes in the place of the old ones.
@@ -310,6 +331,19 @@ class RunStore:
         return self._first(
             limit, heads, lambda run: run.record.stage == address and status in (None, run.record.status)
         )
+
+    def reads_of_stage(self, address: str, *, newest: int) -> set[str]:
+        """The undeclared files that the newest runs of a stage were seen to read, as far as the index has these runs.
+
+        A run is read once for each state of its files, so that a call costs one look at the index.
+        """
+        heads = self.index.newest(address, newest)
+        if unread := [head for head in heads if head not in self._reads]:
+            while len(self._reads) > _KEPT_READS:
+                del self._reads[next(iter(self._reads))]
+            entries = {entry.id: entry for entry in self.index.entries(unread) if entry.record}
+            self._reads |= {head: tuple(entries[head.id].nouns()[0].read) for head in unread if head.id in entries}
+        return {path for head in heads for path in self._reads.get(head, ())}
 
     def _first(self, limit: int, heads: Sequence[Head], fits: Callable[[StoredRun], bool]) -> list[StoredRun]:
         runs: list[StoredRun] = []

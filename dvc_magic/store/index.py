@@ -1,9 +1,9 @@
 """A cache of all records in SQLite: delete it, damage it, make it unwritable, and the answers stay the same.
 
 The files of the runs are the truth. A row counts only while the signatures of its two files (mtime, size, inode) are
-those that it was made from and while its own checks hold; every other one is read anew from the files. Each call opens
-a connection of its own, so that threads share none and none outlives a fork; forks wait for the end of a call. Nothing
-is synced to the disk: that costs a millisecond at each close, and what a power cut spoils is found and made anew.
+those that it was made from and while its own checks hold; every other one is read anew from the files. The connection
+is kept from call to call, as opening one takes a millisecond, while the database is the file that it was; threads take
+turns, and it is closed before a fork. Nothing is synced to the disk: what a power cut spoils is found and made anew.
 
 Table ``heads`` has what a listing is ordered and chosen by, and is small; ``bodies`` has the contents. Both keep bytes:
 a text with a lone surrogate, which a file name may hold, is nothing that SQLite takes.
@@ -14,8 +14,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 import zlib
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -26,9 +27,10 @@ from dvc_magic.model.record import Notes, RunRecord
 from dvc_magic.store.database import DATABASE_ERRORS, is_damage
 from dvc_magic.store.ids import is_run_id
 from dvc_magic.store.record_file import decode_noun
+from dvc_magic.store.sound import fault_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from typing import TypeVar
 
@@ -43,11 +45,17 @@ _HEAD_TYPES = (str, int, str, bytes, int, int)  # SQLite keeps any type in any c
 _HEAD_COLUMNS = "id, number, signature, stage, asked, unbegun, guard"
 _UNREAD = "?"  # in the place of a file's signature, which it never equals: the file is looked at again next time
 
+# Indexes of older versions lack these, and are as good without them, only slower.
+_ORDERS = """\
+CREATE INDEX IF NOT EXISTS by_number ON heads (number);
+CREATE INDEX IF NOT EXISTS by_stage ON heads (stage, number);
+"""
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS heads
     (id TEXT PRIMARY KEY, number INTEGER, signature TEXT, stage BLOB, asked INTEGER, unbegun INTEGER,
      guard INTEGER);
 CREATE TABLE IF NOT EXISTS bodies (id TEXT PRIMARY KEY, record BLOB, notes BLOB, problem BLOB, guard INTEGER);
+{_ORDERS}
 PRAGMA user_version = {VERSION};
 """
 
@@ -102,13 +110,14 @@ class Entry(Struct, frozen=True, kw_only=True):
         return decode(self.record, RunRecord), decode(self.notes, Notes) if self.notes else Notes()
 
 
-def _sign(facts: os.stat_result) -> str:
+def signature_of(facts: os.stat_result) -> str:
+    """What differs when a file has been written again."""
     return f"{facts.st_mtime_ns}:{facts.st_size}:{facts.st_ino}"
 
 
 def _signature(path: str) -> str:
     try:
-        return _sign(os.stat(path))  # noqa: PTH116 - twice per run and listing
+        return signature_of(os.stat(path))  # noqa: PTH116 - twice per run and listing
     except OSError:
         return ""
 
@@ -117,7 +126,7 @@ def _read(path: Path) -> tuple[bytes, str]:
     """The content of a file and the signature of that very file, not of one renamed over it meanwhile."""
     try:
         with path.open("rb") as file:
-            return file.read(), _sign(os.fstat(file.fileno()))
+            return file.read(), signature_of(os.fstat(file.fileno()))
     except FileNotFoundError:
         return b"", ""
 
@@ -142,6 +151,37 @@ def _body_guard(run_id: str, signature: str, record: bytes, notes: bytes, proble
     return _guard(run_id.encode(), signature.encode(), record, notes, problem)
 
 
+class _Files(Struct, frozen=True):
+    """What changes when somebody removes, replaces or damages the files of a database.
+
+    Attributes:
+        base: inode, size and mtime (ns); a write goes to the log, and changes these when it is moved into the base.
+        others: inodes of the log and its memory. Of a connection that is open, both stay.
+    """
+
+    base: tuple[int, int, int] | None
+    others: tuple[int, int]
+
+    @classmethod
+    def of(cls, path: str) -> _Files:
+        try:
+            facts = os.stat(path)  # noqa: PTH116 - twice per use
+        except OSError:
+            return cls(None, (0, 0))
+        return cls((facts.st_ino, facts.st_size, facts.st_mtime_ns), (_inode(f"{path}-wal"), _inode(f"{path}-shm")))
+
+    @property
+    def inode(self) -> int:
+        return self.base[0] if self.base is not None else 0
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116 - see above
+    except OSError:
+        return 0
+
+
 class Index:
     """The index of one store.
 
@@ -152,11 +192,31 @@ class Index:
     def __init__(self, paths: StorePaths) -> None:
         self._paths = paths
         self._runs = os.fspath(paths.runs)
-        # A fork while another thread is inside SQLite would copy SQLite's own locks, taken, into the child.
+        self._place = os.fspath(paths.index)
+        self._idle: tuple[sqlite3.Connection, _Files] | None = None
+        # A fork while another thread is inside SQLite would copy SQLite's own locks, taken, into the child. And a
+        # child that inherits an open connection takes its parent's file locks for its own.
         self._busy = threading.RLock()
-        os.register_at_fork(
-            before=self._busy.acquire, after_in_parent=self._busy.release, after_in_child=self._busy.release
-        )
+        weak = weakref.ref(self)
+        busy = self._busy
+
+        def before() -> None:
+            busy.acquire()
+            if (index := weak()) is not None:
+                index.close()
+
+        os.register_at_fork(before=before, after_in_parent=busy.release, after_in_child=busy.release)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database; the next use opens it again."""
+        with self._busy:
+            idle, self._idle = self._idle, None
+            if idle is not None:
+                with suppress(*DATABASE_ERRORS):
+                    idle[0].close()
 
     # the files: the truth
 
@@ -183,17 +243,8 @@ class Index:
         if record is not None and record.id != run_id:
             problem = f"{paths.record} is the record of another run, {record.id}."
             record, content = None, b""
-        return Entry(
-            id=run_id,
-            number=record.number if record else -1,
-            stage=record.stage if record else "",
-            asked=record is not None and record.call.asked,
-            unbegun=record is not None and record.unbegun,
-            signature=f"{sign}/{notes_sign}",
-            record=content,
-            notes=notes,
-            problem=problem or notes_problem,
-        )
+        problem, signature = problem or notes_problem, f"{sign}/{notes_sign}"
+        return _entry_of(run_id, record, content=content, notes=notes, signature=signature, problem=problem)
 
     # the cache
 
@@ -214,21 +265,39 @@ class Index:
         """The highest number of a run, 0 without runs; as old as the index, unless that had to be made."""
         return self._with(lambda base: _highest(self, base))
 
-    def put(self, run_id: str) -> None:
-        """Take in what was just written of a run, as far as the index can be written."""
-        with self._busy, suppress(*DATABASE_ERRORS, OSError), closing(self._open()) as base:
-            _save(base, [self.parse(run_id)])
+    def newest(self, stage: str, limit: int) -> list[Head]:
+        """The heads of the newest runs of a stage that the index has, newest first; no file is looked at for it.
+
+        It takes no longer with many runs. A run that was recorded while the index could not be written is missing.
+        """
+        return self._with(lambda base: _newest(base, stage, limit))
+
+    def put(self, run_id: str, written: tuple[RunRecord, bytes, os.stat_result] | None = None) -> None:
+        """Take in what was just written of a run, as far as the index can be written.
+
+        Args:
+            written: the record, its file's content and stat, when they are at hand; they are not read again.
+        """
+        with self._busy, suppress(*DATABASE_ERRORS, OSError), self._connection(self._open) as base:
+            _save(base, [self.parse(run_id) if written is None else self._written(*written)])
+
+    def _written(self, record: RunRecord, content: bytes, facts: os.stat_result) -> Entry:
+        if fault_of(record):
+            return self.parse(record.id)
+        _, notes, sign, problem = _parse(self._paths.run(record.id).notes, Notes)
+        signature = f"{signature_of(facts)}/{sign}"
+        return _entry_of(record.id, record, content=content, notes=notes, signature=signature, problem=problem)
 
     def drop(self, run_id: str) -> None:
         """Forget a run, as far as the index can be written."""
-        with self._busy, suppress(*DATABASE_ERRORS, OSError), closing(self._open()) as base:
+        with self._busy, suppress(*DATABASE_ERRORS, OSError), self._connection(self._open) as base:
             _forget(base, [run_id])
 
     def rows(self) -> dict[str, Entry] | None:
         """The rows as they are, for a check; None when there is no readable index."""
         if not self._paths.index.exists():
             return None
-        with self._busy, suppress(*DATABASE_ERRORS), closing(self._open()) as base:
+        with self._busy, suppress(*DATABASE_ERRORS), self._connection(self._open) as base:
             return {entry.id: entry for entry in _load(base, _load_heads(base))}
         return None
 
@@ -242,7 +311,7 @@ class Index:
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T:
         for attempt in (self._open, self._open_anew):
             try:
-                with closing(attempt()) as base:
+                with self._connection(attempt) as base:
                     return work(base)
             except DATABASE_ERRORS as error:
                 if not is_damage(error):
@@ -252,14 +321,36 @@ class Index:
         with closing(self._open_copy()) as base:
             return work(base)
 
-    def _open(self) -> sqlite3.Connection:
-        base = _connect(self._paths.index)
+    @contextmanager
+    def _connection(self, opened: Callable[[], sqlite3.Connection]) -> Iterator[sqlite3.Connection]:
+        """A connection for the block, kept for the next one unless the block fails or the database is another one."""
+        base = opened()
+        inode = _Files.of(self._place).inode
         try:
-            _prepare(base)
+            yield base
         except BaseException:
             base.close()
             raise
-        return base
+        self.close()
+        files = _Files.of(self._place)
+        if files.inode != inode or not inode:
+            base.close()
+        else:
+            self._idle = base, files
+
+    def _open(self) -> sqlite3.Connection:
+        idle, self._idle = self._idle, None
+        if idle is None:
+            return _connect(self._paths.index)
+        base, files = idle
+        try:
+            if files == _Files.of(self._place):
+                return _checked(base)
+        except BaseException:
+            base.close()
+            raise
+        base.close()
+        return _connect(self._paths.index)
 
     def _open_anew(self) -> sqlite3.Connection:
         if _is_newer(self._paths.index):
@@ -277,12 +368,30 @@ class Index:
                 if _version(file) == VERSION:
                     file.backup(base)
         try:
-            _prepare(base)
+            if not base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                _make_tables(base)
+            return _checked(base)
         except DATABASE_ERRORS:
             base.close()
             base = sqlite3.connect(":memory:", isolation_level=None)
-            _prepare(base)
+            _make_tables(base)
         return base
+
+
+def _entry_of(
+    run_id: str, record: RunRecord | None, *, content: bytes, notes: bytes, signature: str, problem: str
+) -> Entry:
+    return Entry(
+        id=run_id,
+        number=record.number if record else -1,
+        stage=record.stage if record else "",
+        asked=record is not None and record.call.asked,
+        unbegun=record is not None and record.unbegun,
+        signature=signature,
+        record=content,
+        notes=notes,
+        problem=problem,
+    )
 
 
 def _parse(path: Path, kind: type[T]) -> tuple[T | None, bytes, str, str]:
@@ -300,9 +409,32 @@ def _parse(path: Path, kind: type[T]) -> tuple[T | None, bytes, str, str]:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    return sqlite3.connect(path, timeout=_BUSY, isolation_level=None)
+    """Open the database, with its tables.
+
+    Who makes the file makes the tables. One without them is damaged, and is not mended in place: that takes a lock
+    which the connections of other processes may hold for hours.
+
+    Raises:
+        sqlite3.Error: it is damaged, of another version, or cannot be written. OSError: it cannot be made.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        is_new = True
+    except FileExistsError:
+        is_new = False
+    base = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)  # threads take turns
+    try:
+        if is_new:
+            base.execute("PRAGMA journal_mode = WAL")
+            base.execute("PRAGMA synchronous = OFF")
+            _make_tables(base)
+        _checked(base)
+        with suppress(sqlite3.OperationalError):  # it can only be read, or another process writes just now
+            base.executescript(_ORDERS)
+    except BaseException:
+        base.close()
+        raise
+    return base
 
 
 def _version(base: sqlite3.Connection) -> int:
@@ -315,20 +447,19 @@ def _is_newer(path: Path) -> bool:
     return False
 
 
-def _prepare(base: sqlite3.Connection) -> None:
-    """Make the tables in an empty base.
+def _checked(base: sqlite3.Connection) -> sqlite3.Connection:
+    """The database itself, if it has our tables.
 
     Raises:
-        sqlite3.Error: it is damaged, of another version, or cannot be written.
+        sqlite3.Error: it is damaged, or of another version.
     """
-    version = _version(base)
-    if version == VERSION:
-        base.execute("PRAGMA synchronous = OFF")
-        return
-    if version or (base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] and _version(base) != VERSION):
-        raise sqlite3.NotSupportedError  # of another version; or another process made the tables just now
-    base.execute("PRAGMA journal_mode = WAL")
+    if _version(base) != VERSION:
+        raise sqlite3.NotSupportedError
     base.execute("PRAGMA synchronous = OFF")
+    return base
+
+
+def _make_tables(base: sqlite3.Connection) -> None:
     base.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
 
 
@@ -446,6 +577,11 @@ def _highest(index: Index, base: sqlite3.Connection) -> int:
     query = f"SELECT {_HEAD_COLUMNS} FROM heads ORDER BY number DESC LIMIT 20"  # noqa: S608 - names alone
     heads = _whole_heads(base.execute(query)) or _heads(index, base)
     return max((head.number for head in heads), default=0)
+
+
+def _newest(base: sqlite3.Connection, stage: str, limit: int) -> list[Head]:
+    query = f"SELECT {_HEAD_COLUMNS} FROM heads WHERE stage = ? ORDER BY number DESC LIMIT ?"  # noqa: S608 - names alone
+    return _whole_heads(base.execute(query, (_to_bytes(stage), limit)))
 
 
 def _refresh(index: Index, base: sqlite3.Connection) -> list[Entry]:

@@ -123,13 +123,31 @@ def write_noun(path: Path, noun: Any, *, durable: bool = True, reserve: Path | N
         RecordVersionError: the file there is of a newer dvc_magic.
         StoreError: it cannot be written; the message names the path and, on a full disk, the bytes left.
     """
-    content = encode_noun(noun)
     try:
         _refuse_newer(path)
-        write_whole(path, content, mode=0o600, durable=durable)
+    except OSError as error:
+        raise cannot(f"write {path}", error, at=path) from error
+    replace_noun(path, noun, durable=durable, reserve=reserve)
+
+
+def replace_noun(
+    path: Path, noun: Any, *, durable: bool = True, reserve: Path | None = None
+) -> tuple[bytes, os.stat_result | None]:
+    """Do what `write_noun` does, without a look at the old file, which the caller has read.
+
+    Returns:
+        The content, and the stat of the new file; None for that where the content went into the reserve.
+
+    Raises:
+        StoreError: as `write_noun`.
+    """
+    content = encode_noun(noun)
+    try:
+        return content, write_whole(path, content, mode=0o600, durable=durable)
     except OSError as error:
         if reserve is None or error.errno not in FULL or not _write_into(reserve, path, content):
             raise cannot(f"write {path}", error, at=path) from error
+    return content, None
 
 
 def _refuse_newer(path: Path) -> None:

@@ -105,7 +105,7 @@ def aside(target: Path | str, *, mode: int | None = 0o600) -> Iterator[NewFile]:
         file.discard()
 
 
-def write_whole(path: Path | str, content: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
+def write_whole(path: Path | str, content: bytes, *, mode: int = 0o600, durable: bool = False) -> os.stat_result:
     """Put `content` into the file at `path`; whatever fails, the old file stays and no other one is left.
 
     Args:
@@ -114,12 +114,17 @@ def write_whole(path: Path | str, content: bytes, *, mode: int = 0o600, durable:
         mode: its rights, whatever the umask.
         durable: survive a power cut once this returns.
 
+    Returns:
+        The stat of the new file, but for its ctime, which the renaming sets anew.
+
     Raises:
         OSError: it cannot be written.
     """
     with aside(path, mode=mode) as file:
         file.write(content)
+        facts = os.fstat(file.descriptor)
         file.keep(durable=durable)
+    return facts
 
 
 def sync_folder(folder: Path) -> None:

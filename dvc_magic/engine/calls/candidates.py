@@ -11,7 +11,7 @@ from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import Stage
 from dvc_magic.store import RunStore
 
-_RECENT = 20  # runs of a stage whose undeclared reads were reported already
+_RECENT = 30  # runs of a stage whose undeclared reads were reported already, however they ended
 
 
 class Candidates:
@@ -27,7 +27,7 @@ class Candidates:
         self._store = store
         self._altered_outs = altered_outs
         self._completed: dict[str, list[RunRecord]] = {}
-        self._newest: dict[str, list[RunRecord]] = {}
+        self._before: dict[str, set[str]] = {}  # address -> undeclared reads of runs before this call
         self._intact: dict[str, bool] = {}  # by id of the run
         self._reported: dict[str, set[str]] = {}  # entry of dvc.yaml -> undeclared reads that this call's runs reported
 
@@ -63,17 +63,9 @@ class Candidates:
 
     def reported_reads(self, stage: Stage) -> tuple[str, ...]:
         """Undeclared files that runs of a stage were seen to read, in this call or before it."""
-        before = {path for run in self._recent(stage) for path in run.read}
-        return tuple(sorted(before | self._reported.get(_entry(stage.address), set())))
-
-    def _recent(self, stage: Stage) -> list[RunRecord]:
-        completed = self._completed.get(stage.address)
-        if completed is not None:
-            return [run for run in completed if run.stage == stage.address][:_RECENT]
-        if stage.address not in self._newest:
-            newest = self._store.newest_of_stage(stage.address, limit=_RECENT, status=RunStatus.COMPLETED)
-            self._newest[stage.address] = [stored.record for stored in newest]
-        return self._newest[stage.address]
+        if stage.address not in self._before:
+            self._before[stage.address] = self._store.reads_of_stage(stage.address, newest=_RECENT)
+        return tuple(sorted(self._before[stage.address] | self._reported.get(_entry(stage.address), set())))
 
 
 def _entry(address: str) -> str:

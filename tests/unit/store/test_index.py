@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -101,6 +102,7 @@ def test_listings_equal_the_records_after_random_damage_to_the_index(tmp_path_fa
 def test_an_index_of_a_newer_version_is_left_alone(store, add):
     record = add()
     change(store.paths.index, "newer")
+    store.index.close()  # who closes a database last moves what was written into the file itself
     before = store.paths.index.read_bytes()
     assert [run.record for run in store.all()] == [record]
     store.write(replace(record, exit_code=0))
@@ -185,6 +187,7 @@ def test_an_index_that_cannot_be_opened_now_is_not_thrown_away(store, add):
 def test_a_damaged_schema_whose_name_is_no_text_is_damage(store, add):
     add()
     expected = store.all()
+    store.index.close()
     content = store.paths.index.read_bytes()
     at = content.index(b"bodies")
     store.paths.index.write_bytes(content[:at] + b"\xe5" + content[at + 1 :])
@@ -195,6 +198,7 @@ def test_a_locked_index_is_not_thrown_away(store, add, monkeypatch):
     add(1)
     expected = store.all()
     monkeypatch.setattr("dvc_magic.store.index._BUSY", 0.05)
+    store.index.close()
     inode = store.paths.index.stat().st_ino
     with closing(sqlite3.connect(store.paths.index, isolation_level=None)) as base:
         base.execute("BEGIN EXCLUSIVE")
@@ -241,3 +245,83 @@ def test_threads_and_forked_children_use_one_store_at_once(store, add):
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_the_index_is_opened_once_for_many_uses(store, add, monkeypatch):
+    opened = []
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: opened.append(args) or connect(*args, **options))
+    for number in range(1, 6):
+        add(number)
+        store.all()
+    assert len(opened) <= 1
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_an_index_that_another_process_spoils_while_it_is_open_is_noticed(store, add, kind):
+    for number in range(1, 4):
+        add(number)
+    expected = store.all()
+    damage(store.paths.index, kind, 3)
+    assert store.all() == expected
+    add(4)
+    assert [run.number for run in store.all()] == [4, 3, 2, 1]
+    assert check_store(RunStore.open(store.home)) == []
+
+
+def test_who_replaces_an_open_index_gets_the_next_rows(store, add):
+    add(1)
+    for end in ("", "-wal", "-shm"):
+        store.paths.index.with_name(store.paths.index.name + end).unlink(missing_ok=True)
+    other = RunStore.open(store.home)
+    assert [run.number for run in other.all()] == [1]
+    record = add(2)
+    assert other.index.rows().keys() == store.index.rows().keys() >= {record.id}
+    assert other.index.highest() == 2
+
+
+def test_nobody_waits_for_the_connection_of_an_idle_process(store, add, monkeypatch):
+    add(1)
+    expected = store.all()
+    store.paths.index.write_bytes(b"")
+    monkeypatch.setattr("dvc_magic.store.index._BUSY", 20.0)
+    began = time.monotonic()
+    assert RunStore.open(store.home).all() == expected
+    assert time.monotonic() - began < 5.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_inherits_no_connection(store, add):
+    add(1)
+    store.all()
+    child = os.fork()
+    if child == 0:
+        os._exit(any(str(file.resolve()).startswith(str(store.paths.index)) for file in fds()))
+    assert os.waitpid(child, 0)[1] == 0
+    assert [run.number for run in store.all()] == [1]
+
+
+def fds():
+    return list(pathlib.Path("/proc/self/fd").iterdir())
+
+
+def test_the_newest_of_a_stage_are_those_of_all_processes(store, add):
+    for number in range(1, 8):
+        add(number, stage="train" if number % 2 else "other")
+    assert [head.number for head in store.index.newest("train", 3)] == [7, 5, 3]
+    other = RunStore.open(store.home)
+    with other.claim("a" * 12):
+        other.write(replace(store.all()[0].record, id="a" * 12, number=9), durable=False)
+    assert [head.number for head in store.index.newest("train", 2)] == [9, 7]
+
+
+def test_an_index_without_its_orders_serves_as_well(store, add):
+    add(1, stage="train")
+    store.index.close()
+    with closing(sqlite3.connect(store.paths.index)) as base:
+        base.executescript("DROP INDEX by_stage; DROP INDEX by_number;")
+    assert [head.number for head in store.index.newest("train", 3)] == [1]
+    with closing(sqlite3.connect(store.paths.index)) as base:
+        names = {row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    assert {"by_stage", "by_number"} <= names
