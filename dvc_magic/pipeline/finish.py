@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from dvc.dependency.param import ParamsDependency, read_param_file
-from dvc.dvcfile import Lockfile, is_valid_filename, load_file
+from dvc.dvcfile import Lockfile, is_valid_filename
 from dvc.env import DVC_ROOT, DVC_STAGE
 from dvc.exceptions import DvcException
 from dvc.fs import MemoryFileSystem, get_cloud_fs
 from dvc.output import OutputDoesNotExistError
+from dvc.stage import Stage as DvcStage
 from dvc.stage.run import _make_cmd
-from dvc.stage.serialize import to_single_stage_lockfile
+from dvc.stage.serialize import to_lockfile, to_single_stage_lockfile
 from dvc.utils import fix_env
 from dvc.utils.serialize import load_path
 from dvc_data.hashfile.tree import Tree
@@ -26,14 +27,19 @@ from dvc_magic.model.record import OutRecord
 from dvc_magic.model.stage import OutKind, Stage
 from dvc_magic.model.values import FlatValues
 from dvc_magic.pipeline.border import translated
+from dvc_magic.pipeline.plain_yaml import plain_yaml
 from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.repos import StillRepo
+from dvc_magic.pipeline.run_files import RunFile, run_config
 from dvc_magic.pipeline.stages import Places, with_full_addresses
 from dvc_magic.pipeline.values import plain
-from dvc_magic.store import DIR_SUFFIX, DirListing, RunCache
+from dvc_magic.store import DIR_SUFFIX, DirListing, RunCache, write_all
 
 # What another DVC tells the command of an outer stage, in which this kernel runs; DVC_CHECKPOINT: before 3.0.
 _OF_OUTER_STAGE = ("DVC_CHECKPOINT", "DVC_EXP_", DVC_ROOT, DVC_STAGE)
+
+# Without DVC's lock on the paths of outs, a file in the run's own .dvc/tmp: nobody else is at work in a run.
+_COMMIT = getattr(DvcStage.commit, "__wrapped__", DvcStage.commit)
 
 
 class DepHash(Struct, frozen=True, kw_only=True):
@@ -79,7 +85,7 @@ class RunRepo:
         with translated(root=self._root, path=".dvc"):
             for folder in (tmp.parent, tmp):  # not the root itself: when a project is moved, nothing comes in its place
                 folder.mkdir(exist_ok=True)
-            self._repo = StillRepo(root=self._root, tmp=tmp, site=site_dir)
+            self._repo = StillRepo(root=self._root, tmp=tmp, site=site_dir, config=run_config(self._root))
 
     def load(self, dvcfile: str, name: str, addresses: Mapping[str, str] | None = None) -> None:
         """Load the stage `name` of `dvcfile`, a path from the root.
@@ -93,7 +99,7 @@ class RunRepo:
         """
         self._dvcfile = dvcfile
         with translated(root=self._root, path=dvcfile), listening():
-            self._stage = load_file(self._repo, os.fspath(self._root / dvcfile)).stages[name]
+            self._stage = RunFile(self._repo, os.fspath(self._root / dvcfile)).stages[name]
             with_full_addresses(self._stage, addresses or {})
 
     def finish(self, cache: RunCache) -> Finished:
@@ -112,7 +118,7 @@ class RunRepo:
         with translated(root=self._root, path=self._dvcfile), listening() as warnings, self._repo.lock:
             self._save(stage)
             _commit(stage, cache)
-            stage.dump(update_pipeline=False)
+            _write_lock(stage)
             return self._finished(stage, tuple(warnings))
 
     def _save(self, stage: Any) -> None:
@@ -205,8 +211,19 @@ def _commit(stage: Any, cache: RunCache) -> None:
     md5s = files | {out.hash_info.value for out in kept}
     with cache.known.locked(md5s):
         cache.lacking(md5s)
-        stage.commit()
+        _COMMIT(stage)
         cache.known.note({cache.path(md5): md5.removesuffix(DIR_SUFFIX) for md5 in md5s})
+
+
+def _write_lock(stage: Any) -> None:
+    """Write ``dvc.lock`` as DVC does; DVC itself does where the text is not plain, or one is there already."""
+    path = f"{os.path.splitext(stage.dvcfile.path)[0]}.lock"
+    text = None if os.path.lexists(path) else plain_yaml({"schema": "2.0", "stages": to_lockfile(stage)})
+    if text is None:
+        stage.dump(update_pipeline=False)
+    else:
+        with open(path, "xb", buffering=0) as file:
+            write_all(file.fileno(), text.encode())
 
 
 def _listing(tree: Any) -> DirListing:

@@ -17,7 +17,7 @@ from dvc_magic.pipeline.rooted import RootedFileSystem
 from dvc_magic.store import KnownGood
 
 
-class _UnseenConfig(Config):  # type: ignore[misc]
+class UnseenConfig(Config):  # type: ignore[misc]
     """DVC's configuration, read without a trace in access times.
 
     DVC's own class reads ``config.local`` by another file system than the repository's. In a run, that this file was
@@ -93,7 +93,7 @@ class StillRepo(Repo):  # type: ignore[misc]
     @cached_property  # type: ignore[untyped-decorator]
     def config(self) -> Any:
         """DVC's merged configuration."""
-        return _UnseenConfig(self.local_dvc_dir, local_dvc_dir=self.local_dvc_dir, fs=self.fs)
+        return UnseenConfig(self.local_dvc_dir, local_dvc_dir=self.local_dvc_dir, fs=self.fs)
 
     @property
     def local_dvc_dir(self) -> str:
