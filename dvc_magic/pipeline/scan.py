@@ -95,10 +95,12 @@ class ParamValues(Struct, frozen=True):
         content: as `dvc_magic.pipeline.values.read` would give it.
         changed: the top-level keys below which the text has another single value in the place of one of the file's;
             None when it may differ in any way.
+        is_read: whether `content` is known; else the text has to be read.
     """
 
     content: Any
     changed: frozenset[str] | None = None
+    is_read: bool = True
 
 
 class Memo(Struct):
@@ -243,9 +245,10 @@ class Loader:
             PipelineError: it cannot be parsed.
         """
         place = self._place(path)
-        if place in self._params:
+        known = self._params.get(place)
+        if known is not None and known.is_read:
             self._looked_at.add(place)
-            return self._params[place].content
+            return known.content
         with translated(root=self._root, path=self._places.of(place)):
             return self._memo.get(place, self._stamp(place), lambda: read(self._repo.fs, place))
 

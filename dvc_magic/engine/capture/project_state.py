@@ -407,9 +407,13 @@ def _overlay(replaced: Mapping[str, WrittenParams]) -> dict[str, bytes]:
 def _params(replaced: Mapping[str, WrittenParams]) -> dict[str, ParamValues]:
     """What is known of the values in texts, so that DVC need not read them."""
     return {
-        file: ParamValues(one.values, None if one.paths is None else frozenset(str(path[0]) for path in one.paths))
+        file: ParamValues(
+            one.values,
+            changed=None if one.paths is None else frozenset(str(path[0]) for path in one.paths),
+            is_read=one.values is not None,
+        )
         for file, one in replaced.items()
-        if one.values is not None
+        if one.values is not None or one.paths is not None
     }
 
 

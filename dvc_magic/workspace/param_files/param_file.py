@@ -1,17 +1,19 @@
 """One param file into which many sets of values are written, one for each point of a grid.
 
-Reading a text with ruamel.yaml takes a millisecond for ten lines, and `set_values` does so three times. Most points of
-a grid differ from each other by single values in the same places of a YAML file. What stands around these places is
-the same each time: it is found once, with stand-ins for the values, and read back in full.
+Reading a text with ruamel.yaml or tomlkit takes a millisecond for ten lines, and `set_values` does so three times. Most
+points of a grid differ from each other by single values in the same places of a file. What stands around these places
+is the same each time: it is found once, with stand-ins for the values, and read back in full.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import ScalarNode
 
@@ -19,6 +21,7 @@ from dvc_magic.errors import ParamError
 from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.values import Value, same
 from dvc_magic.workspace.param_files.changes import KeyPath, RefusedError, ValueChange
+from dvc_magic.workspace.param_files.python_file import PythonFormat
 from dvc_magic.workspace.param_files.rewrite import format_of, program_view, read_values, rewrite
 from dvc_magic.workspace.param_files.trees import find, plain, value_at
 from dvc_magic.workspace.param_files.yaml_file import YamlFormat
@@ -30,6 +33,8 @@ _Places: TypeAlias = "tuple[tuple[KeyPath, bool], ...]"  # and whether a text is
 # or a dot, which begins neither an item of a list nor a document.
 _PLAIN = re.compile(r"-?\.?[A-Za-z0-9_/][A-Za-z0-9_./+-]*(?: [A-Za-z0-9_/][A-Za-z0-9_./+-]*)*")
 _LONGEST = 500  # characters of a token; a simple key, which a flow list could be mistaken for, has up to 1,024
+# A text that means itself between any quotes of JSON, TOML and Python.
+_BETWEEN_QUOTES = re.compile(r"[A-Za-z0-9_./:,+-]+(?: [A-Za-z0-9_./:,+-]+)*")
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 
 
@@ -38,7 +43,7 @@ class WrittenParams(Struct, frozen=True):
 
     Attributes:
         text: the whole of it.
-        values: what DVC reads in it; None when it has to be asked, as for every format but YAML.
+        values: what DVC reads in it; None when it has to be asked, as for Python, of which it keeps tuples and sets.
         paths: the only places where it has other values than the file, when in each of them one single value stands
             for another one; None when nothing is said of that.
     """
@@ -55,7 +60,7 @@ class _Shape(Struct):
         pieces: the text before, between and after them.
         order: which of the places comes first in the text, which one next.
         quotes: the sign in which the text of each place stands, None for a plain one.
-        values: what DVC reads, with a stand-in in each place.
+        values: what is read, with a stand-in in each place.
         checked: the kinds of tokens with which the whole text was read back.
     """
 
@@ -92,8 +97,10 @@ class ParamFile:
         self._format = format_of(suffix)
         self.values = read_values(text, suffix, path)
         self._program_values = program_view(text, self._format)
+        self._is_yaml = isinstance(self._format, YamlFormat)
+        self._is_python = isinstance(self._format, PythonFormat)
         # A directive may name the version of YAML, by which DVC's reader takes words for values.
-        self._has_shapes = isinstance(self._format, YamlFormat) and not _DIRECTIVE.search(text)
+        self._has_shapes = not (self._is_yaml and _DIRECTIVE.search(text))
         self._shapes: dict[_Places, _Shape | None] = {}
         self._reader = YAML(typ="safe")
         self._tokens: dict[str, tuple[Any, Any]] = {}  # what both readers take a token for
@@ -108,8 +115,15 @@ class ParamFile:
         if single is None:
             return self._in_full(changes)
         if not single:
-            return WrittenParams(self._text, self.values, ())
-        return self._in_shape(single) or self._in_full(changes)
+            return WrittenParams(self._text, self._as_dvc_reads(self.values), ())
+        written = self._in_shape(single)
+        if written is None:
+            written = replace(self._in_full(changes), paths=tuple(path for path, _ in single))
+        return written
+
+    def _as_dvc_reads(self, values: Any) -> Any:
+        """The values of a text of this format, unless DVC reads others."""
+        return None if self._is_python else values
 
     def _in_full(self, changes: Sequence[ValueChange]) -> WrittenParams:
         text, seen = rewrite(
@@ -120,7 +134,7 @@ class ParamFile:
             values=self.values,
             program_values=self._program_values,
         )
-        return WrittenParams(text, seen if isinstance(self._format, YamlFormat) else None)
+        return WrittenParams(text, self._as_dvc_reads(seen))
 
     def _single_values(self, changes: Sequence[ValueChange]) -> list[tuple[KeyPath, ValueChange]] | None:
         """Where the changes put another single value in the place of one; None when they do anything else."""
@@ -150,10 +164,9 @@ class ParamFile:
         shape = self._shapes[places]
         if shape is None:
             return None
-        tokens = [value_text(change.value, quote) for (_, change), quote in zip(single, shape.quotes, strict=True)]
-        kinds = tuple(map(_kind, tokens))
-        as_meant = (self._reads(token, change.value) for token, (_, change) in zip(tokens, single, strict=True))
-        if not (all(kinds) and all(as_meant)):
+        found = [self._token(change.value, quote) for (_, change), quote in zip(single, shape.quotes, strict=True)]
+        tokens, kinds = [token for token, _ in found], tuple(kind for _, kind in found)
+        if not all(kinds):
             return None
         text = shape.text(tokens)
         if kinds not in shape.checked:
@@ -165,7 +178,17 @@ class ParamFile:
         values = shape.values
         for path, change in single:
             values = _with_value(values, path, change.value)
-        return WrittenParams(text, values, tuple(path for path, _ in single))
+        # A set swallows a value that it has already.
+        if self._is_python and not same(self._format.read(text), values):
+            return None
+        return WrittenParams(text, self._as_dvc_reads(values), tuple(path for path, _ in single))
+
+    def _token(self, value: Value, quote: str | None) -> tuple[str, str]:
+        """The text of a value, and its kind, which is empty where only `_in_full` can tell how it is written."""
+        if not self._is_yaml:
+            return _simple_token(value, quote, is_python=self._is_python)
+        token = value_text(value, quote)
+        return token, _kind(token) if self._reads(token, value) else ""
 
     def _shape(self, single: Sequence[tuple[KeyPath, ValueChange]]) -> _Shape | None:
         """What stands around these values; None when the file cannot take others there."""
@@ -194,7 +217,7 @@ class ParamFile:
             pieces=tuple(text[end:start] for end, start in zip([0, *ends], [*starts, len(text)], strict=True)),
             order=tuple(place for _, _, place, _ in spans),
             quotes=quotes,
-            values=written.values or {},
+            values=self._format.read(text),
         )
 
     def _reads(self, token: str, value: Value) -> bool:
@@ -221,6 +244,17 @@ def _kind(token: str) -> str:
     if len(token) > _LONGEST:
         return ""
     return token[0] if token[0] in "'\"" else "plain" if _PLAIN.fullmatch(token) else ""
+
+
+def _simple_token(value: Value, quote: str | None, *, is_python: bool) -> tuple[str, str]:
+    """The text of a value that JSON, TOML and Python read alike wherever it stands, and its kind; else no kind."""
+    if isinstance(value, bool):
+        return str(value) if is_python else str(value).lower(), "word"
+    if (isinstance(value, int) and abs(value) < 1 << 63) or (isinstance(value, float) and math.isfinite(value)):
+        return repr(value), f"{type(value).__name__} {value < 0}"
+    if isinstance(value, str) and quote and len(value) < _LONGEST and _BETWEEN_QUOTES.fullmatch(value):
+        return f"{quote}{value}{quote}", "text"
+    return "", ""
 
 
 def _stand_ins(are_texts: Sequence[bool], text: str) -> list[Value]:

@@ -17,7 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from dvc_magic.errors import ParamError
+from dvc_magic.errors import ParamError, PipelineError
 from dvc_magic.model.request import ChangeKind
 from dvc_magic.model.values import same
 from dvc_magic.workspace.param_files import ParamFile, ValueChange, read_values, set_values
@@ -486,6 +486,55 @@ def test_in_python_only_the_asked_value_changes(data):
 
 
 # Adding and removing
+
+
+# Any format, read once
+
+
+@st.composite
+def json_texts(draw: Any) -> str:
+    tree = draw(st.dictionaries(st.sampled_from(["a", "b", "c d"]), NULLABLE, min_size=1))
+    return json.dumps(tree, indent=draw(st.sampled_from([None, 1, "\t"])))
+
+
+SIMPLE = st.one_of(
+    st.booleans(), st.integers(-3, 40), st.sampled_from([0.5, -1e-05, "relu", "a b", "a'b", "x\\y", "é"])
+)
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_a_file_of_any_format_takes_values_alike_whether_it_is_read_once_or_each_time(data):
+    suffix, texts = data.draw(
+        st.sampled_from([(".json", json_texts()), (".toml", toml_texts()), (".py", python_texts())])
+    )
+    text = data.draw(texts)
+    try:
+        file = ParamFile(text, suffix, path="p")
+    except PipelineError:
+        return
+    places = [path for path in leaves(file.values) if all(isinstance(part, int) or "." not in part for part in path)]
+    if not places:
+        return
+    paths = data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=2))
+    for _ in range(5):
+        changes = [
+            ValueChange(key=".".join(map(str, path)), value=data.draw(st.one_of(SIMPLE, SIMPLE, SCALARS)))
+            for path in paths
+        ]
+        alone = written_or_refused(lambda changes=changes: set_values(text, suffix, changes, path="p"))
+        written = written_or_refused(lambda changes=changes: file.with_changes(changes))
+        if isinstance(written, str):
+            assert written == alone
+            continue
+        assert written.text == alone
+        seen = read_values(alone, suffix, "p")
+        assert written.values is None if suffix == ".py" else same(unshared(written.values), seen)
+        if written.paths is not None:
+            before = unshared(file.values)
+            for path in written.paths:
+                before = put(before, path, at(seen, path))
+            assert same(before, seen)
 
 
 def maps(tree: Any) -> list[tuple[Any, ...]]:
