@@ -45,8 +45,15 @@ def run_config(reader: ProjectReader) -> str:
     Raises:
         PipelineError: DVC cannot read the configuration.
     """
-    committed = reader.config.load_one("repo")
-    own = reader.config.load_one("local")
+    config = reader.config  # the same object while its files stay what they are
+    if reader.text_of_config is None or reader.text_of_config[0] is not config:
+        reader.text_of_config = config, _text(config)
+    return reader.text_of_config[1]
+
+
+def _text(config: Any) -> str:
+    committed = config.load_one("repo")
+    own = config.load_one("local")
     remotes = {name: options for name, options in committed.get("remote", {}).items() if "url" in options}
     core: dict[str, Any] = {"no_scm": True, "analytics": False, "autostage": False, "check_update": False}
     default = committed.get("core", {}).get("remote")

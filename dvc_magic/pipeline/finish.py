@@ -30,7 +30,7 @@ from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.plain_yaml import plain_yaml
 from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.repos import StillRepo
-from dvc_magic.pipeline.run_files import RunFile, run_config
+from dvc_magic.pipeline.run_files import RunFile, merged_config
 from dvc_magic.pipeline.stages import Places, with_full_addresses
 from dvc_magic.pipeline.values import plain
 from dvc_magic.store import DIR_SUFFIX, DirListing, RunCache, write_all
@@ -85,7 +85,7 @@ class RunRepo:
         with translated(root=self._root, path=".dvc"):
             for folder in (tmp.parent, tmp):  # not the root itself: when a project is moved, nothing comes in its place
                 folder.mkdir(exist_ok=True)
-            self._repo = StillRepo(root=self._root, tmp=tmp, site=site_dir, config=run_config(self._root))
+            self._repo = StillRepo(root=self._root, tmp=tmp, site=site_dir, config=merged_config(self._root))
 
     def load(self, dvcfile: str, name: str, addresses: Mapping[str, str] | None = None) -> None:
         """Load the stage `name` of `dvcfile`, a path from the root.

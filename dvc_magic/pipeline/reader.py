@@ -87,6 +87,9 @@ class ProjectReader:
 
     Raises:
         NotAProjectError: there is no ``.dvc`` directory in `root`.
+
+    Attributes:
+        text_of_config: a configuration, and what runs get of it (`dvc_magic.pipeline.config.run_config`).
     """
 
     def __init__(self, root: Path, store: RunStore) -> None:
@@ -97,6 +100,7 @@ class ProjectReader:
         self._in_remotes: set[tuple[str, str]] = set()
         self._config: tuple[dict[str, Version], Any] | None = None
         self._composer: Composer | None = None
+        self.text_of_config: tuple[Any, str] | None = None
         if not (self.root / ".dvc").is_dir():
             raise NotAProjectError(f"{self.root} has no .dvc directory: run `dvc init` there, or name another folder")
 

@@ -23,7 +23,7 @@ _REPO = ".dvc/config"
 _RELATIVE = re.compile(rb'^    dir = "((?:\.\./)+)([^"\\]*)"$', re.MULTILINE)
 
 
-def run_config(root: Path) -> Any:
+def merged_config(root: Path) -> Any:
     """DVC's merged configuration of a run; None where it has to be read file by file.
 
     The same object serves all runs with the same text of ``.dvc/config.local``, as `with_cache` makes it: its one

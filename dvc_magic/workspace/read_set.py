@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -24,16 +25,24 @@ _PROBE = ".dvc/tmp"  # a folder of each workspace that is listed to see whether 
 def atime_works(folder: Path) -> bool:
     """Whether the file system of `folder` shows that a file with atime 0 was read (a mount with ``noatime`` does not).
 
+    It is tried once for each way in which the folder is mounted.
+
     Side effects: a small file, made and removed.
     """
-    probe = folder / f".atime-{secrets.token_hex(4)}"
+    try:
+        return _atime_works(os.fspath(folder), os.stat(folder).st_dev, os.statvfs(folder).f_flag)
+    except OSError:  # a full disk, say, of which nothing is kept
+        return False
+
+
+@lru_cache(maxsize=8)
+def _atime_works(folder: str, *_: int) -> bool:
+    probe = Path(folder, f".atime-{secrets.token_hex(4)}")
     try:
         probe.write_bytes(b"x")
         os.utime(probe, ns=(0, probe.stat().st_mtime_ns))
         probe.read_bytes()
         return probe.stat().st_atime_ns > 0
-    except OSError:
-        return False
     finally:
         probe.unlink(missing_ok=True)
 

@@ -15,7 +15,7 @@ from dvc_magic.engine.calls.answered import UnansweredError
 from dvc_magic.engine.requests import IngestRequest, LookRequest, MissingRequest, PullRequest, Request
 from dvc_magic.errors import ProjectError
 from dvc_magic.model.inputs import InputFacts, PullProgress, RemoteData, Taking
-from dvc_magic.store import DirListing, RunStore
+from dvc_magic.store import DIR_SUFFIX, DirListing, RunStore, is_hash
 
 _PATIENCE = 10.0  # seconds for the question whether a remote has something, which a stage that runs can do without
 
@@ -144,7 +144,7 @@ class CallInputs:
         """Keep what the project has at these paths now; what is in a remote is noted for the next `pull`.
 
         Raises:
-            ProjectError: it is not what was captured any more.
+            ProjectError: it is not what was captured any more, and the runs' cache does not have that.
         """
         local = []
         for path in dict.fromkeys(paths):
@@ -153,6 +153,8 @@ class CallInputs:
             remote = self._facts[path].remote
             if remote is not None:
                 self._wanted[path] = remote
+            elif self._is_kept(self._facts[path].hash):
+                self._done.add(path)
             else:
                 local.append(path)
         if not local:
@@ -169,6 +171,12 @@ class CallInputs:
                 self._wanted[found.path] = found.remote
             else:
                 self._done.add(found.path)
+
+    def _is_kept(self, hash: str) -> bool:  # noqa: A002
+        """Whether the runs' cache has the file that was captured, whatever the project has by now; nothing is read."""
+        if not is_hash(hash) or hash.endswith(DIR_SUFFIX):
+            return False
+        return not self._cache.known.doubtful({self._cache.path(hash): hash})
 
     async def pull(self) -> None:
         """Bring all that `keep` has noted into the runs' cache, in one go.

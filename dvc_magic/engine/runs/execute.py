@@ -394,7 +394,7 @@ class _Run:
         looked, watch = self._record.looked, self._watch
         if looked is not None and watch is not None:
             self._record = replace(self._record, looked=replace(looked, folders=watch.listed()))
-        read_by = "atime" if atime_works(self._paths.folder) else "imports"
+        read_by = "atime" if atime_works(self._store_paths.runs) else "imports"
         read = self._reads(prepared, read_by)
         self._record = replace(self._record, read={path: prepared.sources[path] for path in read}, read_by=read_by)
         operation = self._order.stage.operation  # its stage will have what it reads among its deps

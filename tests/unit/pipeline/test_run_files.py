@@ -9,7 +9,7 @@ from dvc_magic.errors import PipelineError
 from dvc_magic.pipeline import RunRepo
 from dvc_magic.pipeline.config import with_cache
 from dvc_magic.pipeline.repos import StillRepo
-from dvc_magic.pipeline.run_files import run_config
+from dvc_magic.pipeline.run_files import merged_config
 from tests.support.projects import write
 
 CORE = '[core]\n    no_scm = "true"\n'
@@ -35,8 +35,8 @@ def read_by_dvc(root, tmp_path):
 
 def test_the_runs_of_a_store_have_one_configuration_which_is_that_of_dvc(tmp_path):
     first, second = make_run(tmp_path, "one"), make_run(tmp_path, "two")
-    assert run_config(first) is run_config(second) is not None
-    assert dict(run_config(second)) == read_by_dvc(second, tmp_path)
+    assert merged_config(first) is merged_config(second) is not None
+    assert dict(merged_config(second)) == read_by_dvc(second, tmp_path)
 
 
 @pytest.mark.parametrize("folder", ["workspace", "workspace/in/a project"])
@@ -45,26 +45,26 @@ def test_another_place_or_text_gives_another_configuration(tmp_path, folder, mor
     stores = [tmp_path / "a", tmp_path / "b/c"]
     for home in stores:
         root = make_run(home, "one", config=more or CORE, folder=folder)
-        assert dict(run_config(root)) == read_by_dvc(root, tmp_path)
-        assert run_config(root)["cache"]["dir"] == str(home / "cache")
+        assert dict(merged_config(root)) == read_by_dvc(root, tmp_path)
+        assert merged_config(root)["cache"]["dir"] == str(home / "cache")
 
 
 def test_a_change_of_the_users_configuration_reaches_the_next_run(tmp_path, user_config):
     root = make_run(tmp_path, "one")
-    assert "checksum_jobs" not in run_config(root)["core"]
+    assert "checksum_jobs" not in merged_config(root)["core"]
     write(user_config.parent, {"config": "[core]\n    checksum_jobs = 3\n"})
-    assert run_config(root) is None  # younger than its times can tell
+    assert merged_config(root) is None  # younger than its times can tell
     time.sleep(0.1)
-    assert run_config(root)["core"]["checksum_jobs"] == 3
-    assert dict(run_config(root)) == read_by_dvc(root, tmp_path)
+    assert merged_config(root)["core"]["checksum_jobs"] == 3
+    assert dict(merged_config(root)) == read_by_dvc(root, tmp_path)
 
 
 @pytest.mark.parametrize("path", [".dvc/config", ".dvc/config.local"])
 def test_what_a_command_writes_into_its_configuration_counts(tmp_path, path):
     root = make_run(tmp_path, "one")
-    run_config(root)
+    merged_config(root)
     write(root, {path: "[core]\n    checksum_jobs = 5\n"})
-    assert run_config(root) is None
+    assert merged_config(root) is None
     assert read_by_dvc(root, tmp_path)["core"]["checksum_jobs"] == 5
 
 
