@@ -27,6 +27,7 @@ from dvc_magic.model.record import OutRecord
 from dvc_magic.model.stage import OutKind, Stage
 from dvc_magic.model.values import FlatValues
 from dvc_magic.pipeline.border import translated
+from dvc_magic.pipeline.clones import without_vain_clones
 from dvc_magic.pipeline.plain_yaml import plain_yaml
 from dvc_magic.pipeline.quiet import listening
 from dvc_magic.pipeline.repos import StillRepo
@@ -79,6 +80,7 @@ class RunRepo:
 
     def __init__(self, root: Path, site_dir: Path) -> None:
         self._root = Path(os.path.abspath(root))
+        self._site = site_dir
         self._dvcfile = "dvc.yaml"
         self._stage: Any = None
         tmp = self._root / ".dvc" / "tmp"
@@ -115,7 +117,12 @@ class RunRepo:
         MemoryFileSystem().fs.store.clear()
         self._repo.trust(cache.known)
         self._repo.clone_whole()
-        with translated(root=self._root, path=self._dvcfile), listening() as warnings, self._repo.lock:
+        with (
+            translated(root=self._root, path=self._dvcfile),
+            listening() as warnings,
+            self._repo.lock,
+            without_vain_clones(self._site, self._root),
+        ):
             self._save(stage)
             _commit(stage, cache)
             _write_lock(stage)

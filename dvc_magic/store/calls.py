@@ -18,7 +18,7 @@ from dvc_magic.model.call import CallEvent, CallPlan, CallRecord, CallStatus, Pl
 from dvc_magic.model.paths import CallPaths
 from dvc_magic.store.ids import is_run_id
 from dvc_magic.store.lock import RunLock, held
-from dvc_magic.store.record_file import read_noun, write_noun
+from dvc_magic.store.record_file import read_noun, replace_noun
 from dvc_magic.store.remove import remove_tree
 from dvc_magic.store.whole_files import cannot, write_whole
 
@@ -46,6 +46,8 @@ _STEPS = 4  # SIGINT, SIGTERM, SIGKILL, the end of the worker
 class CallFolder:
     """The folder of one call that goes, for its host; the lock is held from the first write to `end`.
 
+    Nobody else writes there, so that the files are not looked at before they are replaced.
+
     Attributes:
         paths: the files.
     """
@@ -70,8 +72,8 @@ class CallFolder:
             self._lock.acquire()
             self.paths.stop.mkdir(mode=0o700)
             self._events = os.open(self.paths.events, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            write_noun(self.paths.plan, plan, durable=durable)
-            write_noun(self.paths.record, record, durable=durable)
+            replace_noun(self.paths.plan, plan, durable=durable)
+            replace_noun(self.paths.record, record, durable=durable)
         except OSError as error:
             self._abandon()
             raise cannot(f"make {self.paths.folder}", error, at=self.paths.folder) from error
@@ -89,7 +91,7 @@ class CallFolder:
         Raises:
             StoreError: it cannot be written.
         """
-        write_noun(self.paths.plan, plan, durable=False)
+        replace_noun(self.paths.plan, plan, durable=False)
 
     def write(self, record: CallRecord) -> None:
         """Put the record in the place of the old one.
@@ -97,7 +99,7 @@ class CallFolder:
         Raises:
             StoreError: it cannot be written.
         """
-        write_noun(self.paths.record, record)
+        replace_noun(self.paths.record, record)
 
     def note(self, event: CallEvent) -> None:
         """Add a line to the events. On a full disk it is left out: nothing is decided from events."""
@@ -122,7 +124,7 @@ class CallFolder:
         try:
             self.write_plan(plan)
             self.note(CallEvent(at=time.time(), what="ended", status=record.status))
-            write_noun(self.paths.record, record, durable=False)
+            replace_noun(self.paths.record, record, durable=False)
         finally:
             self._let_go()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from msgspec.structs import replace
@@ -70,8 +71,9 @@ def changed(text: str, changes: Sequence[ValueChange], *, file: str) -> str:
     return written(param_file(text, file), changes, file=file).text
 
 
+@lru_cache(maxsize=8)
 def param_file(text: str, file: str) -> ParamFile:
-    """The param file of this name and text.
+    """The param file of this name and text; most calls write values into the one that the call before had.
 
     Raises:
         PipelineError: it cannot be read.

@@ -32,6 +32,7 @@ _Places: TypeAlias = "tuple[tuple[KeyPath, bool], ...]"  # and whether a text is
 # One token to the scanner of either YAML, whatever stands around it: no sign of YAML in it but a minus before a digit
 # or a dot, which begins neither an item of a list nor a document.
 _PLAIN = re.compile(r"-?\.?[A-Za-z0-9_/][A-Za-z0-9_./+-]*(?: [A-Za-z0-9_/][A-Za-z0-9_./+-]*)*")
+_MOST_SHAPES, _MOST_TOKENS = 100, 10_000  # kept for one file
 _LONGEST = 500  # characters of a token; a simple key, which a flow list could be mistaken for, has up to 1,024
 # A text that means itself between any quotes of JSON, TOML and Python.
 _BETWEEN_QUOTES = re.compile(r"[A-Za-z0-9_./:,+-]+(?: [A-Za-z0-9_./:,+-]+)*")
@@ -160,6 +161,8 @@ class ParamFile:
         """The file with these values in their places; None when only `_in_full` can tell."""
         places = tuple((path, isinstance(change.value, str)) for path, change in single)
         if places not in self._shapes:
+            if len(self._shapes) >= _MOST_SHAPES:
+                self._shapes.clear()
             self._shapes[places] = self._shape(single)
         shape = self._shapes[places]
         if shape is None:
@@ -223,6 +226,8 @@ class ParamFile:
     def _reads(self, token: str, value: Value) -> bool:
         """Whether both readers take a token for this value."""
         if token not in self._tokens:
+            if len(self._tokens) >= _MOST_TOKENS:
+                self._tokens.clear()
             line = f"- {token}\n"
             try:
                 dvcs = [self._plain_value(token)] if _kind(token) == "plain" else self._reader.load(line)

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from dvc_magic.engine import Capture, CaptureRequest, HeardPoints
 from dvc_magic.engine.capture import capture
+from dvc_magic.engine.capture.operation_texts import param_file
 from dvc_magic.engine.point_messages import point_messages
 from dvc_magic.model.request import Change, RunRequest
 from dvc_magic.pipeline import ProjectReader
@@ -79,11 +80,20 @@ def test_the_param_file_of_a_grid_is_read_as_often_for_many_points_as_for_two(gr
         return load(self, stream)
 
     with patch.object(YAML, "load", counted):
+        param_file.cache_clear()
         grids.capture(lr=(0.5, 0.25))
         few = len(read)
         read.clear()
+        param_file.cache_clear()
         grids.capture(lr=tuple(number / 1000 for number in range(200, 250)))
     assert 0 < len(read) <= few
+
+
+def test_a_second_call_does_not_read_a_param_file_that_the_first_one_read(grids: Grids) -> None:
+    grids.capture(lr=(0.5, 0.25))
+    with patch.object(YAML, "load", None):
+        (point,) = grids.capture(lr=(0.125,)).points
+    assert "lr: 0.125" in point.replace["params.yaml"]
 
 
 def test_a_capture_takes_as_much_work_for_each_point_of_a_small_grid_as_of_a_large_one(grids: Grids) -> None:
