@@ -26,7 +26,7 @@ from dvc_magic.workspace.write_file import write_file
 
 __all__ = ["git_objects", "write_skeleton_git"]
 
-_FOLDERS = ("", "/objects", "/objects/info", "/refs", "/refs/heads", "/info")  # what git takes for a repository
+_FOLDERS = ("", "/objects", "/objects/info", "/refs", "/info")  # what git takes for a repository; it makes refs/heads
 _CONFIG = """\
 [core]
 \trepositoryformatversion = {version}
