@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from dvc_magic.errors import MissingInputError, NotAProjectError, PipelineError, StageNotFoundError, close_matches
 from dvc_magic.model.inputs import InputFacts, RemoteData, Taking
@@ -27,7 +29,7 @@ from dvc_magic.pipeline.remotes import Remotes
 from dvc_magic.pipeline.repos import StillRepo
 from dvc_magic.pipeline.rooted import RootedFileSystem, Version, settled, unchanged, version
 from dvc_magic.pipeline.scan import Loaded, Loader, Memo, Owned, ParamValues, walk
-from dvc_magic.pipeline.values import tracked
+from dvc_magic.pipeline.values import changed_keys, tracked
 from dvc_magic.store import RunStore
 
 _CONFIG = ".dvc/config"
@@ -62,6 +64,7 @@ class _State(Struct):
     compiled: dict[tuple[frozenset[tuple[str, bytes]], tuple[Operation, ...]], Pipeline] = field(default_factory=dict)
     plain: dict[str, Loaded] = field(default_factory=dict)  # what each file holds without an overlay
     composed: dict[str, Loaded] = field(default_factory=dict)  # and with composed params
+    composed_values: Any = None  # which were these
     base: _Base | None = None
     scm: Any = None
 
@@ -403,6 +406,7 @@ class ProjectReader:
         key: frozenset[tuple[str, bytes]],
     ) -> _Resolution:
         state = self._state
+        params = _compared(state, params)
         loader = self._loader(overlay, state.seen, params=params)
         with listening():
             files = self._files(state, overlay, loader)
@@ -410,6 +414,8 @@ class ProjectReader:
             state.plain = {loaded.path: loaded for loaded in files}
         elif self._composer is not None and overlay.keys() == {COMPOSED_FILE} and not state.composed:
             state.composed = {loaded.path: loaded for loaded in files}
+            with suppress(PipelineError):
+                state.composed_values = loader.content(COMPOSED_FILE)
         resolution = (_revalued(state.base, files) if state.base is not None else None) or _joined(files)
         if state.base is None and not resolution.pipeline.problems:
             makers = makers_of([stage for loaded in files for stage in loaded.stages])
@@ -435,6 +441,15 @@ class ProjectReader:
             state.scm = repo.scm
         state.paths = tuple(loaded.path for loaded in files)
         return files
+
+
+def _compared(state: _State, params: Mapping[str, ParamValues] | None) -> Mapping[str, ParamValues] | None:
+    """What is known of texts, with the keys whose values differ from those that were composed first."""
+    known = (params or {}).get(COMPOSED_FILE)
+    if params is None or known is None or not known.is_read or known.changed is not None or not state.composed:
+        return params
+    changed = changed_keys(state.composed_values, known.content)
+    return params if changed is None else {**params, COMPOSED_FILE: replace(known, changed=changed)}
 
 
 def _unhashed(path: Path) -> tuple[str, int]:

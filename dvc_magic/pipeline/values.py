@@ -9,7 +9,7 @@ from typing import Any
 import dpath
 from dvc.utils.serialize import load_path
 
-from dvc_magic.model.values import Value, flatten
+from dvc_magic.model.values import Value, flatten, same
 from dvc_magic.untrusted import DEEPEST, UnreadableError
 
 _FLAGS = ("True", "False")
@@ -86,6 +86,22 @@ def tracked(config: Any, keys: Sequence[str]) -> dict[str, Any]:
 def leaves(values: Mapping[str, Any]) -> dict[str, Value]:
     """Each leaf below `values` by its dotted key."""
     return dict(flatten(plain(values)))  # type: ignore[arg-type]
+
+
+def changed_keys(before: Any, after: Any) -> frozenset[str] | None:
+    """The top-level keys below which single values differ; None when anything else does."""
+    if not (isinstance(before, dict) and isinstance(after, dict) and _alike(before, after)):
+        return None
+    return frozenset(str(key) for key in after if not same(before[key], after[key]))
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values have the same maps and lists, with a single value wherever the other has one."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return list(one) == list(other) and all(_alike(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return not isinstance(one, dict | list) and not isinstance(other, dict | list)
 
 
 def read(fs: Any, path: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -99,6 +100,7 @@ class Composing:
         self._composer = composer
         self._environ = environ
         self._composed: dict[tuple[str, ...], Composed] = {}
+        self._values: dict[str, dict[str, Any]] = {}  # by text, of those that values were checked against
 
     @property
     def file(self) -> str:
@@ -156,7 +158,9 @@ class Composing:
         chosen = [entry for entry in entries if self._is_group(entry)]
         composed = self._composer.composed(self._texts(chosen), self._environ)
         if composed.problem is None:
-            before = read_values(composed.text, ".yaml", self.file)
+            if composed.text not in self._values:
+                self._values[composed.text] = read_values(composed.text, ".yaml", self.file)
+            before = self._values[composed.text]
             for entry in values:
                 refuse_lost_map(before, entry.key, entry.value, path=self.file)
 

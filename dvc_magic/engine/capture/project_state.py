@@ -27,7 +27,14 @@ from dvc_magic.engine.requests import CaptureRequest
 from dvc_magic.engine.scripts import notebooks_of, scripts_of
 from dvc_magic.engine.source_marks import text_marks
 from dvc_magic.engine.surroundings import keep_surroundings
-from dvc_magic.errors import DvcMagicError, MissingInputError, OperationError, ParamError, ProjectError
+from dvc_magic.errors import (
+    DvcMagicError,
+    MissingInputError,
+    OperationError,
+    ParamError,
+    PipelineError,
+    ProjectError,
+)
 from dvc_magic.model.inputs import InputFacts, Taking
 from dvc_magic.model.operation import Operation
 from dvc_magic.model.paths import StorePaths, object_path
@@ -52,7 +59,7 @@ from dvc_magic.workspace import (
     python_environment,
     take_snapshot,
 )
-from dvc_magic.workspace.param_files import ParamFile, WrittenParams
+from dvc_magic.workspace.param_files import ParamFile, WrittenParams, read_values
 
 _ATTEMPTS = 3
 
@@ -232,7 +239,7 @@ class _Texts(Struct, frozen=True):
         if self.composing is None:
             return self._written(overrides)
         others = [entry for entry in overrides if not self.is_composed(entry.file)]
-        composed = WrittenParams(self.composing.text(overrides))
+        composed = _composed(self.composing.text(overrides), self.composing.file)
         return {self.composing.file: composed, **self._written(others)}
 
     def _written(self, overrides: Sequence[Override]) -> dict[str, WrittenParams]:
@@ -259,6 +266,13 @@ class _Texts(Struct, frozen=True):
     def is_composed(self, file: str) -> bool:
         """Whether the text of a file has a call's values already."""
         return self.composing is not None and file == self.composing.file
+
+
+def _composed(text: str, file: str) -> WrittenParams:
+    """A composed text, read once."""
+    with contextlib.suppress(PipelineError):  # which DVC tells in its own words
+        return WrittenParams(text, read_values(text, PurePosixPath(file).suffix, file))
+    return WrittenParams(text)
 
 
 def _points(
