@@ -22,7 +22,7 @@ from dvc_magic.errors import PipelineError
 from dvc_magic.model.stage import Param, PipelineFile, Stage, TrackedData
 from dvc_magic.pipeline.border import translated
 from dvc_magic.pipeline.repos import StillRepo
-from dvc_magic.pipeline.rooted import Version, settled, version
+from dvc_magic.pipeline.rooted import RootedFileSystem, Version, settled, version
 from dvc_magic.pipeline.stages import Places, full_addresses, noun, with_values
 from dvc_magic.pipeline.templates import Template, TrackingContext
 from dvc_magic.pipeline.trim import Trimmer
@@ -250,7 +250,13 @@ class Loader:
             self._looked_at.add(place)
             return known.content
         with translated(root=self._root, path=self._places.of(place)):
-            return self._memo.get(place, self._stamp(place), lambda: read(self._repo.fs, place))
+            return self._memo.get(place, self._stamp(place), lambda: read(self._fs_of(place), place))
+
+    def _fs_of(self, place: str) -> RootedFileSystem:
+        """The repository's file system; for a text of the overlay one that needs no repository, as a grid has many."""
+        if place not in self._overlay:
+            return self._repo.fs  # type: ignore[no-any-return]
+        return RootedFileSystem(self._root, overlay={place: self._overlay[place]})
 
     def _tracked(self, path: str) -> Loaded:
         stage = SingleStageFile(self._repo, path).stage
