@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
+from dvc_magic.store import Facts, file_facts
 from dvc_magic.workspace.env_folders import is_environment, site_folders
-from dvc_magic.workspace.interpreter import describe_interpreter, site_names
+from dvc_magic.workspace.interpreter import UNSETTLED_NS, describe_interpreter, site_names
 
 __all__ = ["import_roots"]
 
@@ -58,11 +61,31 @@ def _in_environment(folder: str, root: str) -> bool:
 def _site_entries(folder: str) -> Iterator[str]:
     """What the ``.pth`` files and the editable finders of one site-packages folder add to the path."""
     for name in site_names(folder):
-        file = os.path.join(folder, name)
-        if name.endswith(".pth") and not name.startswith("."):
-            yield from _pth_entries(folder, file)
-        elif name.startswith("__editable__") and name.endswith("_finder.py"):
-            yield from _finder_entries(file)
+        if (name.endswith(".pth") and not name.startswith(".")) or (
+            name.startswith("__editable__") and name.endswith("_finder.py")
+        ):
+            yield from _entries(os.path.join(folder, name))
+
+
+def _entries(file: str) -> tuple[str, ...]:
+    """What one file adds, kept while its stat stays; of one that has changed just now nothing is kept."""
+    try:
+        facts = os.stat(file)
+    except OSError:
+        return ()
+    if time.time_ns() - max(facts.st_mtime_ns, facts.st_ctime_ns) < UNSETTLED_NS:
+        return _read_entries(file)
+    return _kept_entries(file, file_facts(facts))
+
+
+@lru_cache(maxsize=256)
+def _kept_entries(file: str, _: Facts) -> tuple[str, ...]:
+    return _read_entries(file)
+
+
+def _read_entries(file: str) -> tuple[str, ...]:
+    found = _pth_entries(os.path.dirname(file), file) if file.endswith(".pth") else _finder_entries(file)
+    return tuple(found)
 
 
 def _pth_entries(folder: str, file: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
 print(json.dumps([platform.python_version(), sys.prefix, site.getsitepackages() + user]))
 """
 _PATIENCE = 30  # seconds
-_UNSETTLED_NS = 2_000_000_000  # file systems stamp folders up to two seconds apart
+UNSETTLED_NS = 2_000_000_000  # file systems stamp folders up to two seconds apart
 
 
 class Interpreter(Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ def site_names(folder: str) -> tuple[str, ...]:
     """
     try:
         mtime_ns = os.stat(folder).st_mtime_ns
-        if time.time_ns() - mtime_ns < _UNSETTLED_NS:
+        if time.time_ns() - mtime_ns < UNSETTLED_NS:
             return tuple(sorted(os.listdir(folder)))
         return _names(folder, mtime_ns)
     except OSError:

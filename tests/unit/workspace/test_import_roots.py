@@ -3,8 +3,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import venv
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -91,3 +93,17 @@ def test_another_python_is_started_once(root: Path, python: Path, monkeypatch) -
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("started again"))
 
     assert import_roots(str(python), root, {}) == ()
+
+
+def test_a_path_file_that_is_edited_is_read_anew(root: Path, python: Path, site: Path) -> None:
+    file, old = site / "p.pth", time.time_ns() - 60 * 10**9
+
+    def roots_with(text: str) -> tuple[str, ...]:
+        file.write_text(text)  # as long, and as old by its mtime
+        os.utime(file, ns=(old, old))
+        return import_roots(str(python), root, {})
+
+    with patch("dvc_magic.workspace.import_roots.UNSETTLED_NS", 0):
+        assert roots_with(f"{root}/src\n") == import_roots(str(python), root, {}) == ("src",)
+        assert roots_with(f"{root}/lib\n") == ("lib",)
+    assert roots_with(f"{root}/src\n") == ("src",)
