@@ -49,7 +49,7 @@ def _may_clone(folder: Path, other: Path, reflink: Callable[[str, str], None]) -
 
 @lru_cache(maxsize=8)
 def _clones(reflink: Callable[[str, str], None], folder: str, _: int) -> bool:
-    source, target = (Path(folder, f".clone-{secrets.token_hex(4)}") for _ in range(2))
+    source, target = (Path(folder, f".clone.{secrets.token_hex(6)}.tmp") for _ in range(2))
     try:
         source.write_bytes(b"x")
         reflink(os.fspath(source), os.fspath(target))

@@ -37,7 +37,7 @@ def atime_works(folder: Path) -> bool:
 
 @lru_cache(maxsize=8)
 def _atime_works(folder: str, *_: int) -> bool:
-    probe = Path(folder, f".atime-{secrets.token_hex(4)}")
+    probe = Path(folder, f".atime.{secrets.token_hex(6)}.tmp")
     try:
         probe.write_bytes(b"x")
         os.utime(probe, ns=(0, probe.stat().st_mtime_ns))
