@@ -28,16 +28,23 @@ def silence() -> None:
     """Take DVC's handlers off its loggers and switch its progress bars off, in this process."""
     for name in _LOGGERS:
         logger = logging.getLogger(name)
-        logger.setLevel(logging.WARNING)
+        _set_level(logger, logging.WARNING)
         logger.propagate = False
         for handler in [*logger.handlers]:
-            if not isinstance(handler, _Listener):
+            if not isinstance(handler, _Listener | logging.NullHandler):
                 logger.removeHandler(handler)
-        logger.addHandler(logging.NullHandler())
+        if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            logger.addHandler(logging.NullHandler())
     if sys.stdout is colorama.initialise.wrapped_stdout:  # DVC wraps both streams on import
         colorama.deinit()
     for name in _PROGRESS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+        _set_level(logging.getLogger(name), logging.CRITICAL)
+
+
+def _set_level(logger: logging.Logger, level: int) -> None:
+    """Set a level unless it is that already: to set one makes all loggers of the process forget what they know."""
+    if logger.level != level:
+        logger.setLevel(level)
 
 
 @contextmanager

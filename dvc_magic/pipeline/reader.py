@@ -103,6 +103,7 @@ class ProjectReader:
         self._in_remotes: set[tuple[str, str]] = set()
         self._config: tuple[dict[str, Version], Any] | None = None
         self._composer: Composer | None = None
+        self._kept_repo: StillRepo | None = None
         self.text_of_config: tuple[Any, str] | None = None
         if not (self.root / ".dvc").is_dir():
             raise NotAProjectError(f"{self.root} has no .dvc directory: run `dvc init` there, or name another folder")
@@ -346,7 +347,7 @@ class ProjectReader:
 
     def _contents(self, hash_file: Callable[[Path], tuple[str, int]]) -> Contents:
         owned = self._usual().owned
-        repo = self._repo({}, {}, watched=False)
+        repo = self._repo_of_contents()
         return Contents(
             repo=repo,
             root=self.root,
@@ -355,6 +356,14 @@ class ProjectReader:
             remotes=Remotes(repo.config),
             hash_file=hash_file,
         )
+
+    def _repo_of_contents(self) -> StillRepo:
+        """A repository that looks at data, kept while DVC's configuration stays: it says where the caches are."""
+        repo, config = self._kept_repo, self._kept_config({})
+        if repo is None or config is None or repo.config is not config:
+            repo = self._kept_repo = self._repo({}, {}, watched=False)
+        repo.__dict__.pop("dvcignore", None)  # rules are looked for anew
+        return repo
 
     def _repo(self, seen: dict[str, Version], overlay: Mapping[str, bytes], *, watched: bool = True) -> StillRepo:
         config, of_config = self._kept_config(seen), dict[str, Version]()
