@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from dvc_magic.errors import StoreError
 from dvc_magic.model.record import Notes
 from dvc_magic.model.snapshot import Snapshot
-from dvc_magic.store import RunStore, check_store, load_snapshot, new_run_id, read_packages
+from dvc_magic.store import RunStore, check_store, load_snapshot, new_run_id, read_packages, write_noun
 from dvc_magic.workspace import HashCache, python_environment, take_snapshot
 from dvc_magic.workspace import snapshot as snapshots
 from tests.support.faults import READS, WRITES, FailingCalls
@@ -69,14 +69,18 @@ def test_numbers_are_never_given_twice_whichever_call_fails(failing_calls: Faili
 
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.EMFILE, errno.EACCES, errno.ENOSPC])
-@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("index", ["open", "closed", "gone"])
 def test_a_listing_is_right_again_after_any_call_of_it_has_failed(
-    error: int, failing_calls: FailingCalls, store: RunStore, *, kept: bool
+    error: int, failing_calls: FailingCalls, store: RunStore, index: str
 ) -> None:
     records = [add_run(store, number) for number in range(1, 4)]
     expected = store.all()
     for fault in failing_calls.each(error, *READS, *WRITES):
-        if not kept:
+        if index == "open":  # then only a run that was written behind it has to be read
+            write_noun(store.paths.run(records[0].id).record, records[0], durable=False)
+        if index == "closed":
+            store.index.close()
+        if index == "gone":
             for file in store.home.glob("index.sqlite*"):
                 file.unlink()
         with fault, suppress(StoreError):
