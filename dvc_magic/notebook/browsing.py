@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
 
-from dvc_magic.errors import DvcMagicError, QueryError, RequestError, close_matches
-from dvc_magic.line import Option, Options, StageWords, Usage, read_runs_line
+from dvc_magic.errors import DvcMagicError, RequestError
+from dvc_magic.line import Option, Options, Usage, read_runs_line
 from dvc_magic.model.record import RunStatus
-from dvc_magic.model.stage import address_of, group_of
 from dvc_magic.notebook.control import runs_named
 from dvc_magic.notebook.forms import CardView, LogView
 from dvc_magic.notebook.interrupted import show_alone
 from dvc_magic.notebook.live import follow_log
 from dvc_magic.notebook.session import Session
 from dvc_magic.notebook.usage import dvc_line_magic
-from dvc_magic.project import Run, Runs
-from dvc_magic.runs import Query, parse_query, probable_query, stage_meant, with_operations
+from dvc_magic.project import Run, Runs, RunWords
 from dvc_magic.views import Card, Section
 
 if TYPE_CHECKING:
@@ -43,7 +40,6 @@ _RUNS = Usage(
 )
 _SHOW = Usage(magic="%dvc_show", words=("RUN",), options=(Option(name="--files", takes=False),))
 _LOG = Usage(magic="%dvc_log", words=("RUN",), options=(Option(name="-n", what="N"), Option(name="-f", takes=False)))
-_WORD = re.compile(r"[^\s=<>~!()\[\]'\"`]+")
 
 
 @magics_class
@@ -93,78 +89,17 @@ class RunsMagics(Magics):
             runs = runs.deleted()
         elif "--all" in options.switches:
             runs = runs.unfolded()
-        # What may name a stage comes first: all runs of a stage are found among all of the store's, not in a selection.
-        if stage := options.values.get("--stage"):
-            stages = self._stages()
-            fitting = self._meant("stage", stage, stages) or _refuse("stage", stage, stages)
-            runs = runs.where(parse_query(_one_of("stage", fitting)))
-        if options.positional:
-            runs = runs.where(self._query(options.positional))
-        if status := options.values.get("--status"):
-            fitting = self._meant("status", status, _statuses()) or _refuse("status", status, _statuses())
-            runs = runs.where(parse_query(_one_of("status", fitting)))
-        if "--tag" in options.values:
-            runs = runs.where(f"tags contains {quoted(options.values['--tag'])}")
+        stage, status, tag = (options.values.get(name) for name in ("--stage", "--status", "--tag"))
+        if stage or status or tag or options.positional:
+            words = RunWords(self._stages(), folder=self._session.folder)
+            # What may name a stage comes first: all its runs are found among those of the store, not in a selection.
+            for query in words.queries(options.positional, stage=stage, status=status, tag=tag):
+                runs = runs.where(query)
         if "--sort" in options.values:
             key = options.values["--sort"]
             runs = runs.order_by(key.lstrip("-"), descending=key.startswith("-"))
         runs = runs[: _count(options.values["-n"])] if "-n" in options.values else runs[:]
         return runs.with_disk() if "--disk" in options.switches else runs
-
-    def _query(self, text: str) -> Query:
-        """A query, where a name of no stage means the operation; a name or a status alone stands for its runs.
-
-        Raises:
-            QueryError: a word alone is neither, or both.
-        """
-        stages = self._stages()
-        if not _WORD.fullmatch(text):
-            query = self._read(text, stages)
-            return with_operations(query, stages) if "stage" in query.names() else query
-        meant = self._runs_named(text, stages)
-        if len(meant) == 1:
-            return meant[0]
-        if meant:
-            message = f"{text!r} is a stage and a status. Write --stage {text} or --status {text}."
-            raise QueryError(message)
-        hint = close_matches(text, [*stages, *_statuses()])
-        if text == "last" or text.isdigit():
-            hint = f" One run is shown by %dvc_show {text}."
-        message = (
-            f"{text!r} is neither a stage nor a status.{hint} Stages: {', '.join(stages) or 'none'}. "
-            "A query compares: %dvc_runs status = completed and duration < 60"
-        )
-        raise QueryError(message)
-
-    def _read(self, text: str, stages: Sequence[str]) -> Query:
-        """A query; names alone in it are answered with what they would be in one: ``train failed``."""
-
-        def meaning(word: str) -> Query | None:
-            meant = self._runs_named(word, stages)
-            return meant[0] if len(meant) == 1 else None
-
-        try:
-            return parse_query(text)
-        except QueryError as error:
-            try:
-                meant = str(probable_query(text, meaning))
-            except (QueryError, RecursionError):
-                raise error from None
-            message = f"%dvc_runs takes one name alone or a query, and {text!r} is neither. Write %dvc_runs {meant}"
-            raise QueryError(message) from error
-
-    def _runs_named(self, word: str, stages: Sequence[str]) -> list[Query]:
-        """The queries that a name alone can stand for: the runs of a stage, those with a status."""
-        kinds = (("stage", stages), ("status", _statuses()))
-        meant = {name: self._meant(name, word, known) for name, known in kinds}
-        return [parse_query(_one_of(name, names)) for name, names in meant.items() if names]
-
-    def _meant(self, kind: str, text: str, known: Sequence[str]) -> list[str]:
-        """What `text` means among names of a kind: itself, an operation, or the stages of a group; maybe nothing."""
-        if kind == "stage":
-            text = address_of(StageWords(known, self._session.folder).address(text))
-        meant = stage_meant(text, known)
-        return [meant] if meant in known else [name for name in known if group_of(name) == text]
 
     def _stages(self) -> list[str]:
         """The stages that the runs are of, and those of the project as far as it can be read."""
@@ -241,29 +176,6 @@ class RunsMagics(Magics):
         if self._session.last is not None:
             return self._session.last
         return self._session.project.last
-
-
-def _statuses() -> list[str]:
-    return [status.value for status in RunStatus]
-
-
-def _one_of(name: str, wanted: Sequence[str]) -> str:
-    """The query for a field that has one of some values."""
-    if len(wanted) == 1:
-        return f"{name} == {quoted(wanted[0])}"
-    return f"{name} in [{', '.join(map(quoted, wanted))}]"
-
-
-def _refuse(name: str, wanted: str, known: Sequence[str]) -> NoReturn:
-    """Answer a stage or a status that there is not: its runs would be none, whatever was meant."""
-    hint = close_matches(wanted, list(known))
-    message = f"There is no {name} {wanted!r}.{hint} There are: {', '.join(known) or 'none'}."
-    raise QueryError(message)
-
-
-def quoted(text: str) -> str:
-    """`text` as a literal of the query language."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _count(text: str) -> int:

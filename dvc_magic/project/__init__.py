@@ -26,6 +26,7 @@ from dvc_magic.project.options import CallOptions, PlanOptions
 from dvc_magic.project.project import Project, connection_of
 from dvc_magic.project.promoting import Promoted
 from dvc_magic.project.removing import Removed
+from dvc_magic.project.run_words import RunWords
 from dvc_magic.project.settings import STORE_FOLDER, Settings, find_root
 from dvc_magic.project.sources import config, dvcfile, dvcstage, file
 from dvc_magic.project.supplies import Supplies
@@ -56,6 +57,7 @@ __all__ = [
     "ResolvedOut",
     "Run",
     "RunLog",
+    "RunWords",
     "Runs",
     "Settings",
     "SourcePath",

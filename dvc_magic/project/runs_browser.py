@@ -12,8 +12,9 @@ from dvc_magic.comparison import marks
 from dvc_magic.errors import RequestError
 from dvc_magic.project.handles.run import Actions, Run
 from dvc_magic.project.handles.runs import Runs
+from dvc_magic.project.run_words import RunWords
 from dvc_magic.project.shown_columns import keep_columns, kept_columns
-from dvc_magic.runs import RunRow, clear_rows, in_order, lineage, parse_query, run_row, with_operations
+from dvc_magic.runs import RunRow, clear_rows, in_order, lineage, run_row
 from dvc_magic.store import RunPool, RunStore, StoredRun
 from dvc_magic.views import RunsColumns, RunsPage, TableState, columns_of, runs_page
 
@@ -85,7 +86,7 @@ class RunsBrowser:
         if not text:
             return [self._row(run) for run in self._candidates(())]
         stages = self._pool.stages()
-        query = with_operations(parse_query(text), stages)
+        query = RunWords(stages).query(text)
         rows = [self._row(run) for run in self._candidates(query.stages_named(stages))]
         return [each.row for each in clear_rows(query.names(), rows) if query.matches(each)]
 
