@@ -24,6 +24,10 @@ _LINES = 200  # of each log
 _SHOWN = 20  # runs in a table
 _DRAWN = 8  # runs whose curves stay at the end of a call
 _LOOK = 0.1  # seconds between two looks at a log
+_AS_TEXT = (  # so that the line does not jump when its plain text gives way to HTML
+    "margin: 0; padding-left: var(--jp-code-padding, 5px); font-size: var(--jp-code-font-size, 13px); "
+    "line-height: var(--jp-code-line-height, 1.3)"
+)
 
 
 class LiveDisplay:
@@ -185,7 +189,7 @@ def _with_curves(text: str, view: LiveCall) -> Bundle:
 
 
 def _pre(text: str) -> str:
-    return f'<pre style="margin: 0">{escape(text)}</pre>'
+    return f'<pre style="{_AS_TEXT}">{escape(text)}</pre>'
 
 
 def _going(view: LiveCall) -> Bundle:

@@ -1,4 +1,4 @@
-"""Calls in JupyterLab: the line while they go, and an end that outlives pages and kernels."""
+"""Calls in JupyterLab and Notebook 7: the line while they go, and an end that outlives pages and kernels."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def saved_texts(notebook: Path, index: int) -> str:
 
 
 def test_a_call_goes_on_in_its_output_over_a_reload_beside_a_busy_cell_and_its_end_is_saved(
-    lab_page: LabPage, project: Path, shots: Path
+    any_page: LabPage, project: Path, shots: Path, request: pytest.FixtureRequest
 ) -> None:
     notebook = project / "live.ipynb"
     cells = (
@@ -54,39 +54,39 @@ def test_a_call_goes_on_in_its_output_over_a_reload_beside_a_busy_cell_and_its_e
         "import time; time.sleep(14)",
         "%dvc_runs",
     )
-    lab_page.open(write_notebook(notebook, *cells))
-    lab_page.run(0)
-    output = lab_page.run(1)
+    any_page.open(write_notebook(notebook, *cells))
+    any_page.run(0)
+    output = any_page.run(1)
     output.get_by_text("0 of 2, train").wait_for()
     output.get_by_text("of 10").wait_for()
-    lab_page.screenshot(shots, "live-while-it-goes")
-    lab_page.save()
-    lab_page.start(2)
+    any_page.screenshot(shots, f"live-while-it-goes-{request.node.callspec.id}")
+    any_page.save()
+    any_page.start(2)
 
-    lab_page.reload(busy=True)
+    any_page.reload(busy=True)
 
-    output = lab_page.output(1)
+    output = any_page.output(1)
     output.get_by_text("1 of 2, train").wait_for()
     output.get_by_text("2 runs: 2 completed").wait_for()
-    lab_page.dark()
-    lab_page.screenshot(shots, "live-end-after-a-reload")
-    lab_page.save()
+    any_page.dark()
+    any_page.screenshot(shots, f"live-end-after-a-reload-{request.node.callspec.id}")
+    any_page.save()
     assert "2 runs: 2 completed" in saved_texts(notebook, 1)
-    assert "While the page was away" not in lab_page.run(3).all_inner_texts()
+    assert "While the page was away" not in any_page.run(3).all_inner_texts()
 
 
 def test_what_ended_with_no_page_and_no_kernel_is_put_right_by_the_next_kernel(
-    lab_page: LabPage, project: Path
+    any_page: LabPage, project: Path
 ) -> None:
     notebook = project / "left.ipynb"
-    lab_page.open(write_notebook(notebook, "%load_ext dvc_magic", "run = %dvc_run train --seconds 30 --background"))
-    lab_page.run(0)
-    lab_page.run(1).get_by_text("0:01").wait_for()
-    lab_page.save()
+    any_page.open(write_notebook(notebook, "%load_ext dvc_magic", "run = %dvc_run train --seconds 30 --background"))
+    any_page.run(0)
+    any_page.run(1).get_by_text("0:01").wait_for()
+    any_page.save()
 
-    lab_page.restart_kernel()
-    lab_page.run(0).get_by_text("With the last kernel ended").wait_for()
+    any_page.restart_kernel()
+    any_page.run(0).get_by_text("With the last kernel ended").wait_for()
 
-    lab_page.show(1).get_by_text("stopped").first.wait_for()
+    any_page.show(1).get_by_text("stopped").first.wait_for()
     store = RunStore.open(project / ".dvc_magic")
     assert [run.record.reason for run in store.all()] == ["kernel"]
