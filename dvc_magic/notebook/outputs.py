@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dvc_magic.views import MARK
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
-
-MARK = "dvc_magic"
-"""In the metadata of our outputs, with their id; also the name of the comm by which pages ask for them."""
 
 _PAUSE = 0.25  # seconds between two updates of an output
 _KEPT = 200  # outputs that have ended and are remembered for pages that come back

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
@@ -50,4 +51,6 @@ class PanelMagics(Magics):
             self._session.show(_NO_FRONT_END)
             return None
         stage = None if options.positional is None else self._session.stage_here(options.positional)
-        return self._session.project.widgets.panel(stage, on_end=self._session.remember_last)
+        return self._session.project.widgets.panel(
+            stage, on_end=self._session.remember_last, refresh=partial(self._session.outputs.send, update=True)
+        )

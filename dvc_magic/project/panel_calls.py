@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterator
 
 from dvc_magic.client import Pending
-from dvc_magic.errors import DvcMagicError, RunFailedError, RunsFailedError, WorkerLostError
+from dvc_magic.errors import CallNotFoundError, DvcMagicError, RunFailedError, RunsFailedError, WorkerLostError
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.project.call_watch import CallWatch
@@ -85,15 +85,15 @@ class PanelCalls:
                     elif pending is None or not pending.done:
                         watch.waiting()
                     else:
-                        listener.ended(self._outcome(pending, request, pipeline, watch))
+                        listener.ended(self._outcome(pending, request, pipeline))
 
             self._pending = self._caller.begin(request, heard)
 
-    def _outcome(self, pending: Pending, request: RunRequest, pipeline: Pipeline, watch: CallWatch) -> Outcome:
+    def _outcome(self, pending: Pending, request: RunRequest, pipeline: Pipeline) -> Outcome:
         try:
             end: CallEnd = pending.result()
             if end.stopped:
-                return self._stopped(watch)
+                return self._stopped(end.call)
             runs = self._caller.outcome(end, request, pipeline=pipeline, tail=_TAIL)
         except RunFailedError as error:
             return Outcome(run=error.run, runs=self._alone(error.run), shown=error.run, error=str(error))
@@ -105,11 +105,14 @@ class PanelCalls:
             raise
         return Outcome(run=runs[-1], runs=runs, shown=runs[0] if len(runs) == 1 else runs)
 
-    def _stopped(self, watch: CallWatch) -> Outcome:
-        """What a stopped call leaves: the runs that it had begun."""
-        runs = self._caller.runs_of(record.id for record in watch.records)
-        run = runs[-1] if runs else None
-        return Outcome(run=run, runs=runs, shown=run, stopped=True)
+    def _stopped(self, call_id: str) -> Outcome:
+        """What a stopped call leaves: the runs that it was asked for, those that never started too."""
+        try:
+            runs = self._caller.call(call_id).runs
+        except CallNotFoundError:  # it was stopped before its plan stood
+            return Outcome(stopped=True)
+        run = next((each for each in reversed(runs) if not each.record.unbegun), runs[-1])
+        return Outcome(run=run, runs=runs, shown=run if len(runs) == 1 else runs, stopped=True)
 
     def _alone(self, run: Run) -> Runs:
         return self._caller.runs_of([run.id])

@@ -19,6 +19,7 @@ from dvc_magic.views.live_call import LiveCall, live_curves
 from dvc_magic.views.live_line import CallCounts, clock, time_left
 from dvc_magic.views.live_run import LiveRun
 from dvc_magic.views.log_text import log_text
+from dvc_magic.views.mark import MARK
 from dvc_magic.views.plan import plan_text, reused_line
 from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
 from dvc_magic.views.run_card import name_of, run_card, run_line
@@ -31,6 +32,7 @@ from dvc_magic.views.stage_views import stage_card, stages_table
 from dvc_magic.views.table import Table
 
 __all__ = [
+    "MARK",
     "Bars",
     "CallCounts",
     "CallRow",

@@ -180,6 +180,25 @@ def test_stop_ends_the_whole_call_also_while_an_upstream_stage_runs(shell: Inter
     assert sorted(_recorded(root)) == [("prepare", "stopped"), ("train", "stopped")]
 
 
+def test_a_stopped_grid_is_listed_with_the_runs_that_never_started(shell: InteractiveShell) -> None:
+    panel = _panel(shell, "train")
+    _type(panel, name="slow", lr="0.1,0.2,0.3")
+    panel.run_button.click()
+    _until(lambda: "step 1 slow" in panel.live_box.value)
+
+    panel.stop_button.click()
+
+    assert panel.wait(_SECONDS)
+    assert isinstance(panel.runs, Runs)
+    assert [(run.params["lr"], run.status, run.record.unbegun) for run in panel.runs] == [
+        (0.1, "stopped", False),
+        (0.2, "stopped", True),
+        (0.3, "stopped", True),
+    ]
+    assert panel.run == panel.runs[0]
+    assert panel.result_box.value.count("not started") == 2
+
+
 def test_the_options_of_a_panel_take_reuse_and_from(shell: InteractiveShell, root: Path) -> None:
     panel = _panel(shell, "train")
     first = _run(panel)

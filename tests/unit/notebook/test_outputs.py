@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dvc_magic.notebook.outputs import MARK, Outputs
+from dvc_magic.notebook.outputs import Outputs
+from dvc_magic.views import MARK
 
 
 class Shell:
