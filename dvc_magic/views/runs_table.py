@@ -41,7 +41,7 @@ def runs_table(
         (
             str(record.number),
             record.stage,
-            str(record.status),
+            f"{record.status}, never started" if record.unbegun else str(record.status),
             format_time(record.times.started),
             format_seconds(record.times.duration),
             *[cut(notes.label, width=_CELL)] * labels,

@@ -196,7 +196,7 @@ def test_a_stopped_grid_is_listed_with_the_runs_that_never_started(shell: Intera
         (0.3, "stopped", True),
     ]
     assert panel.run == panel.runs[0]
-    assert panel.result_box.value.count("not started") == 2
+    assert panel.result_box.value.count("never started") == 2
 
 
 def test_the_options_of_a_panel_take_reuse_and_from(shell: InteractiveShell, root: Path) -> None:
