@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import dvc_magic
+from benchmarks.background import ECHOES, POINTS, latency_rows, make_busy_project, measure_file, measure_latency
 from benchmarks.commands import seal_environment
 from benchmarks.errors import BenchmarkError
 from benchmarks.grids import make_grid_project, measure_grids
@@ -17,7 +18,7 @@ from benchmarks.many_sources import COUNT, measure_sources
 from benchmarks.rounds import measure, say
 from benchmarks.sample import Executions, copy_sample, let_age, make_sample
 from benchmarks.start import measure_start
-from benchmarks.table import cost_table, plain_table
+from benchmarks.table import cost_table, plain_table, table
 from benchmarks.ways import BARE, OURS, all_ways
 
 _ROUNDS = 15
@@ -39,6 +40,7 @@ def main() -> int:
             _start(folder, min(rounds, _MOST_KERNELS))
             _many_sources(folder, rounds)
             _grids(folder, min(rounds, _MOST_GRIDS))
+            _background(folder)
         except BenchmarkError as error:
             say(f"\n{error}")
             return 1
@@ -93,6 +95,18 @@ def _grids(folder: Path, rounds: int) -> None:
     let_age()
     found = measure_grids(project, rounds=rounds)
     print(plain_table("a grid", found), load_line(), sep="\n", flush=True)
+
+
+def _background(folder: Path) -> None:
+    say("calls in the background")
+    project = make_busy_project(folder / "busy")
+    let_age()
+    latency = measure_latency(project, folder / "commands")
+    print(
+        table((f"an empty cell, {ECHOES} times", "median", "p99", "max"), latency_rows(latency)), load_line(), sep="\n"
+    )
+    say(f"a notebook of {POINTS} runs")
+    print(f"a notebook's file, the output of {POINTS} runs: {measure_file(project)} bytes", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -105,15 +106,12 @@ def _sign(path: Path) -> int:
 
 
 class CallWatch(Silent):
-    """Shows a call through `show`, a few times in a second.
+    """Shows a call through `show`, a few times in a second. Any thread may tell it and look at it.
 
     Args:
         paths: of the store. show: gets each view.
         varying: file and key of the params that name a run; None for all that the call gave values.
         jobs: runs at the same time. lines: of each log that are kept. plots: whether step series are drawn.
-
-    Attributes:
-        records: those of the runs that have ended, in that order.
     """
 
     def __init__(
@@ -126,6 +124,7 @@ class CallWatch(Silent):
         lines: int = 30,
         plots: bool = False,
     ) -> None:
+        self._lock = threading.RLock()  # events come in the host's reading thread, the cell looks in its own
         self._paths = paths
         self._send = show
         self._varying = varying
@@ -148,55 +147,59 @@ class CallWatch(Silent):
         self._curves: Curves | None = None
         self._looked = 0.0
         self._shown = 0.0
-        self.records: list[RunRecord] = []
 
     def planned(self, call: str, plan: Sequence[PointPlan]) -> None:
         """Show the plan."""
-        self._call = call
-        self._plan = plan_text(tuple(plan))
-        self._counts = CallCounts(total=len(plan))
-        self._show()
+        with self._lock:
+            self._call = call
+            self._plan = plan_text(tuple(plan))
+            self._counts = CallCounts(total=len(plan))
+            self._show()
 
     def pulling(self, progress: PullProgress) -> None:
         """Show how far a pull has come."""
-        said = pulled_text(progress) if progress.done else f"{pulling_text(progress)} {progress_text(progress)}"
-        self._pulls[progress.remote] = said
-        self._show()
+        with self._lock:
+            said = pulled_text(progress) if progress.done else f"{pulling_text(progress)} {progress_text(progress)}"
+            self._pulls[progress.remote] = said
+            self._show()
 
     def started(self, record: RunRecord) -> None:
         """Follow a run."""
-        paths = self._paths.run(record.id)
-        followed = self._running[record.id] = _Followed(
-            record=record,
-            paths=paths,
-            name=name_of(record, varying=self._varying),
-            log=LogTail(paths.log, raw=True),
-            screen=Screen(lines=self._lines),
-            printed=PointsFile(paths.scalars),
-            began=time.monotonic(),
-        )
-        self._drawn.append(followed)
+        with self._lock:
+            paths = self._paths.run(record.id)
+            followed = self._running[record.id] = _Followed(
+                record=record,
+                paths=paths,
+                name=name_of(record, varying=self._varying),
+                log=LogTail(paths.log, raw=True),
+                screen=Screen(lines=self._lines),
+                printed=PointsFile(paths.scalars),
+                began=time.monotonic(),
+            )
+            self._drawn.append(followed)
 
     def waiting(self) -> None:
         """Show what is new."""
-        if time.monotonic() - self._shown >= _PAUSE:
-            self._show()
+        with self._lock:
+            if time.monotonic() - self._shown >= _PAUSE:
+                self._show()
 
     def finished(self, record: RunRecord) -> None:
         """Take down how a run ended."""
-        line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
-        self._take_down(record, line, record.warnings)
-        self.records.append(record)
-        if record.call.asked:
-            self._count(record)
-        self._show()
+        with self._lock:
+            line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
+            self._take_down(record, line, record.warnings)
+            if record.call.asked:
+                self._count(record)
+            self._show()
 
     def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
         """Take down a run that answers without being one of this call's."""
-        line = reused_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
-        self._take_down(record, line, notices)
-        self._count(record, reused=True)
-        self._show()
+        with self._lock:
+            line = reused_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
+            self._take_down(record, line, notices)
+            self._count(record, reused=True)
+            self._show()
 
     def _take_down(self, record: RunRecord, line: str, notes: Sequence[str]) -> None:
         fresh = [note for note in dict.fromkeys(notes) if note not in self._warned]
@@ -240,24 +243,25 @@ class CallWatch(Silent):
     @property
     def view(self) -> LiveCall:
         """The call as it is now."""
-        now = time.monotonic()
-        for one in self._running.values():
-            one.look()
-        if self._running and now - self._looked >= _DRAW:
-            self._look_at_series()
-        seconds = now - self._began
-        left = time_left(self._counts, self._durations, jobs=self._jobs)
-        last = self._last.view(now) if self._last is not None else None
-        return LiveCall(
-            call=self._call,
-            plan=self._plan,
-            counts=replace(self._counts, seconds=seconds, left=left),
-            ended=(*self._pulls.values(), *self._ended),
-            failed=tuple(self._failed),
-            running=tuple(one.view(now) for one in self._running.values()),
-            last=last,
-            curves=self._curves,
-        )
+        with self._lock:
+            now = time.monotonic()
+            for one in self._running.values():
+                one.look()
+            if self._running and now - self._looked >= _DRAW:
+                self._look_at_series()
+            seconds = now - self._began
+            left = time_left(self._counts, self._durations, jobs=self._jobs)
+            last = self._last.view(now) if self._last is not None else None
+            return LiveCall(
+                call=self._call,
+                plan=self._plan,
+                counts=replace(self._counts, seconds=seconds, left=left),
+                ended=(*self._pulls.values(), *self._ended),
+                failed=tuple(self._failed),
+                running=tuple(one.view(now) for one in self._running.values()),
+                last=last,
+                curves=self._curves,
+            )
 
     def _show(self) -> None:
         self._shown = time.monotonic()
