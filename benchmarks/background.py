@@ -21,10 +21,14 @@ ECHOES = 400
 _JOBS = 2
 _BETWEEN = 0.02  # seconds between two echoes: some 10 s in all
 _LONG = 600  # seconds of a job that is ended before
+_FLOOD = 0.006  # seconds between two writes of 60 kB
 _SETTLED = 3.0  # seconds after which both jobs go
 _TRAIN = """\
 import json, sys, time
-seconds = float(open("params.yaml").read().split("seconds:")[1].split()[0])
+seconds, flood = (float(open("params.yaml").read().split(f"{key}:")[1].split()[0]) for key in ("seconds", "flood"))
+while flood:
+    sys.stdout.write("x\\b\\x1b[31my\\x1b[0m" * 5000)
+    time.sleep(flood)
 end, step, series = time.monotonic() + seconds, 0, []
 while True:
     until = time.monotonic() + min(0.05, seconds)
@@ -43,7 +47,7 @@ stages:
   train:
     cmd: python train.py
     deps: [train.py]
-    params: [seconds, seed]
+    params: [seconds, seed, flood]
     metrics: [m.json: {cache: false}]
     plots: [series.json: {cache: false, x: step, y: loss}]
 """
@@ -53,7 +57,7 @@ def make_busy_project(folder: Path) -> Path:
     """A project with a stage that keeps a core busy for `seconds`, prints and measures 20 times a second."""
     folder.mkdir()
     (folder / "dvc.yaml").write_text(_PIPELINE, encoding="utf-8")
-    (folder / "params.yaml").write_text("seconds: 0\nseed: 0\n", encoding="utf-8")
+    (folder / "params.yaml").write_text("seconds: 0\nseed: 0\nflood: 0\n", encoding="utf-8")
     (folder / "train.py").write_text(_TRAIN, encoding="utf-8")
     call(("git", "init", "--quiet"), folder)
     call((*DVC, "init", "--quiet"), folder)
@@ -80,12 +84,19 @@ def measure_latency(project: Path, folder: Path) -> dict[str, tuple[float, ...]]
         say("  two commands")
         latency["two commands, the extension idle"] = _beside_commands(kernel, folder)
         say("  two runs")
-        kernel.execute(f"runs = %dvc_run train --seconds {_LONG} --seed 1,2 -j {_JOBS} --background")
-        time.sleep(_SETTLED)
-        latency["two runs in the background"] = _echoes(kernel)
-        kernel.execute("assert [run.status for run in runs] == ['running'] * 2, runs")
-        kernel.execute("call = %dvc_stop")
+        latency["two runs in the background"] = _beside_runs(kernel, f"--seconds {_LONG}")
+        say("  two runs that flood")
+        latency["two runs that flood in one line, 9 MB/s each"] = _beside_runs(kernel, f"--flood {_FLOOD}")
     return latency
+
+
+def _beside_runs(kernel: Kernel, flags: str) -> tuple[float, ...]:
+    kernel.execute(f"runs = %dvc_run train {flags} --seed 1,2 -j {_JOBS} --background")
+    time.sleep(_SETTLED)
+    took = _echoes(kernel)
+    kernel.execute("assert [run.status for run in runs] == ['running'] * 2, runs")
+    kernel.execute("call = %dvc_stop")
+    return took
 
 
 def _beside_commands(kernel: Kernel, folder: Path) -> tuple[float, ...]:
@@ -94,7 +105,7 @@ def _beside_commands(kernel: Kernel, folder: Path) -> tuple[float, ...]:
         for place in range(_JOBS):
             where = folder / str(place)
             where.mkdir(parents=True)
-            (where / "params.yaml").write_text(f"seconds: {_LONG}\n", encoding="utf-8")
+            (where / "params.yaml").write_text(f"seconds: {_LONG}\nflood: 0\n", encoding="utf-8")
             (where / "train.py").write_text(_TRAIN, encoding="utf-8")
             with (where / "output.log").open("wb") as log:
                 processes.append(subprocess.Popen([sys.executable, "train.py"], cwd=where, stdout=log))

@@ -59,8 +59,8 @@ class Kernel:
         if message["msg_type"] == "error":
             raise BenchmarkError("\n".join(message["content"]["traceback"]))
         _show(message, shown, first)
-        idle = message["msg_type"] == "status" and message["content"]["execution_state"] == "idle"
-        return idle and message["parent_header"].get("msg_id") == asked
+        is_idle = message["msg_type"] == "status" and message["content"]["execution_state"] == "idle"
+        return bool(is_idle and message["parent_header"].get("msg_id") == asked)
 
 
 def _show(message: dict[str, Any], shown: dict[str, dict[str, Any]], first: str) -> None:

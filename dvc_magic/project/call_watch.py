@@ -37,6 +37,9 @@ from dvc_magic.views import (
 )
 
 _PAUSE = 0.15  # seconds between two views
+_SHARE = 8  # times as long as a view took is waited before the next one: a flood is nobody's to watch closely
+_BITE = 4096  # characters of a log that are taken without a break, about 3 ms of a flood
+_BREATH = 0.0005  # seconds in which the kernel's other threads run: they would wait 5 ms at each of their steps
 _DRAW = 1.0  # seconds between two looks at step series
 _CURVES = 8  # runs in one plot
 _FAILED = 3  # lines about runs that ended badly, however many runs end after them
@@ -63,7 +66,10 @@ class _Followed(Struct):
         part = self.log.read(last=last)
         self.skipped += part.skipped
         if part.text:
-            self.screen.feed(part.text)
+            for start in range(0, len(part.text), _BITE):
+                if start:
+                    time.sleep(_BREATH)
+                self.screen.feed(part.text[start : start + _BITE])
             self.tail = tuple(self.screen.lines())
         root = self.paths.dvc_root(self.record.root)
         outs = [path for path, out in self.record.outs.items() if out.kind is OutKind.METRIC]
@@ -147,6 +153,7 @@ class CallWatch(Silent):
         self._curves: Curves | None = None
         self._looked = 0.0
         self._shown = 0.0
+        self._took = 0.0  # seconds for the last view
 
     def planned(self, call: str, plan: Sequence[PointPlan]) -> None:
         """Show the plan."""
@@ -181,7 +188,7 @@ class CallWatch(Silent):
     def waiting(self) -> None:
         """Show what is new."""
         with self._lock:
-            if time.monotonic() - self._shown >= _PAUSE:
+            if time.monotonic() - self._shown >= max(_PAUSE, _SHARE * self._took):
                 self._show()
 
     def finished(self, record: RunRecord) -> None:
@@ -264,5 +271,7 @@ class CallWatch(Silent):
             )
 
     def _show(self) -> None:
-        self._shown = time.monotonic()
+        began = time.monotonic()
         self._send(self.view)
+        self._shown = time.monotonic()
+        self._took = self._shown - began

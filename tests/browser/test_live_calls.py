@@ -21,12 +21,15 @@ stages:
     deps: [train.py]
     params: [seconds]
     metrics: [m.json: {cache: false}]
+    plots: [steps.json: {cache: false, x: step, y: loss}]
 """,
     "params.yaml": "seconds: 0\n",
     "train.py": """
 import json, time, yaml
 seconds = yaml.safe_load(open("params.yaml"))["seconds"]
 for step in range(10):
+    series = [{"step": each, "loss": 1 / (each + 1) + seconds / 50} for each in range(step + 1)]
+    json.dump(series, open("steps.json", "w"))
     print(f"\\r\\x1b[32mstep {step + 1} of 10\\x1b[0m", end="", flush=True)
     time.sleep(seconds / 10)
 json.dump({"loss": 0.25}, open("m.json", "w"))
@@ -90,3 +93,24 @@ def test_what_ended_with_no_page_and_no_kernel_is_put_right_by_the_next_kernel(
     any_page.show(1).get_by_text("stopped").first.wait_for()
     store = RunStore.open(project / ".dvc_magic")
     assert [run.record.reason for run in store.all()] == ["kernel"]
+
+
+def test_a_call_whose_cell_is_deleted_goes_on_and_other_cells_with_it(lab_page: LabPage, project: Path) -> None:
+    complaints: list[str] = []
+    lab_page.page.on("console", lambda message: complaints.append(message.text))
+    lab_page.page.on("pageerror", lambda error: complaints.append(str(error)))
+    cells = (
+        "%load_ext dvc_magic",
+        "runs = %dvc_run train --seconds 2,2.1 --background",
+        "call = runs[0].call.wait()\ncall",
+    )
+    lab_page.open(write_notebook(project / "deleted.ipynb", *cells))
+    lab_page.run(0)
+    lab_page.run(1).get_by_text("0 of 2, train").wait_for()
+
+    lab_page.show(1)
+    lab_page.command("notebook:delete-cell")
+
+    lab_page.run(1).get_by_text("completed").wait_for()
+    lab_page.run(1).get_by_text("2 of 2").wait_for()
+    assert [text for text in complaints if "dvc_magic" in text] == []
