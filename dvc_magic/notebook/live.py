@@ -26,7 +26,7 @@ _DRAWN = 8  # runs whose curves stay at the end of a call
 _ERROR = 300  # characters of an error
 _LOOK = 0.1  # seconds between two looks at a log
 _AS_TEXT = (  # so that the line does not jump when its plain text gives way to HTML
-    "margin: 0; padding-left: var(--jp-code-padding, 5px); font-size: var(--jp-code-font-size, 13px); "
+    "margin: 0; padding-left: 8px; font-size: var(--jp-code-font-size, 13px); "
     "line-height: var(--jp-code-line-height, 1.3)"
 )
 
