@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import dvc_magic
-from benchmarks.background import RUNS, make_background_project, measure_latency, notebook_bytes
+from benchmarks.background import ECHOES, POINTS, latency_rows, make_busy_project, measure_file, measure_latency
 from benchmarks.commands import seal_environment
 from benchmarks.errors import BenchmarkError
 from benchmarks.grids import make_grid_project, measure_grids
@@ -18,7 +18,7 @@ from benchmarks.many_sources import COUNT, measure_sources
 from benchmarks.rounds import measure, say
 from benchmarks.sample import Executions, copy_sample, let_age, make_sample
 from benchmarks.start import measure_start
-from benchmarks.table import cost_table, percentile_table, plain_table
+from benchmarks.table import cost_table, plain_table, table
 from benchmarks.ways import BARE, OURS, all_ways
 
 _ROUNDS = 15
@@ -99,10 +99,14 @@ def _grids(folder: Path, rounds: int) -> None:
 
 def _background(folder: Path) -> None:
     say("calls in the background")
-    project = make_background_project(folder / "background")
-    found = measure_latency(project)
-    print(percentile_table("an empty cell beside", found), load_line(), sep="\n", flush=True)
-    print(f"output of a grid of {RUNS} runs in a notebook's file: {notebook_bytes(project):,} bytes", flush=True)
+    project = make_busy_project(folder / "busy")
+    let_age()
+    latency = measure_latency(project, folder / "commands")
+    print(
+        table((f"an empty cell, {ECHOES} times", "median", "p99", "max"), latency_rows(latency)), load_line(), sep="\n"
+    )
+    say(f"a notebook of {POINTS} runs")
+    print(f"a notebook's file, the output of {POINTS} runs: {measure_file(project)} bytes", flush=True)
 
 
 if __name__ == "__main__":

@@ -47,10 +47,6 @@ class Times:
         first, _, third = statistics.quantiles(self.values, n=4, method="inclusive")
         return first, third
 
-    def percentile(self, share: int) -> float:
-        """What `share` of a hundred values are at most."""
-        return statistics.quantiles(self.values, n=100, method="inclusive")[share - 1]
-
     def over(self, base: Times) -> Times:
         """What each round took beyond what `base` took in the same round."""
         return Times(tuple(own - other for own, other in zip(self.values, base.values, strict=True)))

@@ -28,20 +28,6 @@ def plain_table(title: str, times: Mapping[str, Times]) -> str:
     return table((title, "median", "quartiles", "min", "max", "n"), rows)
 
 
-def percentile_table(title: str, times: Mapping[str, Times]) -> str:
-    """One row for each thing that many values were measured of: what half, 95 and 99 of 100 take at most."""
-    rows = [
-        (
-            name,
-            *(_ms(found.percentile(share)) for share in (50, 95, 99)),
-            _ms(max(found.values)),
-            str(len(found.values)),
-        )
-        for name, found in times.items()
-    ]
-    return table((title, "p50", "p95", "p99", "max", "n"), rows)
-
-
 def cost_table(title: str, times: Mapping[str, Times], missing: Mapping[str, str], *, bare: str, ours: str) -> str:
     """What each way took, what of that is beyond the bare command, and how many times the cost of `ours` that is."""
     cost = {name: found.over(times[bare]) for name, found in times.items() if name != bare}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -43,6 +43,7 @@ class CallLog:
     ) -> None:
         self._runs = runs
         self._folder = store.calls.folder(call)
+        self._began = time.monotonic()
         self._record = CallRecord(
             id=call,
             request=asked.request,
@@ -107,7 +108,9 @@ class CallLog:
         Raises:
             StoreError: it cannot be written.
         """
-        record = replace(self._record, ended=datetime.now(UTC), status=status, reason=reason, error=error)
+        # Not the time of day: people and time servers set it, and a call would have taken hours, or less than none.
+        ended = self._record.created + timedelta(seconds=time.monotonic() - self._began)
+        record = replace(self._record, ended=ended, status=status, reason=reason, error=error)
         targets = tuple(
             answers.get(point.point.index, target) for point, target in zip(points, self._plan.targets, strict=True)
         )

@@ -15,7 +15,7 @@ from dvc_magic.model.paths import StorePaths
 from dvc_magic.notebook.outputs import Bundle, LiveOutput, Outputs
 from dvc_magic.project import CallWatch, Project, Run, Runs, tell
 from dvc_magic.runs import LogTail
-from dvc_magic.untrusted import Screen
+from dvc_magic.untrusted import Screen, one_line
 from dvc_magic.views import LiveCall, call_line, log_text, run_line
 from dvc_magic.wire import Event
 
@@ -23,7 +23,12 @@ _SOON = 0.3  # seconds that a call may take before its line is shown
 _LINES = 200  # of each log
 _SHOWN = 20  # runs in a table
 _DRAWN = 8  # runs whose curves stay at the end of a call
+_ERROR = 300  # characters of an error
 _LOOK = 0.1  # seconds between two looks at a log
+_AS_TEXT = (  # so that the line does not jump when its plain text gives way to HTML
+    "margin: 0; padding-left: 8px; font-size: var(--jp-code-font-size, 13px); "
+    "line-height: var(--jp-code-line-height, 1.3)"
+)
 
 
 class LiveDisplay:
@@ -141,7 +146,9 @@ class BackgroundDisplay:
                 return
             self._has_ended = True
         view = self.watch.view
-        self._line.end(_ended(view, self._runs), told=view.told())
+        told = view.told()
+        error = _error_of(self._pending)
+        self._line.end(_ended(view, self._runs, error), told="; ".join(filter(None, [told, error])))
         self._log.end(_text(view.log_text()))
 
 
@@ -185,7 +192,7 @@ def _with_curves(text: str, view: LiveCall) -> Bundle:
 
 
 def _pre(text: str) -> str:
-    return f'<pre style="margin: 0">{escape(text)}</pre>'
+    return f'<pre style="{_AS_TEXT}">{escape(text)}</pre>'
 
 
 def _going(view: LiveCall) -> Bundle:
@@ -193,11 +200,25 @@ def _going(view: LiveCall) -> Bundle:
     return _with_curves("\n".join(filter(None, lines)), view)
 
 
-def _ended(view: LiveCall, runs: Runs) -> Bundle:
+def _error_of(pending: Pending | None) -> str:
+    """Why a call could not go on, in one line; empty for one that came to its end, whatever became of its runs."""
+    try:
+        if pending is not None:
+            pending.result()
+    except DvcMagicError as error:
+        return f"the call could not go on: {one_line(str(error).partition(chr(10))[0], longest=_ERROR)}"
+    return ""
+
+
+def _ended(view: LiveCall, runs: Runs, error: str) -> Bundle:
     """How a call ended that nobody waited for: of one with many runs their table."""
+    text = "\n".join(filter(None, [view.end(), error]))
     if view.counts.total == 1:
-        return _with_curves(view.end(), view)
-    return _with_table(view.end(), runs, below=view.curve_html() if view.counts.total <= _DRAWN else "")
+        return _with_curves(text, view)
+    try:
+        return _with_table(text, runs, below=view.curve_html() if view.counts.total <= _DRAWN else "")
+    except (DvcMagicError, OSError):  # the project was moved or removed
+        return _text(text)
 
 
 def _with_table(text: str, runs: Runs, *, below: str = "") -> Bundle:

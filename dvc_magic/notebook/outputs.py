@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dvc_magic.views import OUTPUT_MARK, marked
+from dvc_magic.views import MARK
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -106,7 +106,7 @@ class Outputs:
         """Send a form of an output to the pages."""
         self._shell.display_pub.publish(
             data=dict(bundle),
-            metadata=marked(output_id),
+            metadata={MARK: {"id": output_id}},
             transient={"display_id": output_id},
             update=update,
         )
@@ -139,14 +139,14 @@ class Outputs:
         manager = self._manager
         if manager is None:
             return
-        manager.register_target(OUTPUT_MARK, self._opened)
+        manager.register_target(MARK, self._opened)
         with contextlib.suppress(Exception):  # no comm can be opened while the kernel starts up
             self._ask()
 
     def _ask(self) -> None:
         from comm import create_comm  # noqa: PLC0415 - of ipykernel; a terminal may not have it
 
-        asked = create_comm(target_name=OUTPUT_MARK)
+        asked = create_comm(target_name=MARK)
         asked.on_msg(self._asked_for)
         self._comms.append(asked)
 
@@ -155,7 +155,7 @@ class Outputs:
         manager = self._manager
         if manager is not None:
             with contextlib.suppress(KeyError):
-                manager.unregister_target(OUTPUT_MARK, self._opened)
+                manager.unregister_target(MARK, self._opened)
         for comm in self._comms:
             comm.close()
         self._comms.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, magics_class
@@ -50,11 +51,6 @@ class PanelMagics(Magics):
             self._session.show(_NO_FRONT_END)
             return None
         stage = None if options.positional is None else self._session.stage_here(options.positional)
-        panel = self._session.project.widgets.panel(stage, on_end=lambda: self._ended(panel))
-        return panel
-
-    def _ended(self, panel: Panel) -> None:
-        """Put what a call came to into the static form that a saved notebook has; a page with the panel loses focus."""
-        self._session.remember_last()
-        if self._session.outputs.is_live:
-            self._session.outputs.send(panel.output_id, panel.bundle(), update=True)
+        return self._session.project.widgets.panel(
+            stage, on_end=self._session.remember_last, refresh=partial(self._session.outputs.send, update=True)
+        )

@@ -37,6 +37,9 @@ from dvc_magic.views import (
 )
 
 _PAUSE = 0.15  # seconds between two views
+_SHARE = 8  # times as long as a view took is waited before the next one: a flood is nobody's to watch closely
+_BITE = 4096  # characters of a log that are taken without a break, about 3 ms of a flood
+_BREATH = 0.0005  # seconds in which the kernel's other threads run: they would wait 5 ms at each of their steps
 _DRAW = 1.0  # seconds between two looks at step series
 _CURVES = 8  # runs in one plot
 _FAILED = 3  # lines about runs that ended badly, however many runs end after them
@@ -63,7 +66,10 @@ class _Followed(Struct):
         part = self.log.read(last=last)
         self.skipped += part.skipped
         if part.text:
-            self.screen.feed(part.text)
+            for start in range(0, len(part.text), _BITE):
+                if start:
+                    time.sleep(_BREATH)
+                self.screen.feed(part.text[start : start + _BITE])
             self.tail = tuple(self.screen.lines())
         root = self.paths.dvc_root(self.record.root)
         outs = [path for path, out in self.record.outs.items() if out.kind is OutKind.METRIC]
@@ -106,15 +112,12 @@ def _sign(path: Path) -> int:
 
 
 class CallWatch(Silent):
-    """Shows a call through `show`, a few times in a second. Events come from one thread, looks from any.
+    """Shows a call through `show`, a few times in a second. Any thread may tell it and look at it.
 
     Args:
         paths: of the store. show: gets each view.
         varying: file and key of the params that name a run; None for all that the call gave values.
         jobs: runs at the same time. lines: of each log that are kept. plots: whether step series are drawn.
-
-    Attributes:
-        records: those of the runs that have ended, in that order.
     """
 
     def __init__(
@@ -127,8 +130,8 @@ class CallWatch(Silent):
         lines: int = 30,
         plots: bool = False,
     ) -> None:
+        self._lock = threading.RLock()  # events come in the host's reading thread, the cell looks in its own
         self._paths = paths
-        self._lock = threading.RLock()  # a background call goes on while its cell draws the first view
         self._send = show
         self._varying = varying
         self._jobs = jobs
@@ -150,7 +153,7 @@ class CallWatch(Silent):
         self._curves: Curves | None = None
         self._looked = 0.0
         self._shown = 0.0
-        self.records: list[RunRecord] = []
+        self._took = 0.0  # seconds for the last view
 
     def planned(self, call: str, plan: Sequence[PointPlan]) -> None:
         """Show the plan."""
@@ -162,46 +165,45 @@ class CallWatch(Silent):
 
     def pulling(self, progress: PullProgress) -> None:
         """Show how far a pull has come."""
-        said = pulled_text(progress) if progress.done else f"{pulling_text(progress)} {progress_text(progress)}"
         with self._lock:
+            said = pulled_text(progress) if progress.done else f"{pulling_text(progress)} {progress_text(progress)}"
             self._pulls[progress.remote] = said
             self._show()
 
     def started(self, record: RunRecord) -> None:
         """Follow a run."""
-        paths = self._paths.run(record.id)
-        followed = _Followed(
-            record=record,
-            paths=paths,
-            name=name_of(record, varying=self._varying),
-            log=LogTail(paths.log, raw=True),
-            screen=Screen(lines=self._lines),
-            printed=PointsFile(paths.scalars),
-            began=time.monotonic(),
-        )
         with self._lock:
-            self._running[record.id] = followed
+            paths = self._paths.run(record.id)
+            followed = self._running[record.id] = _Followed(
+                record=record,
+                paths=paths,
+                name=name_of(record, varying=self._varying),
+                log=LogTail(paths.log, raw=True),
+                screen=Screen(lines=self._lines),
+                printed=PointsFile(paths.scalars),
+                began=time.monotonic(),
+            )
             self._drawn.append(followed)
 
     def waiting(self) -> None:
         """Show what is new."""
-        if time.monotonic() - self._shown >= _PAUSE:
-            self._show()
+        with self._lock:
+            if time.monotonic() - self._shown >= max(_PAUSE, _SHARE * self._took):
+                self._show()
 
     def finished(self, record: RunRecord) -> None:
         """Take down how a run ended."""
-        line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
         with self._lock:
+            line = run_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
             self._take_down(record, line, record.warnings)
-            self.records.append(record)
             if record.call.asked:
                 self._count(record)
             self._show()
 
     def reused(self, record: RunRecord, notices: Sequence[str]) -> None:
         """Take down a run that answers without being one of this call's."""
-        line = reused_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
         with self._lock:
+            line = reused_line(record, metrics_of(record, self._paths.run(record.id)), varying=self._varying)
             self._take_down(record, line, notices)
             self._count(record, reused=True)
             self._show()
@@ -269,5 +271,7 @@ class CallWatch(Silent):
             )
 
     def _show(self) -> None:
-        self._shown = time.monotonic()
+        began = time.monotonic()
         self._send(self.view)
+        self._shown = time.monotonic()
+        self._took = self._shown - began

@@ -97,15 +97,6 @@ class Caller:
         """
         return self.selection(restored(self._connection.store, names))
 
-    def targets(self, call_id: str) -> Runs:
-        """The runs that a call was asked for, in grid order, whether they have begun or not.
-
-        Raises:
-            CallNotFoundError: there is no such call.
-        """
-        store = self._connection.store
-        return Runs(store.targets(call_id), store, actions=self)
-
     # calls
 
     def plan(self, request: RunRequest) -> Plan:

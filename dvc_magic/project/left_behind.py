@@ -28,7 +28,7 @@ def left_behind(store: RunStore, *, notebook: str | None) -> str:
     """
     ended: list[Call] = []
     going: list[Call] = []
-    for call in Calls(store.calls.newest(_NEWEST), store):
+    for call in Calls((record.id for record in store.calls.newest(_NEWEST)), store):
         record = call.record
         if record.kernel == os.getpid() or not _is_of(notebook, record):
             continue

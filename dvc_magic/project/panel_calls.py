@@ -93,7 +93,7 @@ class PanelCalls:
         try:
             end: CallEnd = pending.result()
             if end.stopped:
-                return self._stopped(end)
+                return self._stopped(end.call)
             runs = self._caller.outcome(end, request, pipeline=pipeline, tail=_TAIL)
         except RunFailedError as error:
             return Outcome(run=error.run, runs=self._alone(error.run), shown=error.run, error=str(error))
@@ -105,14 +105,14 @@ class PanelCalls:
             raise
         return Outcome(run=runs[-1], runs=runs, shown=runs[0] if len(runs) == 1 else runs)
 
-    def _stopped(self, end: CallEnd) -> Outcome:
-        """What a stopped call leaves: its runs, those that it had not begun among them."""
-        begun = self._caller.runs_of(end.runs)
-        run = begun[-1] if begun else None
-        with contextlib.suppress(CallNotFoundError):  # it had not even a plan
-            asked = self._caller.targets(end.call)
-            return Outcome(run=run, runs=asked, shown=asked if len(asked) > 1 else run, stopped=True)
-        return Outcome(run=run, runs=begun, shown=run, stopped=True)
+    def _stopped(self, call_id: str) -> Outcome:
+        """What a stopped call leaves: the runs that it was asked for, those that never started too."""
+        try:
+            runs = self._caller.call(call_id).runs
+        except CallNotFoundError:  # it was stopped before its plan stood
+            return Outcome(stopped=True)
+        run = next((each for each in reversed(runs) if not each.record.unbegun), runs[-1])
+        return Outcome(run=run, runs=runs, shown=run if len(runs) == 1 else runs, stopped=True)
 
     def _alone(self, run: Run) -> Runs:
         return self._caller.runs_of([run.id])

@@ -132,7 +132,7 @@ class Project:
     @property
     def calls(self) -> Calls:
         """The calls, newest first: ``project.calls[0]``, ``project.calls["3f2"]``, ``project.calls.running``."""
-        return Calls(self.store.calls.all(), self.store, actions=self._caller)
+        return Calls(self.store.calls.by_age(), self.store, actions=self._caller)
 
     @property
     def last(self) -> Run:

@@ -23,7 +23,7 @@ from dvc_magic.store.remove import remove_tree
 from dvc_magic.store.whole_files import cannot, write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from dvc_magic.model.paths import StorePaths
@@ -194,6 +194,26 @@ class Calls:
             with suppress(StoreError, CallNotFoundError):  # the latter of one that is only being made
                 found.append(self.get(call_id))
         return sorted(found, key=lambda record: record.created, reverse=True)
+
+    def by_age(self) -> list[str]:
+        """The ids of all calls, the newest call first, without a look into their records.
+
+        A call's lock is made with the call and never written, so its time is that of the call. A copy of the store that
+        does not keep times has them in another order.
+        """
+        times: list[tuple[int, str]] = []
+        for call_id in self.ids():
+            with suppress(OSError):  # removed, or only being made
+                times.append((self._paths.call(call_id).lock.stat().st_mtime_ns, call_id))
+        return [call_id for _, call_id in sorted(times, reverse=True)]
+
+    def driven(self, ids: Iterable[str]) -> list[str]:
+        """Those of some calls whose hosts live, in their order; no record is read for it."""
+        driven = []
+        for call_id in ids:
+            with suppress(StoreError):
+                driven += [call_id] * held(self._paths.call(call_id).lock)
+        return driven
 
     def newest(self, count: int) -> list[CallRecord]:
         """The calls that have changed last and can be read, the latest first."""

@@ -132,12 +132,18 @@ class Screen:
     def feed(self, text: str) -> None:
         """Take the next piece of text, which may end anywhere."""
         text, self._begun = whole_escapes(self._begun + text)
+        styles: dict[tuple[Style, str], Style] = {}  # programs repeat a few: half of the time of a flood of colours
         for piece in _PIECE.finditer(text):
             if written := piece["text"]:
                 self._lines[self._row].put(self._column, written, self._style, width=self._width)
                 self._column += len(written)
             elif control := piece["control"]:
                 self._obey(control)
+            elif piece["csi"] and piece["final"] == "m":
+                change = self._style, piece["params"]
+                if change not in styles:
+                    styles[change] = self._style.after(piece["params"])
+                self._style = styles[change]
             elif piece["csi"]:
                 self._move(piece["params"], piece["final"])
 
@@ -160,9 +166,6 @@ class Screen:
             self._column += gap
 
     def _move(self, params: str, final: str) -> None:
-        if final == "m":
-            self._style = self._style.after(params)
-            return
         number = int(params[:6]) if params.isascii() and params.isdigit() else 0
         if final in "AF":
             self._row = max(self._row - max(number, 1), 0)

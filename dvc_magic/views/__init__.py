@@ -20,7 +20,7 @@ from dvc_magic.views.live_call import LiveCall, live_curves
 from dvc_magic.views.live_line import CallCounts, clock, time_left
 from dvc_magic.views.live_run import LiveRun
 from dvc_magic.views.log import log_text
-from dvc_magic.views.output_mark import OUTPUT_MARK, marked
+from dvc_magic.views.mark import MARK
 from dvc_magic.views.plan import plan_text, reused_line
 from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
 from dvc_magic.views.run_card import name_of, run_card, run_line
@@ -36,7 +36,7 @@ from dvc_magic.views.stage_views import stage_card, stages_table
 from dvc_magic.views.table import Table
 
 __all__ = [
-    "OUTPUT_MARK",
+    "MARK",
     "Bars",
     "CallCounts",
     "CallRow",
@@ -77,7 +77,6 @@ __all__ = [
     "is_numeric",
     "live_curves",
     "log_text",
-    "marked",
     "name_of",
     "panels_view",
     "plan_text",

@@ -67,7 +67,7 @@ def runs_table(
         (
             str(record.number),
             record.stage,
-            str(record.status),
+            f"{record.status}, never started" if record.unbegun else str(record.status),
             format_time(record.times.started),
             format_seconds(run_seconds(record)),
             *[format_bytes(size) for size in disk[place : place + 1]],

@@ -7,10 +7,11 @@ survives a reload of the page. Nothing here prints.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ipywidgets
@@ -19,7 +20,7 @@ from dvc_magic.errors import StageNotFoundError
 from dvc_magic.model.request import RunRequest
 from dvc_magic.model.stage import Pipeline
 from dvc_magic.untrusted import lines, one_line
-from dvc_magic.views import FormField, LiveCall, StageForm, marked, preselected, stage_facts, stage_form
+from dvc_magic.views import MARK, FormField, LiveCall, StageForm, preselected, stage_facts, stage_form
 from dvc_magic.widgets.backend import Backend, Outcome, Shown
 from dvc_magic.widgets.flag_row import CONTROL_WIDTH, FlagRow, safe_html
 
@@ -42,12 +43,16 @@ _STOP_PAUSE = 0.7  # seconds: a double click is one stop
 class Panel:
     """A form of a stage's flags, the line that it amounts to, and the call that it makes.
 
+    Args:
+        backend: makes the calls. pipeline: the stages. stage: picked at first. fixed: whether no other can be picked.
+        on_end: called after each call, in another thread.
+        refresh: sends pages the present forms of an output, by its id.
+
     Attributes:
         widget: all of it, to be put wherever widgets go.
         picker: the stage's dropdown. options: the end of the line.
         run_button, stop_button, refresh_button: the buttons.
         rows: the controls of each flag, by ``FILE:KEY``.
-        output_id: of the outputs that show it.
     """
 
     def __init__(
@@ -58,9 +63,10 @@ class Panel:
         stage: str | None = None,
         fixed: bool = False,
         on_end: Callable[[], None] = lambda: None,
+        refresh: Callable[[str, Mapping[str, Any]], None] = lambda _id, _bundle: None,
     ) -> None:
-        self.output_id = f"panel:{uuid.uuid4().hex}"
         self._backend = backend
+        self._refresh = refresh
         self._on_end = on_end
         self._lock = threading.RLock()
         self._idle = threading.Event()
@@ -72,6 +78,8 @@ class Panel:
         self._stopped_at = 0.0
         self._closed = False
         self._outcome = Outcome()
+        self._output_id = f"panel:{uuid.uuid4().hex}"  # unique for ever: files keep it
+        self._is_shown = False
         self.rows: dict[str, FlagRow] = {}
         self._form = self._clicked = stage_form(pipeline, preselected(pipeline, stage))
         self._build(fixed=fixed)
@@ -350,6 +358,8 @@ class Panel:
                 self._on_end()
         finally:
             self._idle.set()
+        if ran:
+            self._refresh_static()
 
     def _take(self, outcome: Outcome, *, ran: bool) -> None:
         if ran:
@@ -367,6 +377,7 @@ class Panel:
         self._backend.close()
         with self._lock:
             self._show_state()
+        self._refresh_static()
 
     # as a cell's result
 
@@ -375,22 +386,38 @@ class Panel:
         shown = f"\n  {self._outcome.run!r}" if self._outcome.run is not None else ""
         return lines(f"<Panel of {self._backend.title}, stage {self.stage}>\n  {self.line}{shown}")
 
-    def bundle(self) -> dict[str, Any]:
-        """The live widget, and static text and HTML for where nothing is live: saved notebooks, exports."""
-        bundle: dict[str, Any] = dict(self.widget._repr_mimebundle_() or {})
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The live widget, and static text and HTML for where nothing is live: saved notebooks, exports, new kernels.
+
+        Its mark lets the labextension put the static form in the place of a widget whose kernel is gone.
+        """
+        self._is_shown = True
+        bundle: dict[str, Any] = dict(self.widget._repr_mimebundle_(**options) or {})
         bundle["text/plain"] = repr(self)
         bundle["text/html"] = self._static_html()
-        return bundle
+        return bundle, {MARK: {"id": self._output_id}}
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        return self.bundle(), marked(self.output_id)
+    def _refresh_static(self) -> None:
+        """Give pages the static form of now.
+
+        Only at the end of a call and of the panel: a page that takes it builds the widget's view anew. The id is not
+        Jupyter's, so that only the labextension hears of it, and waits until the notebook is saved.
+        """
+        if not self._is_shown:
+            return
+        with self._lock:
+            bundle, _ = self._repr_mimebundle_()
+        with contextlib.suppress(Exception):  # the kernel may be about to end
+            self._refresh(self._output_id, bundle)
 
     def _static_html(self) -> str:
         about = (
             f"dvc_magic panel of {self._backend.title}, stage {self.stage} (live controls show in a running notebook)"
         )
         head = f"<p>{safe_html(about)}</p><pre>{safe_html(self.line)}</pre>"
-        return f"<div>{head}{_result_html(self._outcome)}</div>"
+        status = self._status()
+        state = f"<p>{safe_html(status)}</p>" if status else ""
+        return f"<div>{head}{self.live_box.value}{state}{_result_html(self._outcome)}</div>"
 
 
 def _options(addresses: Iterable[str]) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from dvc_magic.comparison import KINDS
 from dvc_magic.errors import DvcMagicError
 from dvc_magic.untrusted import lines, message, one_line
-from dvc_magic.views import RunsPage, TableState, marked
+from dvc_magic.views import MARK, RunsPage, TableState
 from dvc_magic.widgets.backend import Shown
 from dvc_magic.widgets.flag_row import safe_html
 from dvc_magic.widgets.runs_backend import RunsBackend
@@ -376,4 +376,4 @@ class RunsTable:
         return bundle
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        return self.bundle(), marked(self.output_id)
+        return self.bundle(), {MARK: {"id": self.output_id}}

@@ -1,4 +1,4 @@
-"""A JupyterLab and a Chromium to look at it. ``BROWSER_SHOTS=DIR`` keeps a screenshot of the end of each test.
+"""JupyterLab, Notebook 7 and a Chromium to look at them. ``BROWSER_SHOTS=DIR`` keeps a picture of each test's end.
 
 A test takes `lab_page`, writes its notebook into a project of `make_project`, and goes on as a user does::
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.lab_page import LabPage
-from tests.support.lab_server import NOTEBOOK, LabServer, serve
+from tests.support.lab_server import FrontEnd, LabServer, serve
 from tests.support.tools import do_without
 
 if TYPE_CHECKING:
@@ -78,18 +78,19 @@ def shots(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def notebook_page(browser: Browser, lab: LabServer, request: pytest.FixtureRequest, shots: Path) -> Iterator[LabPage]:
-    """The same in Jupyter Notebook, whose page has one notebook and nothing else."""
-    page = LabPage(browser.new_page(viewport={"width": 1280, "height": 1000}), lab, front_end=NOTEBOOK)
-    yield page
-    page.screenshot(shots, request.node.name)
-    page.close()
-
-
-@pytest.fixture
 def lab_page(browser: Browser, lab: LabServer, request: pytest.FixtureRequest, shots: Path) -> Iterator[LabPage]:
     """A page of its own, in a browser without cookies and with Lab's default settings."""
-    page = LabPage(browser.new_page(viewport={"width": 1280, "height": 1000}), lab)
+    yield from _page_of(FrontEnd.LAB, browser, lab, shots / request.node.name)
+
+
+@pytest.fixture(params=FrontEnd, ids=[front_end.name.lower() for front_end in FrontEnd])
+def any_page(browser: Browser, lab: LabServer, request: pytest.FixtureRequest, shots: Path) -> Iterator[LabPage]:
+    """A page as `lab_page` is, once in each front end."""
+    yield from _page_of(request.param, browser, lab, shots / request.node.name)
+
+
+def _page_of(front_end: FrontEnd, browser: Browser, lab: LabServer, shot: Path) -> Iterator[LabPage]:
+    page = LabPage(browser.new_page(viewport={"width": 1280, "height": 1000}), lab, front_end)
     yield page
-    page.screenshot(shots, request.node.name)
+    page.screenshot(shot.parent, shot.name)
     page.close()

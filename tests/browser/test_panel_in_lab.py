@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.support.lab_page import LabPage, write_notebook
 from tests.support.small import prepare_and_train
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 FILES = prepare_and_train(
     "seed",
@@ -84,22 +85,27 @@ def test_a_running_call_is_found_again_after_a_reload_and_stopped(lab_page: LabP
     panel.get_by_role("button", name="Run", exact=True, disabled=False).wait_for()
 
 
-def test_a_panel_whose_kernel_is_gone_shows_what_it_ran_last(lab_page: LabPage, project: Path) -> None:
-    lab_page.open(write_notebook(project / "panel.ipynb", *CELLS))
-    lab_page.run(0)
-    panel = lab_page.run(1)
+def test_a_panel_whose_kernel_is_gone_shows_its_last_state_also_in_the_saved_file(
+    any_page: LabPage, project: Path
+) -> None:
+    notebook = project / "panel.ipynb"
+    any_page.open(write_notebook(notebook, *CELLS))
+    any_page.run(0)
+    panel = any_page.run(1)
+    panel.get_by_label("Stage").select_option("train")
     panel.get_by_label("train.lr").fill("0.25")
-    panel.get_by_text("%dvc_run train --train.lr 0.25").wait_for()
     panel.get_by_role("button", name="Run", exact=True).click()
-    panel.get_by_text("run train 2").first.wait_for()
+    panel.get_by_text("train 2 completed").first.wait_for()
     panel.get_by_role("button", name="Run", exact=True, disabled=False).wait_for()
-    lab_page.save()
+    panel.get_by_label("train.lr").fill("0.5")  # it is the widget still that is on the page
 
-    lab_page.restart_kernel()
-    lab_page.reload()
+    any_page.restart_kernel()
 
-    kept = lab_page.show(1)
-    kept.get_by_text("dvc_magic panel of").wait_for()
-    assert kept.get_by_text("%dvc_run train --train.lr 0.25").first.is_visible()
-    assert kept.get_by_text("run train 2").first.is_visible()
-    assert kept.get_by_role("button").count() == 0
+    panel.get_by_text("dvc_magic panel of").wait_for()
+    assert panel.get_by_label("train.lr").count() == 0
+    any_page.save()
+    (output,) = json.loads(notebook.read_text())["cells"][1]["outputs"]
+    assert "application/vnd.jupyter.widget-view+json" not in output["data"]
+    assert "train 2 completed" in "".join(output["data"]["text/html"])
+    any_page.reload()
+    any_page.show(1).get_by_text("train 2 completed").first.wait_for()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -289,14 +290,17 @@ def test_a_detached_call_goes_on_when_its_process_ends_and_a_later_one_stops_it(
         wait_until(lambda: not psutil.pid_exists(call.record.host))
 
 
-def test_a_detached_call_whose_project_is_removed_ends_and_leaves_no_process(
-    root: Path, other: Callable[..., Other]
+@pytest.mark.parametrize("is_moved", [True, False], ids=["moved", "deleted"])
+def test_a_detached_call_whose_project_is_moved_or_deleted_ends_and_leaves_no_process(
+    root: Path, other: Callable[..., Other], is_moved: bool
 ) -> None:
     other(2, "run.detach()", stays=False).leave()
     with Project.open(root) as project:
         (call,) = project.calls.running
         host = call.record.host
-    moved = root.with_name("elsewhere")
-    root.rename(moved)
+    if is_moved:
+        root.rename(root.with_name("elsewhere"))
+    else:
+        shutil.rmtree(root)
 
     wait_until(lambda: not psutil.pid_exists(host))

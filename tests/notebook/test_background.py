@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
 from dvc_magic.errors import CallNotFoundError, ParamError, RequestError
@@ -23,8 +28,19 @@ stages:
   train:
     cmd: echo going; sleep $(sed -n 's/^seconds. //p' params.yaml); test $(sed -n 's/^bad. //p' params.yaml) = 0
     params: [seconds, bad]
+  flood:
+    cmd: python flood.py
+    deps: [flood.py]
+    params: [text]
 """,
-    "params.yaml": "seconds: 0\nbad: 0\n",
+    "params.yaml": "seconds: 0\nbad: 0\ntext: x\n",
+    "flood.py": """
+import sys, yaml
+text = yaml.safe_load(open("params.yaml"))["text"].encode().decode("unicode_escape")
+for _ in range(20):
+    sys.stdout.write(text * (100_000 // len(text)))
+    sys.stdout.flush()
+""",
 }
 
 
@@ -32,6 +48,13 @@ stages:
 def place(tmp_path_factory: pytest.TempPathFactory, dvc_template: Path) -> Path:
     """One project for all: a call of one test is nothing to another."""
     return projects.create(tmp_path_factory.mktemp("background") / "project", files=FILES, template=dvc_template)
+
+
+def eventually(said: Callable[[], object], *, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not said():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_the_cell_is_answered_when_the_plan_stands(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
@@ -186,3 +209,59 @@ def test_unloading_stops_what_goes_on(shell: InteractiveShell) -> None:
     assert (run.status, run.reason) == (RunStatus.STOPPED, "kernel")
     assert shell.events.callbacks["pre_run_cell"] == []
     shell.extension_manager.load_extension("dvc_magic")
+
+
+@pytest.fixture
+def published(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What is displayed and updated; the shell takes itself for that of a kernel."""
+    publisher = CapturingDisplayPublisher()
+    monkeypatch.setattr(shell, "kernel", object(), raising=False)
+    monkeypatch.setattr(shell, "display_pub", publisher)
+    return publisher.outputs
+
+
+def _last(published: list[dict[str, Any]], part: str) -> str:
+    """The last text of the line or the log of a call."""
+    texts = [each["data"]["text/plain"] for each in published if each["transient"]["display_id"].endswith(part)]
+    return str(texts[-1]) if texts else ""
+
+
+def test_the_display_of_a_call_says_that_its_host_has_ended(
+    shell: InteractiveShell, published: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shell.run_line_magic("dvc_run", "train --seconds 60 --background")
+    os.kill(run.call.record.host, signal.SIGKILL)
+
+    eventually(lambda: "the call could not go on" in _last(published, "/line"))
+    shell.events.trigger("pre_run_cell", None)
+    assert f"call:{run.call.id[:6]}" in capsys.readouterr().out or run.wait(20).status.final
+
+
+def test_the_display_of_a_call_ends_when_the_project_is_moved_away(
+    shell: InteractiveShell, published: list[dict[str, Any]], place: Path
+) -> None:
+    runs = shell.run_line_magic("dvc_run", "train --seconds 1,1.1,1.2 -j 1 --background")
+    assert len(runs) == 3
+    elsewhere = place.with_name("elsewhere")
+    place.rename(elsewhere)
+    try:
+        eventually(lambda: "3 runs: " in _last(published, "/line"))
+    finally:
+        elsewhere.rename(place)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    ["x", "\\033[31mx", "x\\b", "\\033[9999Gx\\r", "\\n\\033[1A", "\\033]0;", "\\000\\007"],
+    ids=["one line", "colours", "backspaces", "columns", "up", "a title without end", "controls"],
+)
+def test_a_flood_in_one_line_and_of_control_characters_stays_small(
+    shell: InteractiveShell, published: list[dict[str, Any]], place: Path, flood: str
+) -> None:
+    run = shell.run_line_magic("dvc_run", f"flood --text '{flood}' --background")
+    assert run.wait(30).status is RunStatus.COMPLETED
+
+    eventually(lambda: "completed" in _last(published, "/line"))
+    assert run.log.path.stat().st_size > 1_000_000
+    assert len(_last(published, "/log")) < 10_000
+    assert len(published) < 200

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 
-from tests.support.lab_server import LAB, LabServer
+from tests.support.lab_server import FrontEnd, LabServer
 
 if TYPE_CHECKING:  # tests that need no browser do without playwright
     from playwright.sync_api import Locator, Page
@@ -81,12 +81,12 @@ def write_notebook(path: Path, *sources: str) -> Path:
 
 
 class LabPage:
-    """A page of JupyterLab with one notebook.
+    """A page of JupyterLab, or of Notebook 7, with one notebook.
 
     Cells are counted from 0, with those of Markdown. What waits fails after 30 seconds, or as it is told.
     """
 
-    def __init__(self, page: Page, server: LabServer, *, front_end: str = LAB) -> None:
+    def __init__(self, page: Page, server: LabServer, front_end: FrontEnd = FrontEnd.LAB) -> None:
         self.page = page
         self._server = server
         self._front_end = front_end
@@ -94,7 +94,7 @@ class LabPage:
 
     def open(self, notebook: Path) -> None:
         """Show a notebook that lies below the server's root, and wait until its kernel takes code."""
-        self.page.goto(self._server.address(notebook, front_end=self._front_end))
+        self.page.goto(self._server.address(notebook, self._front_end))
         self._wait_for_kernel()
 
     def reload(self, *, busy: bool = False) -> None:
@@ -194,6 +194,7 @@ class LabPage:
         """Change to Lab's dark theme, until the page is closed."""
         self.command("apputils:change-theme", theme="JupyterLab Dark")
         self.page.locator('body[data-jp-theme-light="false"]').wait_for(state="attached")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
 
     def screenshot(self, folder: Path, name: str) -> Path:
         """A picture of what is in view, at ``NAME.png`` in `folder`; returns its path."""

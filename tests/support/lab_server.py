@@ -1,4 +1,4 @@
-"""A JupyterLab server of the tests' own: loopback only, with nothing of the developer's settings."""
+"""A server of JupyterLab and Notebook 7 of the tests' own: loopback only, with nothing of the developer's settings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
-
-LAB, NOTEBOOK = "JupyterLab", "Jupyter Notebook"
-"""The front ends that one server has."""
 
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ")
 _FOLDERS = (
@@ -30,6 +28,13 @@ _FOLDERS = (
 )
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
+
+
+class FrontEnd(StrEnum):
+    """A program in the browser, by its part of an address."""
+
+    LAB = "lab/tree"
+    NOTEBOOK = "notebooks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +51,10 @@ class LabServer:
     url: str
     token: str
 
-    def address(self, notebook: Path, *, front_end: str = LAB) -> str:
-        """Where a browser finds `notebook`: in a Lab without the tabs of an earlier page, or in Jupyter Notebook."""
+    def address(self, notebook: Path, front_end: FrontEnd = FrontEnd.LAB) -> str:
+        """Where a browser finds `notebook`, in a Lab without the tabs of an earlier page."""
         path = quote(notebook.relative_to(self.root).as_posix())
-        if front_end == NOTEBOOK:
-            return f"{self.url}notebooks/{path}?token={self.token}"
-        return f"{self.url}lab/tree/{path}?reset&token={self.token}"
+        return f"{self.url}{front_end}/{path}?reset&token={self.token}"
 
 
 @contextlib.contextmanager
@@ -95,8 +98,8 @@ def _command(root: Path, token: str) -> list[str]:
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1"),
         f"--ServerApp.root_dir={root}",
         f"--IdentityProvider.token={token}",
-        "--LabApp.expose_app_in_browser=True",  # as `window.jupyterapp`, which the page object asks and commands
-        "--JupyterNotebookApp.expose_app_in_browser=True",
+        # As `window.jupyterapp`, which the page object asks and commands. The server finds Notebook 7 by itself.
+        *("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
         *(["--allow-root"] if os.getuid() == 0 else []),
     ]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from typing import overload
 
-from dvc_magic.errors import AmbiguousRunError, CallNotFoundError
+from dvc_magic.errors import AmbiguousRunError, CallNotFoundError, StoreError
 from dvc_magic.model.call import CallPlan, CallRecord, CallStatus
 from dvc_magic.project.handles.run import Actions
 from dvc_magic.project.handles.runs import Runs
@@ -56,9 +58,8 @@ class Call:
 
     @property
     def duration(self) -> float:
-        """Seconds that it took, or has taken so far."""
-        seconds = ((self.record.ended or datetime.now(UTC)) - self.started).total_seconds()
-        return max(0.0, seconds)  # the clock may have been set back
+        """Seconds that it took, or has taken so far by the time of day; 0 when that was set back meanwhile."""
+        return max(((self.record.ended or datetime.now(UTC)) - self.started).total_seconds(), 0.0)
 
     @property
     def line(self) -> str:
@@ -153,21 +154,49 @@ class Call:
 
 
 class Calls(Sequence[Call]):
-    """The calls of a store, newest first: ``project.calls[0]``, ``project.calls["3f2"]``."""
+    """The calls of a store, newest first: ``project.calls[0]``, ``project.calls["3f2"]``.
 
-    def __init__(self, records: Iterable[CallRecord], store: RunStore, *, actions: Actions | None = None) -> None:
+    Only those are read that are looked at; what cannot be read is left out.
+    """
+
+    def __init__(self, ids: Iterable[str], store: RunStore, *, actions: Actions | None = None) -> None:
         """Use `Project.calls`."""
-        self._records = tuple(records)
+        self._ids = tuple(ids)
         self._store = store
         self._actions = actions
+        self._records: list[CallRecord] = []  # of the first ids that were looked at
+        self._looked_at = 0
+
+    def _first(self, count: int | None) -> list[CallRecord]:
+        """The records of the first calls, as many as are asked for at least; None for all."""
+        while self._looked_at < len(self._ids) and (count is None or len(self._records) < count):
+            call_id = self._ids[self._looked_at]
+            self._looked_at += 1
+            self._records += self._read([call_id])
+        return self._records
+
+    def _read(self, ids: Iterable[str]) -> list[CallRecord]:
+        records = []
+        for call_id in ids:
+            with suppress(StoreError, CallNotFoundError):  # the latter of one that is only being made
+                records.append(self._store.calls.get(call_id))
+        return records
 
     def __len__(self) -> int:
-        """How many calls."""
-        return len(self._records)
+        """How many calls; reads all of them."""
+        return len(self._first(None))
+
+    def __bool__(self) -> bool:
+        """Whether there is one."""
+        return bool(self._first(1))
 
     def __iter__(self) -> Iterator[Call]:
         """The calls in order."""
-        return map(self._call, self._records)
+        for count in range(1, len(self._ids) + 1):
+            records = self._first(count)
+            if len(records) < count:
+                return
+            yield self._call(records[count - 1])
 
     @overload
     def __getitem__(self, key: int | str) -> Call: ...
@@ -181,13 +210,15 @@ class Calls(Sequence[Call]):
             IndexError: there is no such position.
         """
         if isinstance(key, slice):
-            return Calls(self._records[key], self._store, actions=self._actions)
+            bounds = (key.start or 0, key.stop if key.stop is not None else -1, key.step or 1)
+            last = None if min(bounds) < 0 else key.stop
+            return self._with(record.id for record in self._first(last)[key])
         if isinstance(key, int):
-            return self._call(self._records[key])
+            return self._call(self._first(key + 1 if key >= 0 else None)[key])
         start = key.removeprefix("call:").lower()
-        fits = [record for record in self._records if start and record.id.startswith(start)]
+        fits = self._read(call_id for call_id in self._ids if start and call_id.startswith(start))
         if not fits:
-            message = f"There is no call {key!r} among these {len(self)}. %dvc_calls lists them."
+            message = f"There is no call {key!r} among these {len(self._ids)}. %dvc_calls lists them."
             raise CallNotFoundError(message)
         if len(fits) > 1:
             several = ", ".join(f"call:{record.id}" for record in fits[:_ENDED])
@@ -198,20 +229,25 @@ class Calls(Sequence[Call]):
     def _call(self, record: CallRecord) -> Call:
         return Call(record, self._store, actions=self._actions)
 
+    def _with(self, ids: Iterable[str]) -> Calls:
+        return Calls(ids, self._store, actions=self._actions)
+
     @property
     def running(self) -> Calls:
         """Those that go on."""
-        return self.only(call for call in self if call.status is CallStatus.RUNNING)
+        going = self._read(self._store.calls.driven(self._ids))
+        return self._with(record.id for record in going if record.status is CallStatus.RUNNING)
 
     def only(self, chosen: Iterable[Call]) -> Calls:
         """These calls alone."""
-        return Calls((call.record for call in chosen), self._store, actions=self._actions)
+        return self._with(call.id for call in chosen)
 
     def table(self) -> Table:
         """The calls that go on and the last ones that have ended, ready to show."""
-        going = [call for call in self if call.status is CallStatus.RUNNING]
-        ended = [call for call in self if call.status is not CallStatus.RUNNING]
-        return calls_table([call.row() for call in [*going, *ended[:_ENDED]]], left_out=max(len(ended) - _ENDED, 0))
+        going = list(self.running)
+        ended = list(islice((call for call in self if call not in going), _ENDED))
+        left_out = len(self._ids) - len(going) - len(ended) if len(ended) == _ENDED else 0
+        return calls_table([call.row() for call in [*going, *ended]], left_out=left_out)
 
     def __repr__(self) -> str:
         """The table as text."""

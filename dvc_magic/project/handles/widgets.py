@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from dvc_magic.model.stage import Pipeline
 
@@ -29,18 +29,25 @@ class Widgets:
         self._browser = browser
         self._panels: list[Panel] = []
 
-    def panel(self, stage: str | None = None, *, on_end: Callable[[], None] = lambda: None) -> Panel:
+    def panel(
+        self,
+        stage: str | None = None,
+        *,
+        on_end: Callable[[], None] = lambda: None,
+        refresh: Callable[[str, Mapping[str, Any]], None] = lambda _id, _bundle: None,
+    ) -> Panel:
         """``project.widgets.panel()``: pick a stage, set its flags, run it, watch it.
 
         Args:
             stage: picked at first; the first stage that nothing depends on without it.
             on_end: called after each call of the panel, in another thread.
+            refresh: sends pages the present forms of an output, by its id, as `%dvc_ui` does at the end of each call.
 
         Raises:
             StageNotFoundError: there is no such stage, or none at all.
             PipelineError: DVC cannot read ``dvc.yaml``.
         """
-        return self._made(stage, fixed=False, on_end=on_end)
+        return self._made(stage, fixed=False, on_end=on_end, refresh=refresh)
 
     def stage_form(self, stage: str) -> Panel:
         """``project.widgets.stage_form("train")``: the panel of one stage, which cannot be exchanged for another.
@@ -49,7 +56,7 @@ class Widgets:
             StageNotFoundError: there is no such stage.
             PipelineError: DVC cannot read ``dvc.yaml``.
         """
-        return self._made(stage, fixed=True, on_end=lambda: None)
+        return self._made(stage, fixed=True)
 
     def runs(self, query: str = "", *, size: int = 25) -> RunsTable:
         """``project.widgets.runs("stage = train")``: all runs in a table to sort, filter, tick, compare and label.
@@ -62,10 +69,10 @@ class Widgets:
 
         return RunsTable(self._browser(), query=query, size=size)
 
-    def _made(self, stage: str | None, *, fixed: bool, on_end: Callable[[], None]) -> Panel:
+    def _made(self, stage: str | None, *, fixed: bool, **told: Any) -> Panel:
         from dvc_magic.widgets import Panel  # noqa: PLC0415 - ipywidgets take 0.1 s
 
-        panel = Panel(self._backend(), self._pipeline(), stage=stage, fixed=fixed, on_end=on_end)
+        panel = Panel(self._backend(), self._pipeline(), stage=stage, fixed=fixed, **told)
         self._panels.append(panel)
         return panel
 

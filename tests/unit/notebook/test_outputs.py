@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dvc_magic.notebook.outputs import Outputs
-from dvc_magic.views import OUTPUT_MARK
+from dvc_magic.views import MARK
 
 
 class Shell:
@@ -21,7 +21,7 @@ class Shell:
         self.page = "page 1"
 
     def publish(self, *, data: Any, metadata: Any, transient: Any, update: bool) -> None:
-        assert metadata == {OUTPUT_MARK: {"id": transient["display_id"]}}
+        assert metadata == {MARK: {"id": transient["display_id"]}}
         self.sent.append((transient["display_id"], data["text/plain"], update))
 
     def get_parent(self) -> dict[str, Any]:

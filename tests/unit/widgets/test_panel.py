@@ -10,7 +10,7 @@ import pytest
 
 from dvc_magic.errors import DvcMagicError, StageNotFoundError
 from dvc_magic.model.stage import Dep, Out, Param, Pipeline, Stage
-from dvc_magic.views import LiveCall, LiveRun
+from dvc_magic.views import MARK, LiveCall, LiveRun
 from dvc_magic.widgets import Listener, Outcome, Panel
 from tests.support.hostile import PIECES, strange_markup, unseen
 
@@ -292,7 +292,7 @@ def test_nothing_of_the_project_is_markup(panel: Panel) -> None:
 
     shown = [found.value for found in _every(panel.widget) if isinstance(found, ipywidgets.HTML)]
 
-    assert not any("<img" in text for text in [*shown, panel.bundle()["text/html"]])
+    assert not any("<img" in text for text in [*shown, panel._repr_mimebundle_()[0]["text/html"]])
 
 
 def test_a_cell_gets_the_live_widget_and_something_static_for_where_nothing_is_live(panel: Panel) -> None:
@@ -300,14 +300,42 @@ def test_a_cell_gets_the_live_widget_and_something_static_for_where_nothing_is_l
     run = Result()
     panel.ended(Outcome(run=run, shown=run))
 
-    bundle = panel.bundle()
+    bundle, metadata = panel._repr_mimebundle_()
 
+    assert metadata[MARK]["id"].startswith("panel:")
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == panel.widget.model_id
     for text in (bundle["text/plain"], bundle["text/html"]):
         assert "train" in text
         assert "%dvc_run train" in text
     assert "train 7 completed" in bundle["text/plain"]
     assert "the card" in bundle["text/html"]
+
+
+def test_pages_get_the_static_form_when_a_call_or_the_panel_ends_and_not_while_it_is_in_use(
+    backend: StoppedClock,
+) -> None:
+    sent: list[tuple[str, str]] = []
+    panel = Panel(backend, _pipeline(), refresh=lambda name, bundle: sent.append((name, bundle["text/html"])))
+    panel.run_button.click()
+    panel.ended(Outcome(run=Result(), shown=Result()))
+    assert sent == []  # no cell shows it
+
+    _, metadata = panel._repr_mimebundle_()
+    panel.run_button.click()
+    panel.live(LiveCall(ended=("train 7 completed",)))
+    _control(panel, "lr").value = "0.25"
+    panel.refresh_button.click()
+    assert sent == []
+
+    panel.ended(Outcome(run=Result(), shown=Result()))
+    panel.refresh_button.click()
+    panel.ended(Outcome())
+    assert [name for name, _ in sent] == [metadata[MARK]["id"]]
+    assert all(text in sent[0][1] for text in ("train 7 completed", "the card", "--lr 0.25"))
+
+    panel.close()
+    assert len(sent) == 2
+    assert "closed, as its project is" in sent[1][1]
 
 
 def test_a_closed_panel_takes_no_more_clicks(panel: Panel, backend: StoppedClock) -> None:
@@ -377,7 +405,7 @@ def test_no_control_holds_what_nobody_sees_and_a_value_that_was_not_touched_stay
         for name in names
         if widget is not panel.picker
     ]
-    bundle = panel.bundle()
+    bundle, _ = panel._repr_mimebundle_()
     labels = [label for label, _ in panel.picker.options]
     for text in (*shown, *labels, panel.upstream_section.titles[0], bundle["text/plain"], bundle["text/html"]):
         assert not unseen(text) or text == "\u200b"  # ipywidgets' own placeholder

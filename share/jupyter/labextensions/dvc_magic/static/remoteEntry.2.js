@@ -1,22 +1,25 @@
 // Outputs of dvc_magic's calls stay right when their page is reloaded, closed or has another kernel.
 //
 // A page knows which output an update is for only if that page has shown it first. So we look for the outputs that have
-// our mark in their metadata, take updates for them, and ask the kernel what they should show now. Written by hand for
-// JupyterLab 4 and Notebook 7: there is nothing to build. A new version gets a new number in this file's name and in
+// our mark in their metadata, take updates for them, and ask the kernel what they should show now. A widget whose kernel
+// is gone gives way to its static form. Written by hand for JupyterLab 4 and Notebook 7: there is nothing to build. A new version gets a new number in this file's name and in
 // package.json, as browsers keep old files.
 (() => {
   const MARK = 'dvc_magic';
   const WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json';
+  const ENDS = new Set(['restarting', 'autorestarting', 'dead']); // of a kernel, and so of its widgets
   const followed = new WeakSet();
+  const forTheFile = new WeakMap(); // panel -> id -> forms of a live widget that are newer than those in the document
 
   const markedOutputs = (panel) => {
     const found = [];
     for (const cell of panel.content.widgets) {
       const outputs = cell.model.outputs; // text cells have none
+      const area = cell.outputArea;
       for (let place = 0; place < (outputs?.length ?? 0); place++) {
         const saved = outputs.get(place).toJSON();
         const id = saved.metadata?.[MARK]?.id;
-        if (id) found.push({ id, outputs, place, saved });
+        if (id) found.push({ id, area, outputs, place, saved });
       }
     }
     return found;
@@ -32,15 +35,36 @@
     if (header.msg_type !== 'update_display_data') return;
     const id = content.transient?.display_id;
     // Jupyter comes first: it updates the outputs that this page has shown itself.
-    setTimeout(() => markedOutputs(panel).filter((one) => one.id === id).forEach((one) => show(one, content.data)));
+    setTimeout(() => markedOutputs(panel).filter((one) => one.id === id).forEach((one) => {
+      // To show a widget's other forms is to build its view anew, which takes the focus: only the file needs them.
+      if (content.data[WIDGET_VIEW]) forTheFile.get(panel).set(id, content.data);
+      else show(one, content.data);
+    }));
   };
 
+  const takeStaticForms = (panel) => {
+    const waiting = forTheFile.get(panel);
+    const inUse = document.activeElement?.matches('input, select, textarea') ? document.activeElement : null;
+    for (const one of markedOutputs(panel)) {
+      if (!waiting.has(one.id) || one.area?.node.contains(inUse)) continue;
+      show(one, waiting.get(one.id));
+    }
+    const left = new Set(markedOutputs(panel).filter(({ area }) => area?.node.contains(inUse)).map(({ id }) => id));
+    for (const id of waiting.keys()) if (!left.has(id)) waiting.delete(id);
+  };
+
+  const viewOf = ({ saved }) => saved.data?.[WIDGET_VIEW]?.model_id;
+
   const showStaticForms = async (panel, kernel) => {
+    const before = new Set(markedOutputs(panel).map(viewOf)); // what comes while we wait may be younger than the answer
     const info = await kernel?.requestCommInfo({ target_name: 'jupyter.widget' });
     const alive = info?.content.comms ?? {};
     for (const one of markedOutputs(panel)) {
-      const { [WIDGET_VIEW]: view, ...rest } = one.saved.data ?? {};
-      if (view && rest['text/html'] && !(view.model_id in alive)) show(one, rest);
+      const view = viewOf(one);
+      if (!view || !before.has(view) || view in alive) continue;
+      const { [WIDGET_VIEW]: _, ...rest } = forTheFile.get(panel).get(one.id) ?? one.saved.data;
+      forTheFile.get(panel).delete(one.id);
+      if (rest['text/html']) show(one, rest);
     }
   };
 
@@ -57,10 +81,17 @@
   const follow = (panel) => {
     if (followed.has(panel) || !panel?.content?.widgets || !panel.context?.sessionContext) return;
     followed.add(panel);
+    forTheFile.set(panel, new Map());
+    let hasEnded = false;
     const context = panel.context.sessionContext;
     const settleQuietly = () => settle(panel).catch((error) => console.warn('dvc_magic:', error));
     context.iopubMessage.connect((_, message) => takeUpdate(panel, message));
     context.kernelChanged.connect(settleQuietly);
+    context.statusChanged.connect((_, status) => {
+      if (status === 'idle' && hasEnded) settleQuietly();
+      hasEnded = ENDS.has(status) || (hasEnded && status !== 'idle');
+    });
+    panel.context.saveState.connect((_, state) => { if (state === 'started') takeStaticForms(panel); });
     panel.context.ready.then(settleQuietly);
   };
 
