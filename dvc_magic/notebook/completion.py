@@ -204,7 +204,7 @@ class Answer:
             "TARGET": lambda begun: (Offer(as_word(word.text), word.about) for word in self._target_words(begun)),
             "STAGE": lambda begun: (Offer(as_word(word.text), word.about) for word in self._stage_words(begun)),
             "RUN": lambda _: self._runs(),
-            "TRASHED": lambda _: _run_offers(self._connection.store.in_trash()[:_RUNS]),
+            "TRASHED": lambda _: _run_offers(self._connection.store.trash.runs()[:_RUNS]),
             "STATUS": lambda _: (Offer(status.value, "status") for status in RunStatus),
             "POLICY": lambda _: (Offer(policy.value, "upstream policy") for policy in UpstreamPolicy),
             "TAG": lambda _: self._tags(),

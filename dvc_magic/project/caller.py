@@ -87,7 +87,7 @@ class Caller:
         Raises:
             RunNotFoundError: there is none. AmbiguousRunError: there are several.
         """
-        return self._connection.store.find_trashed(name)
+        return self._connection.store.trash.find(name)
 
     def restore(self, names: Iterable[str]) -> Runs:
         """Take runs out of the trash, each named as in `trashed`.

@@ -84,7 +84,7 @@ def _check_idle(run: StoredRun, planned: Mapping[str, str]) -> None:
 
 def _set_aside(store: RunStore, run: StoredRun, *, for_good: bool) -> None:
     if (store.paths.runs / run.id).is_dir():
-        store.trash(run.id)
+        store.trash.put(run.id)
     elif not for_good:
         raise RunNotFoundError(f"Run {run.number} is not there any more, or in the trash already.")
 
@@ -146,7 +146,7 @@ def restored(store: RunStore, names: Iterable[str]) -> list[StoredRun]:
     """
     back = []
     for name in names:
-        run = store.find_trashed(name)
-        store.restore(run.id)
+        run = store.trash.find(name)
+        store.trash.restore(run.id)
         back.append(store.get(run.id))
     return back

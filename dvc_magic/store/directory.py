@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from dvc_magic.errors import RecordDamagedError, RunError, RunNotFoundError, StoreError
+from dvc_magic.errors import RecordDamagedError, RunNotFoundError, StoreError
 from dvc_magic.model.paths import RunPaths, StorePaths
 from dvc_magic.model.record import Notes, RunRecord, RunStatus
 from dvc_magic.store.boot import this_boot
 from dvc_magic.store.calls import Calls
-from dvc_magic.store.find import find_run, find_trashed, trash_message
+from dvc_magic.store.find import find_run, trash_message
 from dvc_magic.store.ids import is_run_id, new_run_id
 from dvc_magic.store.index import Entry, Head, Index, signature_of
 from dvc_magic.store.known_good import KnownGood
@@ -30,8 +30,9 @@ from dvc_magic.store.planned import planned_record
 from dvc_magic.store.record_file import make_reserve, read_noun, replace_noun, write_noun
 from dvc_magic.store.sound import MOST_RUNS
 from dvc_magic.store.stored import DamagedRun, StoredRun
+from dvc_magic.store.trash import Trash
 from dvc_magic.store.trust import check_owner
-from dvc_magic.store.whole_files import READ_ONLY, cannot, sync_folder, write_whole
+from dvc_magic.store.whole_files import READ_ONLY, cannot, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -58,7 +59,7 @@ class RunStore:
         paths: the names in it.
         known: what is known of the content of its files.
         cache: the runs' own DVC cache. sources: the contents of source files.
-        calls: the calls that have planned something.
+        calls: the calls that have planned something. trash: the runs that were removed.
     """
 
     def __init__(self, home: Path) -> None:
@@ -69,6 +70,7 @@ class RunStore:
         self.sources = Objects(self.paths.objects, paths=self.paths, known=self.known)
         self.index = Index(self.paths)
         self.calls = Calls(self.paths)
+        self.trash = Trash(self.paths, self.index)
         self._written: tuple[str, RunRecord] | None = None  # the last record of a run that goes on, and its signature
         self._reads: dict[Head, tuple[str, ...]] = {}  # of runs that `reads_of_stage` has looked at
 
@@ -146,7 +148,7 @@ class RunStore:
         return max(counted, self.index.highest())
 
     def _highest_on_disk(self) -> int:
-        trashed = [record.number for record in self._trashed()]
+        trashed = [run.number for run in self.trash.runs()]
         return max([0, *trashed, *(entry.number for entry in self.index.refresh())])
 
     def claim(self, run_id: str) -> RunLock:
@@ -284,8 +286,7 @@ class RunStore:
         try:
             record, notes = self.read(run_id), Notes()
         except RunNotFoundError:
-            trashed = (self.paths.trash / run_id).is_dir()
-            planned = None if trashed else self.calls.planned(run_id, call=call)
+            planned = None if run_id in self.trash else self.calls.planned(run_id, call=call)
             if planned is None:
                 raise
             return self._as_planned(*planned)
@@ -381,28 +382,6 @@ class RunStore:
         """Why the record or the notes of a run cannot be read, or an empty text."""
         return self.index.parse(run_id).problem
 
-    def trashed(self) -> list[RunRecord]:
-        """The records of the runs in the trash that can be read, newest number first."""
-        return sorted(self._trashed(), key=lambda record: -record.number)
-
-    def in_trash(self) -> list[StoredRun]:
-        """The runs in the trash that can be read, newest number first; their files lie there."""
-        runs = []
-        for record in self.trashed():
-            paths, notes = RunPaths(self.paths.trash / record.id), Notes()
-            with suppress(FileNotFoundError, StoreError):
-                notes = read_noun(paths.notes, Notes)
-            runs.append(StoredRun(record=record, notes=notes, paths=paths))
-        return runs
-
-    def find_trashed(self, name: str) -> StoredRun:
-        """The run in the trash of this number, id, start of an id (3 characters) or label.
-
-        Raises:
-            RunNotFoundError: there is none. AmbiguousRunError: there are several.
-        """
-        return find_trashed(self.in_trash(), name)
-
     def of_number(self, number: int) -> list[StoredRun]:
         """The runs of this number, a planned one too: one, unless stores were mixed by hand."""
         return self._chosen(lambda head: head.number == number) or self._planned(lambda row: row.number == number)
@@ -484,46 +463,6 @@ class RunStore:
         """Whether a worker holds the run's lock."""
         return held(self._run(run_id).lock)
 
-    # trash
-
-    def trash(self, run_id: str) -> None:
-        """Move a run to the trash.
-
-        Raises:
-            RunNotFoundError: there is no such run.
-            RunError: it is still going.
-            StoreError: it cannot be moved.
-        """
-        paths = self._existing(run_id)
-        if held(paths.lock):
-            number = self.get(run_id).number
-            raise RunError(f"Run {number} is still going: %dvc_stop {number} stops it, and then it can be removed.")
-        self._move(paths.folder, self.paths.trash / run_id)
-        self.index.drop(run_id)
-
-    def restore(self, run_id: str) -> None:
-        """Take a run out of the trash.
-
-        Raises:
-            RunNotFoundError: it is not there.
-            StoreError: it cannot be moved.
-        """
-        folder = self.paths.trash / self._run(run_id).folder.name
-        if not folder.is_dir():
-            raise RunNotFoundError(f"There is no run {run_id} in the trash. %dvc_runs --deleted lists what is there.")
-        self._move(folder, self.paths.runs / run_id)
-        self.index.put(run_id)
-
-    def _move(self, source: Path, target: Path) -> None:
-        try:
-            if target.exists():  # rename would replace an empty folder
-                raise StoreError(f"Cannot move {source} to {target}: that exists already; remove one of them.")
-            source.rename(target)
-            sync_folder(source.parent)
-            sync_folder(target.parent)
-        except OSError as error:
-            raise cannot(f"move {source} to {target}", error, at=self.home) from error
-
     # parts
 
     def _run(self, run_id: str) -> RunPaths:
@@ -538,7 +477,7 @@ class RunStore:
         return paths
 
     def _unknown(self, run_id: str) -> RunNotFoundError:
-        if (self.paths.trash / run_id).is_dir():
+        if run_id in self.trash:
             return RunNotFoundError(trash_message(run_id, run_id))
         if not self.home.is_dir():
             message = f"{self.home} is not there any more, and run {run_id} with it: its folder was moved or deleted."
@@ -573,11 +512,6 @@ class RunStore:
         if record.status.final:
             return record
         return replace(record, status=RunStatus.LOST, reason=_LOST_REASON, error=record.error or _LOST_ERROR)
-
-    def _trashed(self) -> Iterator[RunRecord]:
-        for folder in _folders(self.paths.trash):
-            with suppress(OSError, StoreError):
-                yield read_noun(RunPaths(folder).record, RunRecord)
 
 
 _LISTING = "%dvc_runs lists them."

@@ -11,12 +11,18 @@ from dvc_magic.untrusted import first_few
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dvc_magic.model.record import RunRecord
     from dvc_magic.store.stored import StoredRun
 
 _PREFIX = 3  # characters
 _LISTED = 8  # candidates in a message
 _PAGE = 50
+
+
+class TrashedRuns(Protocol):
+    """What `find_run` asks of the trash."""
+
+    def runs(self) -> list[StoredRun]:
+        """The runs there."""
 
 
 class Lookups(Protocol):
@@ -31,7 +37,8 @@ class Lookups(Protocol):
     def of_prefix(self, prefix: str) -> list[StoredRun]:
         """The runs whose id begins so."""
 
-    def trashed(self) -> list[RunRecord]:
+    @property
+    def trash(self) -> TrashedRuns:
         """The removed runs."""
 
 
@@ -102,7 +109,7 @@ def find_trashed(trashed: Sequence[StoredRun], name: str) -> StoredRun:
 
 
 def _not_found(store: Lookups, name: str) -> RunNotFoundError:
-    trashed = [run for run in store.trashed() if name in (str(run.number), run.id)]
+    trashed = [run for run in store.trash.runs() if name in (str(run.number), run.id)]
     if trashed:
         return RunNotFoundError(trash_message(name, trashed[0].id))
     runs = store.all()

@@ -67,7 +67,7 @@ def purge(store: RunStore, run_ids: Iterable[str]) -> Freed:
     for run_id in run_ids:
         if (store.paths.runs / run_id).is_dir():
             with suppress(RunNotFoundError):
-                store.trash(run_id)
+                store.trash.put(run_id)
         size += _delete(store, run_id)
     freed = give_back(store)
     return Freed(size=size + freed.size, kept=freed.kept)

@@ -169,7 +169,7 @@ def test_a_run_whose_upstream_run_was_removed_is_compared_as_far_as_it_is_known(
     shell: InteractiveShell, two: tuple[Run, Run], place: Path
 ) -> None:
     first, second = two
-    RunStore.open(place / ".dvc_magic").trash(first.upstream["prepare"].id)
+    RunStore.open(place / ".dvc_magic").trash.put(first.upstream["prepare"].id)
 
     diff = shell.run_line_magic("dvc_diff", f"{first.number} {second.number}")
 

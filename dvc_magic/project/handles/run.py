@@ -456,7 +456,7 @@ class Run:
         Raises:
             RunNotFoundError: it is not there.
         """
-        self._store.restore(self.id)
+        self._store.trash.restore(self.id)
         self._stored = self._store.get(self.id)
         return self
 

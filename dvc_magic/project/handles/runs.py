@@ -285,7 +285,7 @@ class Runs(Sequence[Run]):
 
     def deleted(self) -> Runs:
         """``project.runs.deleted()``: the runs in the trash."""
-        return self._with(self._store.in_trash())
+        return self._with(self._store.trash.runs())
 
     def compare(self) -> Comparison:
         """``runs.compare()``: these runs side by side, with what differs between them as rows.

@@ -110,7 +110,7 @@ def test_numbers_count_up(store):
 def test_numbers_go_on_when_the_counter_is_lost_or_old(store, add, content):
     store.next_numbers(3)
     add(7)
-    store.trash(add(9).id)
+    store.trash.put(add(9).id)
     store.paths.counter.unlink()
     if content is not None:
         store.paths.counter.write_bytes(content)
@@ -283,12 +283,12 @@ def test_a_stop_is_asked_for_by_a_file(store, add):
 def test_trash_takes_a_run_away_and_restore_brings_it_back(store, add):
     record = add()
     before = store.all()
-    store.trash(record.id)
-    assert (store.all(), store.trashed()) == ([], [record])
+    store.trash.put(record.id)
+    assert (store.all(), [run.record for run in store.trash.runs()]) == ([], [record])
     with pytest.raises(RunNotFoundError, match=f"in the trash: %dvc_restore {record.id[:6]} takes it back"):
         store.read(record.id)
-    assert store.find_trashed(record.id[:6]).record == record
-    store.restore(record.id)
+    assert store.trash.find(record.id[:6]).record == record
+    store.trash.restore(record.id)
     assert store.all() == before
 
 
@@ -296,12 +296,12 @@ def test_a_run_in_the_trash_is_found_by_what_people_call_it(store, add):
     first, second = add(1), add(2)
     for record in (first, second):
         store.write_notes(record.id, Notes(label="both"))
-        store.trash(record.id)
-    assert [store.find_trashed(name).number for name in ("1", first.id, second.id[:3])] == [1, 1, 2]
+        store.trash.put(record.id)
+    assert [store.trash.find(name).number for name in ("1", first.id, second.id[:3])] == [1, 1, 2]
     with pytest.raises(AmbiguousRunError, match="names 2 runs"):
-        store.find_trashed("both")
+        store.trash.find("both")
     with pytest.raises(RunNotFoundError, match="no run '3' in the trash, which has runs 2, 1"):
-        store.find_trashed("3")
+        store.trash.find("3")
 
 
 def test_a_run_that_goes_on_is_not_trashed(store, make_record):
@@ -309,13 +309,13 @@ def test_a_run_that_goes_on_is_not_trashed(store, make_record):
     with store.claim(record.id):
         store.write(record)
         with pytest.raises(RunError, match="still going"):
-            store.trash(record.id)
-    store.trash(record.id)
+            store.trash.put(record.id)
+    store.trash.put(record.id)
 
 
 def test_what_is_not_in_the_trash_is_not_restored(store, add):
     with pytest.raises(RunNotFoundError):
-        store.restore(add().id)
+        store.trash.restore(add().id)
 
 
 def test_damaged_records_are_listed_and_the_others_are_fine(store, add):

@@ -105,7 +105,7 @@ def test_the_name_of_an_operation_is_answered_as_that_of_a_stage_which_comes_fir
 
 def test_a_run_in_the_trash_is_said_to_be_there(store, add):
     record = add(1)
-    store.trash(record.id)
+    store.trash.put(record.id)
     for name in ("1", record.id):
         with pytest.raises(RunNotFoundError, match=f"%dvc_restore {record.id[:6]} takes it back"):
             store.find(name)

@@ -98,12 +98,12 @@ def test_a_purge_gives_back_what_only_that_run_needed(store: RunStore) -> None:
 def test_a_run_in_the_trash_keeps_what_it_needs_and_can_be_restored_whole(store: RunStore) -> None:
     kept = _run(store, 1, outs=("model",), deps=("data",), snapshot=_sources(store, "code"))
     other = _run(store, 2, outs=("else",))
-    store.trash(kept.id)
+    store.trash.put(kept.id)
 
     purge(store, [other.id])
 
     assert {"model", "data", "code"} <= _kept(store)
-    store.restore(kept.id)
+    store.trash.restore(kept.id)
     assert check_store(store) == []
 
 
@@ -159,7 +159,7 @@ def test_no_call_begins_while_content_is_given_back(store: RunStore) -> None:
 def test_a_record_that_cannot_be_read_keeps_everything(store: RunStore, place: str) -> None:
     damaged, record = _run(store, 1, outs=("unknown",)), _run(store, 2, outs=("model",))
     if place == "trash":
-        store.trash(damaged.id)
+        store.trash.put(damaged.id)
     (getattr(store.paths, place) / damaged.id / "run.json").write_text("{")
 
     freed = purge(store, [record.id])
@@ -190,10 +190,10 @@ def test_a_run_that_goes_is_not_purged_and_says_how_to_stop_it(store: RunStore) 
 
 def test_what_a_killed_purge_has_left_is_no_run_and_goes_with_the_next(store: RunStore) -> None:
     record = _run(store, 1, outs=("model",))
-    store.trash(record.id)
+    store.trash.put(record.id)
     (store.paths.trash / record.id).rename(store.paths.trash / f"purged-{record.id}")
 
-    assert store.trashed() == []
+    assert store.trash.runs() == []
     give_back(store)
 
     assert list(store.paths.trash.iterdir()) == []
@@ -224,10 +224,10 @@ def test_whatever_is_removed_the_other_runs_have_all_that_they_need(
             texts[live[-1].id] = {*outs, f"out {(choice + 1) % 4}", code}
         elif step == "trash" and live:
             trashed.append(live.pop(choice % len(live)))
-            store.trash(trashed[-1].id)
+            store.trash.put(trashed[-1].id)
         elif step == "restore" and trashed:
             live.append(trashed.pop(choice % len(trashed)))
-            store.restore(live[-1].id)
+            store.trash.restore(live[-1].id)
         elif step == "purge" and live + trashed:
             chosen = (live + trashed)[choice % len(live + trashed)]
             purge(store, [chosen.id])

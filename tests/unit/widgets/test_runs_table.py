@@ -226,7 +226,7 @@ def test_a_second_click_deletes_what_was_ticked_at_the_first(add: Any, table: An
 
     assert _numbers(shown) == [1]
     assert "2 runs moved to the trash" in shown.result.value
-    assert [record.number for record in store.trashed()] == [3, 2]
+    assert [run.number for run in store.trash.runs()] == [3, 2]
 
 
 def test_a_run_that_goes_is_not_deleted_and_that_is_said(add: Any, table: Any, store: RunStore) -> None:
@@ -248,7 +248,7 @@ def test_runs_that_come_and_go_elsewhere_show_at_the_next_click(add: Any, table:
     shown = table()
     shown.boxes[0].value = True
     add(2, loss=0.5)
-    store.trash(first.id)
+    store.trash.put(first.id)
 
     shown.buttons["Refresh"].click()
 
