@@ -121,8 +121,10 @@ class Connection:
         self.glance(patience=0)
 
     def close(self) -> None:
-        """End the host and its workers; runs that still go are stopped."""
+        """End the host and its workers, runs that still go are stopped; nothing of the store stays open."""
         self.host.close()
+        if self._store is not None:
+            self._store.index.close()
         self._glance = self._new_glance()
 
 
