@@ -142,7 +142,9 @@ def _needed(store: RunStore) -> _Needed:
         except FileNotFoundError:
             continue  # a worker was killed before it wrote one: there is nothing to need
         calls.add(record.call.id)
-        needed.cache |= _with_members(store, _hashes(record))
+        hashes = _hashes(record)
+        _check_listings(store, hashes)
+        needed.cache |= _with_members(store, hashes)
         needed.snapshots |= {record.snapshot} - {""}
         needed.environments |= {record.environment.packages} - {""}
         with suppress(FileNotFoundError, ValueError, AttributeError):
@@ -175,29 +177,52 @@ def _hashes(record: RunRecord) -> set[str]:
     return {md5 for md5 in (*outs, *deps) if is_hash(md5)}
 
 
+def _check_listings(store: RunStore, hashes: set[str]) -> None:
+    """Check that each listing in the runs' cache can be read; a folder that is not cached has none there.
+
+    Raises:
+        StoreError: one cannot: which files the run needs cannot be known.
+    """
+    for md5 in hashes:
+        path = object_path(store.paths.cache_objects, md5)
+        if md5.endswith(DIR_SUFFIX) and os.path.lexists(path) and read_listing(store.paths, md5) is None:
+            raise StoreError(f"The listing of a folder, {path}, is damaged.")
+
+
 def _with_members(store: RunStore, hashes: set[str]) -> set[str]:
     listings = (read_listing(store.paths, md5) for md5 in hashes if md5.endswith(DIR_SUFFIX))
     return hashes.union(*(listing.values() for listing in listings if listing is not None))
 
 
 def _of_surroundings(store: RunStore, md5: str) -> set[str]:
-    """The copies of git's index that go with what a project was."""
+    """The copies of git's index that go with what a project was.
+
+    Raises:
+        StoreError: it is damaged.
+    """
+    place = Path(store.sources.path(md5))
     try:
-        facts = decode(Path(store.sources.path(md5)).read_bytes(), Surroundings).git
-    except (OSError, ValueError):
+        facts = decode(place.read_bytes(), Surroundings).git
+    except FileNotFoundError:
         return set()
+    except (OSError, ValueError) as error:
+        raise StoreError(f"What the project was at a call, {place}, cannot be read.") from error
     index = facts.index if facts is not None else None
     return {index.md5, *index.shared.values()} if index is not None else set()
 
 
 def _remove_objects(store: RunStore, objects: Objects, needed: set[str]) -> int:
-    """Remove the objects that are not `needed`; bytes that this gives back."""
+    """Remove the objects that are not `needed`; bytes that this gives back.
+
+    One that a workspace still links to stays: nothing would be given back, and the run may need it without saying so,
+    as when the listing of a folder is gone.
+    """
     size = 0
     for folder in _subfolders(objects.folder):
         with store.known.locked([folder.name]):
             for file in list(folder.iterdir()):
                 md5 = f"{folder.name}{file.name}"
-                if is_hash(md5) and md5 not in needed:
+                if is_hash(md5) and md5 not in needed and not _is_linked(file):
                     size += _unlink(file)
             with suppress(OSError):
                 folder.rmdir()  # when nothing is left in it
@@ -216,6 +241,12 @@ def _remove_lists(folder: Path, needed: set[str]) -> int:
         lists = [(match[1], file) for file in folder.iterdir() if (match := _JSON.fullmatch(file.name))]
         return sum(_unlink(file) for name, file in lists if name not in needed)
     return 0
+
+
+def _is_linked(file: Path) -> bool:
+    with suppress(OSError):
+        return file.lstat().st_nlink > 1
+    return False
 
 
 def _unlink(file: Path) -> int:

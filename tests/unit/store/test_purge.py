@@ -168,6 +168,46 @@ def test_a_record_that_cannot_be_read_keeps_everything(store: RunStore, place: s
     assert _kept(store) == {"unknown", "model"}
 
 
+def _folder(store: RunStore) -> Path:
+    """A run whose dep is a folder of two files; the listing of it."""
+    md5s = {name: store.cache.keep(name.encode()) for name in ("a", "b")}
+    listing = store.cache.put_listing(md5s)
+    record = add_run(store, 1, deps={"raw": DepRecord(source=SourceKind.DVCFILE, hash=listing, files=2)})
+    place = store.paths.run(record.id).workspace / "raw"
+    place.mkdir(parents=True)
+    for name, md5 in md5s.items():
+        os.link(store.cache.path(md5), place / name)
+    return Path(object_path(store.paths.cache_objects, listing))
+
+
+def test_a_folder_whose_listing_is_damaged_keeps_everything(store: RunStore) -> None:
+    listing = _folder(store)
+    listing.chmod(0o644)
+    listing.write_text("torn")
+    store.cache.keep(b"of no run")
+
+    assert "%dvc_doctor" in give_back(store).kept
+    assert {"a", "b", "of no run"} <= _kept(store)
+
+
+def test_files_that_a_workspace_links_to_stay_when_the_listing_of_their_folder_is_gone(store: RunStore) -> None:
+    _folder(store).unlink()
+    store.cache.keep(b"of no run")
+
+    assert give_back(store).kept == ""
+    assert _kept(store) == {"a", "b"}
+
+
+def test_what_a_project_was_keeps_everything_when_it_is_damaged(store: RunStore) -> None:
+    record = _run(store, 1)
+    md5 = store.sources.keep(b"{")
+    store.paths.run(record.id).order.write_text(json.dumps({"surroundings": md5}))
+    store.cache.keep(b"of no run")
+
+    assert "%dvc_doctor" in give_back(store).kept
+    assert "of no run" in _kept(store)
+
+
 def test_a_snapshot_that_cannot_be_read_keeps_everything(store: RunStore) -> None:
     snapshot = _sources(store, "code")
     _run(store, 1, snapshot=snapshot)
