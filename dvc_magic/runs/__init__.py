@@ -1,7 +1,7 @@
 """Readers of runs: flat params and metrics, lineage, queries and frames, all over the store's frozen records."""
 
 from dvc_magic.runs.frames import frame, history_frame, labelled_frame
-from dvc_magic.runs.history import COUNTERS, History, Series, history_of
+from dvc_magic.runs.history import COUNTERS, History, Series, history_of, table_columns
 from dvc_magic.runs.lineage import FIELDS, RunRow, lineage, rows, run_row
 from dvc_magic.runs.live_series import LiveSeries
 from dvc_magic.runs.log import LOG_TAIL, LogPart, LogTail, log_tail
@@ -16,6 +16,7 @@ from dvc_magic.runs.metrics import (
     read_metric_file,
     read_metrics,
 )
+from dvc_magic.runs.named_plots import NamedPlot, PlotTable
 from dvc_magic.runs.names import check_names, clear_rows, in_order
 from dvc_magic.runs.plot_declarations import plot_declarations
 from dvc_magic.runs.printed import MOST_NAMES, LineCutter, Point, PointsFile, ScalarReader, compiled, written_points
@@ -40,6 +41,8 @@ __all__ = [
     "LiveSeries",
     "LogPart",
     "LogTail",
+    "NamedPlot",
+    "PlotTable",
     "Point",
     "PointsFile",
     "Query",
@@ -72,6 +75,7 @@ __all__ = [
     "rows",
     "run_row",
     "stage_meant",
+    "table_columns",
     "with_operations",
     "written_points",
 ]

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from dvc_magic.errors import RequestError
 from dvc_magic.model.record import RunRecord, RunStatus
 from dvc_magic.model.stage import OutKind, lies_in
 from dvc_magic.runs.named_plots import NamedPlot, is_foreign, named_plots
@@ -248,6 +249,22 @@ def read_series(
         reason = " ".join(str(error).split())[:200]
         return [], f"{name} cannot be read as step series: {reason or type(error).__name__}"
     return [series for prefix, columns in tables for series in table_series(name, columns, declared, prefix=prefix)], ""
+
+
+def table_columns(path: Path, *, header: bool = True) -> Columns:
+    """The columns of the first table in a plot's file, exact; None is missing.
+
+    Raises:
+        RequestError: it is too large, or cannot be read.
+    """
+    if (size := path.stat().st_size) > _LIMIT:
+        message = f"{path.name} has {size:,} bytes, more than the {_LIMIT:,} that are read as a plot"
+        raise RequestError(message)
+    try:
+        return next((columns for _, columns in _tables(path, declared=PlotDeclaration(header=header), whole=True)), {})
+    except Exception as error:  # whatever a stage wrote there
+        message = f"{path.name} cannot be read as a plot: {' '.join(str(error).split())[:200] or type(error).__name__}"
+        raise RequestError(message) from error
 
 
 def _tables(path: Path, *, declared: PlotDeclaration, whole: bool) -> Iterator[tuple[str, Columns]]:

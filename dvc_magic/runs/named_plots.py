@@ -24,18 +24,37 @@ _READERS = {
 }
 
 
+class PlotTable(Struct, frozen=True, kw_only=True):
+    """A file whose columns a plot draws over another one of its columns, which does not count steps.
+
+    Attributes:
+        path: from the DVC root. header: whether its first row names the columns.
+        x: the column of the x axis. y: those of the y axis; empty for all with numbers.
+        confusion: whether cells count how often a value of `x` stands beside one of `y`.
+    """
+
+    path: str
+    x: str
+    y: tuple[str, ...] = ()
+    header: bool = True
+    confusion: bool = False
+
+
 class NamedPlot(Struct, frozen=True, kw_only=True):
     """A plot of a run by the names that ``dvc plots show`` has for it.
 
     Attributes:
         name: as spelled in ``dvc.yaml``, or its path. others: further spellings that mean it.
         series: names of the step series that it has.
+        image: path of the picture that it is, from the DVC root, or an empty text. tables: what it draws without steps.
         instead: what it is and how to see it, when it has none.
     """
 
     name: str
     others: frozenset[str] = frozenset()
     series: tuple[str, ...] = ()
+    image: str = ""
+    tables: tuple[PlotTable, ...] = ()
     instead: str = ""
 
 
@@ -74,8 +93,27 @@ def _plot(
         for one in series
         if lies_in(one.file, path) and (not columns or one.column in columns)
     )
-    instead = "" if names else " ".join(_instead(root / path, declared.get(path)) for path in plot.columns)
-    return NamedPlot(name=plot.name, others=plot.others, series=names, instead=instead)
+    if names:
+        return NamedPlot(name=plot.name, others=plot.others, series=names)
+    files = [path for path in plot.columns if (root / path).is_file()]
+    return NamedPlot(
+        name=plot.name,
+        others=plot.others,
+        image=next((path for path in files if _is_image(path)), ""),
+        tables=tuple(
+            _table(path, plot.columns[path], hint) for path in files if (hint := declared.get(path)) and hint.x
+        ),
+        instead=" ".join(_instead(root / path, declared.get(path)) for path in plot.columns),
+    )
+
+
+def _table(path: str, columns: tuple[str, ...], declared: PlotDeclaration) -> PlotTable:
+    confusion = declared.template.startswith("confusion")
+    return PlotTable(path=path, x=declared.x, y=columns or declared.y, header=declared.header, confusion=confusion)
+
+
+def _is_image(path: str) -> bool:
+    return posixpath.splitext(path)[1].lower() in _IMAGES
 
 
 def _instead(path: Path, declared: PlotDeclaration | None) -> str:
@@ -98,8 +136,9 @@ def _images(record: RunRecord, root: Path, declared: Iterable[DeclaredPlot]) -> 
     folders = [path for path, out in record.outs.items() if out.kind is OutKind.PLOT or path in plots]
     paths = [*record.outs, *(path for folder in folders if (root / folder).is_dir() for path in _below(root, folder))]
     for path in dict.fromkeys(paths):
-        if path not in plots and posixpath.splitext(path)[1].lower() in _IMAGES and not is_foreign(path, record):
-            yield NamedPlot(name=path, instead=_instead(root / path, None))
+        if path not in plots and _is_image(path) and not is_foreign(path, record):
+            image = path if (root / path).is_file() else ""
+            yield NamedPlot(name=path, image=image, instead=_instead(root / path, None))
 
 
 def _below(root: Path, folder: str) -> Iterator[str]:

@@ -19,12 +19,13 @@ class PlotDeclaration(Struct, frozen=True, kw_only=True):
     """How a plot is to be read.
 
     Attributes:
-        x: the column of its x axis, or an empty text.
+        x: the column of its x axis, or an empty text. y: those of its y axis; empty for all.
         header: whether the first row of a CSV or TSV file names the columns; else they are ``0``, ``1``...
         template: the name of its template, or an empty text.
     """
 
     x: str = ""
+    y: tuple[str, ...] = ()
     header: bool = True
     template: str = ""
 
@@ -138,6 +139,7 @@ def _merged(known: PlotDeclaration, props: Mapping[str, Any], path: str) -> Plot
     return replace(
         known,
         x=x if isinstance(x, str) else known.x,
+        y=known.y or _columns(None if isinstance(props.get("y"), Mapping) else props.get("y")),
         header=known.header and props.get("header") is not False,
         template=template if isinstance(template, str) else known.template,
     )

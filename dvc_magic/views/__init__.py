@@ -21,6 +21,7 @@ from dvc_magic.views.live_line import CallCounts, clock, time_left
 from dvc_magic.views.live_run import LiveRun
 from dvc_magic.views.log import log_text
 from dvc_magic.views.mark import MARK
+from dvc_magic.views.pictures import Pictures, pictures_view
 from dvc_magic.views.plan import plan_text, reused_line
 from dvc_magic.views.pull_text import progress_text, pulled_text, pulling_text
 from dvc_magic.views.run_card import name_of, run_card, run_line
@@ -34,6 +35,7 @@ from dvc_magic.views.scatter import Scatter, is_numeric, scatter_view
 from dvc_magic.views.stage_form import FormField, StageForm, preselected, stage_facts, stage_form
 from dvc_magic.views.stage_views import stage_card, stages_table
 from dvc_magic.views.table import Table
+from dvc_magic.views.table_plots import ConfusionMatrix, TablePlot, confusion_matrix, table_plot
 
 __all__ = [
     "MARK",
@@ -41,11 +43,13 @@ __all__ = [
     "CallCounts",
     "CallRow",
     "Card",
+    "ConfusionMatrix",
     "Curve",
     "Curves",
     "FormField",
     "LiveCall",
     "LiveRun",
+    "Pictures",
     "Place",
     "RunsColumns",
     "RunsPage",
@@ -54,6 +58,7 @@ __all__ = [
     "Section",
     "StageForm",
     "Table",
+    "TablePlot",
     "TableState",
     "bar_view",
     "call_line",
@@ -63,6 +68,7 @@ __all__ = [
     "checkup_card",
     "clock",
     "columns_of",
+    "confusion_matrix",
     "counts_of",
     "curves_alt",
     "curves_svg",
@@ -79,6 +85,7 @@ __all__ = [
     "log_text",
     "name_of",
     "panels_view",
+    "pictures_view",
     "plan_text",
     "preselected",
     "progress_line",
@@ -99,6 +106,7 @@ __all__ = [
     "stage_form",
     "stages_table",
     "svg_image",
+    "table_plot",
     "time_left",
     "unknown",
 ]

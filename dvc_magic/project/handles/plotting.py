@@ -7,18 +7,22 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, overload
 
 from dvc_magic.errors import RequestError
-from dvc_magic.runs import History, RunRow, UnknownLeafError, history_of, lineage, rows
+from dvc_magic.runs import History, NamedPlot, RunRow, UnknownLeafError, history_of, lineage, rows, table_columns
 from dvc_magic.store import RunStore, StoredRun
 from dvc_magic.untrusted import first_few, lines, message, one_line
 from dvc_magic.views import (
     bar_view,
     check_has_series,
+    confusion_matrix,
     curves_view,
     has_steps,
     is_numeric,
     panels_view,
+    pictures_view,
+    run_labels,
     scatter_view,
     series_names,
+    table_plot,
     unknown,
 )
 
@@ -52,15 +56,19 @@ class Plots:
     @overload
     def __call__(self, name: None = None) -> Panels: ...
     @overload
-    def __call__(self, name: str, *, ax: Axes | None = None) -> Axes: ...
+    def __call__(self, name: str, *, ax: Axes | None = None) -> Axes | Panels: ...
     def __call__(self, name: str | None = None, *, ax: Axes | None = None) -> Axes | Panels:
         """``run.plot("loss")``: the step series of that name, else a bar of the metric; all series without a name.
+
+        Plots without steps, by the names of ``dvc plots show``: images (side by side for several runs), columns over
+        another column such as a ROC curve, bars over texts, confusion matrices.
 
         A step series or plot of exactly that name goes first, then the one whose name ends so, then the metric, then
         all series whose names end so. Of a series that has one step in each run, the metric is drawn.
 
         Raises:
-            RequestError: there are no runs, or nothing to draw, such as an image, or `ax` came without a name.
+            RequestError: there are no runs, or nothing to draw; a file that cannot be read as what it is; `ax` came
+                without a name, or with what does not go into one.
             UnknownLeafError: no run has the name.
             ParamError: the name fits several metrics.
         """
@@ -69,6 +77,8 @@ class Plots:
             return self._panels(looked, ax)
         if looked.means_series(name):
             return self._curves(looked, name, color=None, ax=ax)
+        if named := looked.named(name):
+            return _named_plot(named, len(looked.rows), ax)
         if not looked.has_value(name):
             check_has_series(looked.histories(), name)
             raise UnknownLeafError(unknown(name, looked.rows, series=looked.series_names(), usable=looked.can_be_drawn))
@@ -194,6 +204,17 @@ class _Looked:
         history = self.history(run)
         return bool(history.series if name is None else history.find(name))
 
+    def named(self, name: str) -> list[tuple[RunRow, StoredRun, NamedPlot]]:
+        """The images and plots without steps of that name: of each run, or of the nearest one upstream that has it."""
+        found = []
+        for row in self.rows:
+            for run in (row.run, *reversed(row.upstream)):
+                plot = self.history(run).plot(name)
+                if plot is not None and (plot.image or plot.tables):
+                    found.append((row, run, plot))
+                    break
+        return found
+
     def series_names(self) -> list[str]:
         """Of all series that can be drawn."""
         return list(dict.fromkeys(name for _, history in self.sources() for name in history.names))
@@ -217,6 +238,28 @@ class _Looked:
     def has_value(self, name: str) -> bool:
         """Whether some run has a metric, param or field of that name."""
         return any(_has_value(row, name) for row in self.rows)
+
+
+def _named_plot(named: list[tuple[RunRow, StoredRun, NamedPlot]], runs: int, ax: Axes | None) -> Axes | Panels:
+    """Draw an image, columns over another column, or confusion matrices."""
+    from dvc_magic import plots  # noqa: PLC0415 - matplotlib, for those who plot
+
+    labels = run_labels([row for row, _, _ in named])
+    roots = [run.paths.dvc_root(run.record.root) for _, run, _ in named]
+    images = [
+        (label, root / plot.image) for label, root, (_, _, plot) in zip(labels, roots, named, strict=True) if plot.image
+    ]
+    if images:
+        return plots.pictures(pictures_view(images, runs=runs), ax)
+    tables = [
+        (label, table, table_columns(root / table.path, header=table.header))
+        for label, root, (_, _, plot) in zip(labels, roots, named, strict=True)
+        for table in plot.tables
+    ]
+    note = f"{runs - len(named)} of {runs} runs have no such plot" if runs > len(named) else ""
+    if any(table.confusion for _, table, _ in tables):
+        return plots.confusion([confusion_matrix(*each) for each in tables], ax, note=note)
+    return plots.over_column(table_plot(tables, note=note), ax)
 
 
 def _has_value(row: RunRow, name: str) -> bool:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from matplotlib import image
 from matplotlib import pyplot as plt
 
 from dvc_magic.errors import RequestError
@@ -138,15 +139,7 @@ def test_a_plot_is_found_by_each_name_that_dvc_has_for_it(declared, name, lines)
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("shot.png", "It is an image: from IPython.display import Image; Image("),
-        ("sub/shot.png", "It is an image: "),
-        ("sub/pictures/one.png", "It is an image: "),
         ("pictures", "It is a folder without step series: import os; os.listdir("),
-        ("roc.json", "It has no step series over fpr, which does not count steps: import json, pathlib; "),
-        (
-            "matrix.csv",
-            "It has no step series over real, which does not count steps: import pandas as pd; pd.read_csv(",
-        ),
         ("nothing.csv", "The run has no nothing.csv: it did not write it."),
     ],
 )
@@ -158,6 +151,98 @@ def test_a_plot_without_steps_says_what_it_is_and_how_it_is_seen(declared, name,
         code = str(caught.value).partition(kind.partition(": ")[0] + ": ")[2]
         if "import" in kind:
             exec(code, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("shot.png", "It is an image: from IPython.display import Image; Image("),
+        ("sub/pictures/one.png", "It is an image: "),
+        ("roc.json", "It has no step series over fpr, which does not count steps: import json, pathlib; "),
+        (
+            "matrix.csv",
+            "It has no step series over real, which does not count steps: import pandas as pd; pd.read_csv(",
+        ),
+    ],
+)
+def test_a_plot_that_has_no_steps_is_no_curve(declared, name, kind):
+    with pytest.raises(RequestError) as caught:
+        declared.curves(name)
+    assert str(caught.value).startswith(f"The plot {name!r} has no steps to draw. {kind}")
+    exec(str(caught.value).partition(kind.partition(": ")[0] + ": ")[2], {})
+
+
+@pytest.mark.parametrize("name", ["shot.png", "sub/shot.png", "sub/pictures/one.png"])
+def test_an_image_is_drawn_by_its_path(declared, tmp_path, name):
+    place = next(tmp_path.rglob(name.rpartition("/")[2]))
+    image.imsave(place, [[0.0, 1.0], [0.5, 0.25]], cmap="gray")
+
+    axes = declared(name)
+
+    (drawn,) = axes.get_images()
+    assert drawn.get_array().shape[:2] == (2, 2)
+    assert axes.get_title() == "train 1"
+
+
+def test_images_of_several_runs_stand_side_by_side(plots, tmp_path):
+    runs = [{"files": {"shot.png": "", "dvc.yaml": ""}, "plots": ["shot.png"], "params": {"lr": lr}} for lr in (1, 2)]
+    several = plots(*runs, {"params": {"lr": 3}})
+    for place in tmp_path.rglob("shot.png"):
+        image.imsave(place, [[0.0, 1.0]])
+
+    drawn = several("shot.png")
+
+    assert [axes.get_title() for axes in drawn] == ["1 lr=1", "2 lr=2"]
+    assert drawn[0].get_title(loc="right") == "1 of 3 runs have no such image"
+    with pytest.raises(RequestError, match="do not go into one ax"):
+        several("shot.png", ax=drawn[0])
+
+
+def test_a_file_that_is_no_image_says_so(declared):
+    with pytest.raises(RequestError, match=r"shot\.png of train 1 is no image that can be read .*: /"):
+        declared("shot.png")
+
+
+def test_a_curve_over_its_own_x_is_a_line(declared):
+    axes = declared("roc.json")
+
+    (line,) = axes.get_lines()
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([0.0, 1.0], [0.1, 1.0])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("fpr", "tpr")
+
+
+def test_numbers_over_texts_are_bars(plots):
+    files = {"dvc.yaml": "plots: [top.csv: {x: word, y: n}]\n", "top.csv": "word,n\na,1\n$b,3\n"}
+    axes = plots(*[{"files": files, "plots": ["top.csv"], "params": {"lr": lr}} for lr in (1, 2)])("top.csv")
+
+    assert [bar.get_height() for bar in axes.patches] == [1, 3, 1, 3]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["a", r"\$b"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["1 lr=1", "2 lr=2"]
+
+
+def test_a_confusion_matrix_counts_pairs(plots):
+    files = {
+        "dvc.yaml": "plots: [m.csv: {template: confusion, x: real, y: said}]\n",
+        "m.csv": "real,said\na,a\na,b\nb,b\nb,b\n",
+    }
+    axes = plots({"files": files, "plots": ["m.csv"]})("m.csv")
+
+    assert axes.get_images()[0].get_array().tolist() == [[1, 1], [0, 2]]
+    assert [text.get_text() for text in axes.texts] == ["1", "1", "0", "2"]
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("real", "said")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("x,z\nb,2\na,1\n", r"t\.csv has no column 'y'"),
+        ("word,y\n1,2\n", r"t\.csv has no column 'x'"),
+    ],
+)
+def test_a_table_without_its_columns_says_which_it_has(plots, table, message):
+    files = {"dvc.yaml": "plots: [t.csv: {x: x, y: y}]\n", "t.csv": table}
+    with pytest.raises(RequestError, match=message):
+        plots({"files": files, "plots": ["t.csv"]})("t.csv")
 
 
 @pytest.mark.parametrize("name", ["lss", "los", "kynd", "aucc", "acuracy", "leyers", "boht", "fpr"])
