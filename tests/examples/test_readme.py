@@ -58,7 +58,7 @@ def shown(client: BlockingKernelClient, cell: str) -> dict[str, Any]:
 
 def test_the_session_in_the_readme_goes_from_nothing_to_a_plotted_metric(client: BlockingKernelClient) -> None:
     lines = session()
-    assert len(lines) == 10
+    assert len(lines) == 11
 
     results = {line.partition("  ")[0]: shown(client, line) for line in lines}
 
@@ -67,6 +67,8 @@ def test_the_session_in_the_readme_goes_from_nothing_to_a_plotted_metric(client:
     assert "image/png" in results['run.plot("loss")']
     assert "image/png" in results['runs.plot.scatter("lr", "accuracy")']
     assert "0.9778" in results["%dvc_runs accuracy > 0.9"]["text/plain"]
+    diff = results["%dvc_diff {runs[0]} {runs[2]}"]["text/plain"]
+    assert re.search(r"train\.lr +0\.01 +0\.3", diff)
     made = shown(client, operation())
     assert "prepare 1 reused" in made["printed"]
     shown(client, "made = _")

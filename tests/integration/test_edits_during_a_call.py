@@ -319,6 +319,7 @@ def test_git_sees_the_params_of_a_run_though_they_are_as_old_and_as_long_as_thos
     same = (project.root / "params.yaml").stat().st_mtime_ns
     monkeypatch.setattr(time, "time_ns", lambda: same)
 
+    project.store.paths.run(anew.record.id).folder.mkdir()
     workspace = prepare(anew, store=project.store).root
 
     assert int((workspace / "params.yaml").stat().st_mtime) == same // 1_000_000_000
@@ -328,6 +329,7 @@ def test_git_sees_the_params_of_a_run_though_they_are_as_old_and_as_long_as_thos
 def _prepared(order: WorkOrder, project: Project, run_id: str) -> dict[str, bytes]:
     """Every file and link of a workspace made anew."""
     anew = replace(order, record=replace(order.record, id=run_id))
+    project.store.paths.run(run_id).folder.mkdir()
     root = prepare(anew, store=project.store).root
     return {
         str(path.relative_to(root)): bytes(path.readlink()) if path.is_symlink() else path.read_bytes()

@@ -238,16 +238,17 @@ def test_the_display_of_a_call_says_that_its_host_has_ended(
 
 
 def test_the_display_of_a_call_ends_when_the_project_is_moved_away(
-    shell: InteractiveShell, published: list[dict[str, Any]], place: Path
+    shell: InteractiveShell, published: list[dict[str, Any]], tmp_path: Path, dvc_template: Path
 ) -> None:
+    own = projects.create(tmp_path / "project", files=FILES, template=dvc_template)
+    shell.run_line_magic("dvc_project", str(own))
     runs = shell.run_line_magic("dvc_run", "train --seconds 1,1.1,1.2 -j 1 --background")
     assert len(runs) == 3
-    elsewhere = place.with_name("elsewhere")
-    place.rename(elsewhere)
-    try:
-        eventually(lambda: "3 runs: " in _last(published, "/line"))
-    finally:
-        elsewhere.rename(place)
+
+    own.rename(tmp_path / "elsewhere")
+
+    eventually(lambda: "3 runs: " in _last(published, "/line"))
+    assert not own.exists()
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def prepare(order: WorkOrder, *, store: RunStore, paths: RunPaths | None = None)
     """
     paths = paths or store.paths.run(order.record.id)
     root = paths.dvc_root(order.record.root)
-    root.mkdir(parents=True, mode=0o700)
+    paths.workspace.mkdir(mode=0o700)  # without what is above: a project that was moved away is not to come back
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
     paths.log.touch(mode=0o600)
     snapshot = load_snapshot(store.paths, order.record.snapshot)
     surroundings = load_surroundings(order.surroundings, store)
