@@ -242,7 +242,7 @@ class _Looked:
 
 def _named_plot(named: list[tuple[RunRow, StoredRun, NamedPlot]], runs: int, ax: Axes | None) -> Axes | Panels:
     """Draw an image, columns over another column, or confusion matrices."""
-    from dvc_magic import plots  # noqa: PLC0415 - matplotlib, for those who plot
+    from dvc_magic.plots import confusion, over_column, pictures  # noqa: PLC0415 - matplotlib, for those who plot
 
     labels = run_labels([row for row, _, _ in named])
     roots = [run.paths.dvc_root(run.record.root) for _, run, _ in named]
@@ -250,7 +250,7 @@ def _named_plot(named: list[tuple[RunRow, StoredRun, NamedPlot]], runs: int, ax:
         (label, root / plot.image) for label, root, (_, _, plot) in zip(labels, roots, named, strict=True) if plot.image
     ]
     if images:
-        return plots.pictures(pictures_view(images, runs=runs), ax)
+        return pictures(pictures_view(images, runs=runs), ax)
     tables = [
         (label, table, table_columns(root / table.path, header=table.header))
         for label, root, (_, _, plot) in zip(labels, roots, named, strict=True)
@@ -258,8 +258,8 @@ def _named_plot(named: list[tuple[RunRow, StoredRun, NamedPlot]], runs: int, ax:
     ]
     note = f"{runs - len(named)} of {runs} runs have no such plot" if runs > len(named) else ""
     if any(table.confusion for _, table, _ in tables):
-        return plots.confusion([confusion_matrix(*each) for each in tables], ax, note=note)
-    return plots.over_column(table_plot(tables, note=note), ax)
+        return confusion([confusion_matrix(*each) for each in tables], ax, note=note)
+    return over_column(table_plot(tables, note=note), ax)
 
 
 def _has_value(row: RunRow, name: str) -> bool:
