@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dvc_magic.project import Project
+from tests.support import projects
 from tests.support.digest import changes, project_digest
 
 pytestmark = pytest.mark.integration
@@ -47,16 +48,18 @@ def _json(folder: Path, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.fixture
-def root(make_project: Callable[..., Path]) -> Path:
-    project = make_project(FILES)
-    (project / "deep/er").mkdir(parents=True)
-    return project
-
-
-def test_runs_are_listed_as_a_table_and_as_json(root: Path) -> None:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, dvc_template: Path) -> Path:
+    """One project for all that only look at its run of `prepare` and its three of `train`."""
+    root = projects.create(tmp_path_factory.mktemp("filled") / "project", files=FILES, template=dvc_template)
+    (root / "deep/er").mkdir(parents=True)
     with Project.open(root) as project:
-        runs = project.grid("train", {"lr": [1, 2, 3]}, label="<b>")
+        project.grid("train", {"lr": [1, 2, 3]}, label="<b>")
+    return root
+
+
+def test_runs_are_listed_as_a_table_and_as_json(filled: Path) -> None:
+    root = filled
     before = project_digest(root)
 
     table = _command(root / "deep/er", "runs")
@@ -66,32 +69,30 @@ def test_runs_are_listed_as_a_table_and_as_json(root: Path) -> None:
     assert [line.split()[0] for line in table.stdout.splitlines()[1:4]] == ["4", "3", "2"]
     assert [run["params"] for run in listed] == [{"lr": 3}]
     assert listed[0]["metrics"] == {"loss": None, "acc": 0.5}
-    assert (listed[0]["id"], listed[0]["label"], listed[0]["status"]) == (runs[2].id, "<b>", "completed")
+    assert (listed[0]["number"], listed[0]["label"], listed[0]["status"]) == (4, "<b>", "completed")
     assert [run["stage"] for run in _json(root, "runs", "prepare")] == ["prepare"]
     assert _json(root, "runs", "--status", "failed") == []
     assert changes(before, project_digest(root)) == []
 
 
-def test_one_run_is_shown_with_where_its_files_are(root: Path) -> None:
-    with Project.open(root) as project:
-        run = project.run("train")
+def test_one_run_is_shown_with_where_its_files_are(filled: Path) -> None:
+    shown = _json(filled, "show", "2")
 
-    shown = _json(root, "show", str(run.number))
-
-    assert shown == {**shown, "number": run.number, "upstream": {"prepare": 1}, "cmd": "cp loss.json m.json"}
+    assert shown == {**shown, "number": 2, "upstream": {"prepare": 1}, "cmd": "cp loss.json m.json"}
     assert Path(shown["outs"]["m.json"]["path"]).read_text() == FILES["loss.json"]
-    assert f"run train {run.number}" in _command(root, "show", "last").stdout
+    assert "run train 4" in _command(filled, "show", "last").stdout
 
 
-def test_stages_are_shown_as_dvc_resolves_them(root: Path) -> None:
-    assert [stage["stage"] for stage in _json(root, "stages")] == ["prepare", "train"]
-    train = _json(root, "stages", "train")
+def test_stages_are_shown_as_dvc_resolves_them(filled: Path) -> None:
+    assert [stage["stage"] for stage in _json(filled, "stages")] == ["prepare", "train"]
+    train = _json(filled, "stages", "train")
     assert (train["desc"], train["upstream"]) == ("Fit it.", ["prepare"])
     assert train["params"] == [{"key": "lr", "file": "params.yaml", "value": 1}]
-    assert "Fit it." in _command(root, "stages").stdout
+    assert "Fit it." in _command(filled, "stages").stdout
 
 
-def test_a_look_at_runs_makes_no_store(root: Path) -> None:
+def test_a_look_at_runs_makes_no_store(make_project: Callable[..., Path]) -> None:
+    root = make_project(FILES)
     assert _json(root, "runs") == []
     assert _command(root, "runs").stdout == "no runs yet\n"
     assert _command(root, "show", "last").returncode == 1
@@ -109,12 +110,9 @@ def test_a_look_at_runs_makes_no_store(root: Path) -> None:
     ],
 )
 def test_what_cannot_be_answered_is_one_line_on_standard_error(
-    root: Path, arguments: list[str], code: int, message: str
+    filled: Path, arguments: list[str], code: int, message: str
 ) -> None:
-    with Project.open(root) as project:
-        project.run("train")
-
-    done = _command(root, *arguments)
+    done = _command(filled, *arguments)
 
     assert (done.returncode, done.stdout) == (code, "")
     assert message in done.stderr
