@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 
 from msgspec import Struct
 
 from dvc_magic.comparison.inputs import SourceFiles, code_of, raw_data_of, read_by_stage
+from dvc_magic.model.record import RunRecord
 from dvc_magic.runs import RunRow
 from dvc_magic.store import RunStore
 
@@ -87,7 +89,16 @@ def _code_and_data(rows: Sequence[RunRow], files: SourceFiles) -> dict[str, Inpu
 
 def _commands(row: RunRow) -> Hashable:
     records = [run.record for run in (row.run, *row.upstream)]
-    return frozenset((record.stage, str(record.cmd), record.wdir) for record in records)
+    return frozenset((record.stage, _without_values(record), record.wdir) for record in records)
+
+
+def _without_values(record: RunRecord) -> str:
+    """The command without the values of the run's params: templates fill them in, and they are no code."""
+    values = [value for of_file in record.params.values() for value in of_file.values()]
+    several = [each for value in values for each in (value if isinstance(value, list) else [value])]
+    texts = {text for value in several for text in (str(value), str(value).lower())} - {""}
+    parts = re.split(r"([\s=,:'\"\[\]]+)", str(record.cmd))
+    return "".join("<param>" if part in texts else part for part in parts)
 
 
 def letters(place: int) -> str:

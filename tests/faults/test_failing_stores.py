@@ -13,9 +13,8 @@ from msgspec.structs import replace
 from dvc_magic.errors import StoreError
 from dvc_magic.model.record import Notes
 from dvc_magic.model.snapshot import Snapshot
-from dvc_magic.store import RunStore, check_store, load_snapshot, new_run_id, read_packages, write_noun
+from dvc_magic.store import RunStore, check_store, load_snapshot, new_run_id, read_packages, snapshots, write_noun
 from dvc_magic.workspace import HashCache, python_environment, take_snapshot
-from dvc_magic.workspace import snapshot as snapshots
 from tests.support.faults import READS, WRITES, FailingCalls
 from tests.support.records import add_run
 

@@ -51,6 +51,21 @@ def test_a_file_that_one_run_has_read_counts_for_the_others(store: RunStore, mak
     assert [told.of(row.run.id, "code") for row in rows] == ["A", "A", "B"]
 
 
+def test_a_command_counts_without_the_values_that_params_fill_in(store: RunStore, make_row: Any) -> None:
+    def row(number: int, cmd: str, **values: Any) -> Any:
+        return make_row(number, files={}, cmd=cmd, params={"p.yaml": values})
+
+    rows = [
+        row(1, "python a.py --lr=0.1 --deep True", lr=0.1, deep=True),
+        row(2, "python a.py --lr=0.2 --deep False", lr=0.2, deep=False),
+        row(3, "python b.py --lr=0.2 --deep False", lr=0.2, deep=False),
+    ]
+
+    told = marks(rows, store)
+
+    assert [told.of(each.run.id, "code") for each in rows] == ["A", "A", "B"]
+
+
 def test_code_of_a_stage_upstream_counts(store: RunStore, make_row: Any) -> None:
     rows = [
         make_row(
